@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One RFC 5322 message from its parts. Pure; the one encoder that everything from outside passes.
+ *
+ * The result has CRLF line ends, is pure ASCII, has no line over 998 bytes (headers folded at 78), each header
+ * once, and cannot be broken by any content of the parts: control characters in header values become blanks,
+ * bytes that are not UTF-8 become U+FFFD, bodies are quoted-printable or base64, whichever is shorter. */
+#pragma once
+
+#include "buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MIME_MESSAGE_MAX (8 * 1024 * 1024)
+
+struct mime_image {
+	const char *cid; /* what <img src="cid:…"> in the HTML names */
+	const char *type; /* "image/png" */
+	const void *data;
+	size_t len;
+};
+
+struct mime_header {
+	const char *name, *value; /* ASCII name; value any UTF-8 */
+};
+
+struct mime_mail {
+	const char *from; /* an address */
+	const char *from_name; /* or NULL */
+	const char *const *to; /* addresses */
+	size_t n_to;
+	const char *subject;
+	int64_t date_usec; /* realtime; written in the local zone */
+	const char *message_id; /* without <> */
+	const char *in_reply_to; /* without <>, or NULL; References is the same */
+	const struct mime_header *headers; /* further ones, in order */
+	size_t n_headers;
+	const char *text; /* complete by itself */
+	const char *html; /* or NULL: then the message is plain text */
+	const struct mime_image *images; /* for the HTML */
+	size_t n_images;
+};
+
+/* Appends the message. B's maximum bounds it; the error is in B (-EMSGSIZE). -EINVAL: an address that is none
+ * (mime_is_address()), no recipient, or a header name that is not one. */
+int mime_compose(struct buf *b, const struct mime_mail *mail);
+
+/* A mailbox address as RFC 5321 allows it on the wire: local part (dot-atom or quoted string, UTF-8 allowed) @ domain
+ * or address literal; no control characters, blanks outside quotes, brackets <>; length limits of 4.5.3.1. */
+bool mime_is_address(const char *address);
+
+/* VALUE as the value of header NAME (whose length counts in the first line): ASCII as it is, else RFC 2047
+ * encoded-words that never split a character; folded at 78 columns. */
+void mime_header_value(struct buf *b, const char *name, const char *value);
+
+/* "Mon, 23 Nov 2026 20:14:05 +0800" */
+void mime_date(struct buf *b, int64_t realtime_usec);

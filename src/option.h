@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one parser for every option of tocsin: the sections of the configuration file and the options of check
+ * modules are tables of struct tocsin_option (tocsin-check.h), and nothing else reads a value.
+ *
+ * Strings and lists in the filled struct are owned by it: option_free(). */
+#pragma once
+
+#include "buf.h"
+#include "tocsin-check.h"
+
+/* The row called NAME, or NULL. */
+const struct tocsin_option *option_find(const struct tocsin_option *table, const char *name);
+
+/* Sets every member to its default. Defaults are part of the program: a bad one is a bug (asserted for our own
+ * tables; for a module -EINVAL with *ret_error). -ENOMEM. */
+int option_set_defaults(const struct tocsin_option *table, void *base, char **ret_error);
+
+/* Parses VALUE into the member of OPTION, replacing what is there; a TOCSIN_LIST gets VALUE appended (the first call
+ * after the defaults replaces them: see option_list_begin()). -EINVAL or -ERANGE with a sentence in *ret_error
+ * (free it): what is wrong and what was expected, e.g. "'90' is no percentage: expected a number with a percent
+ * sign, like 90%". */
+int option_set(const struct tocsin_option *option, void *base, const char *value, char **ret_error);
+
+/* Empties a list before values from a file replace its default, or those of an earlier file. */
+void option_list_begin(const struct tocsin_option *option, void *base);
+
+/* The value in force as the file would write it; lists are joined by ", ". */
+void option_format(const struct tocsin_option *option, const void *base, struct buf *b);
+
+/* What a value of this option looks like: "a duration, like 90s or 5m", "one of tls, starttls, none". */
+void option_describe_type(const struct tocsin_option *option, struct buf *b);
+
+/* Frees what the struct owns and zeroes those members. */
+void option_free(const struct tocsin_option *table, void *base);

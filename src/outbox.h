@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A mail until it is delivered: to whom it still has to go, when to try again, when to give up. Pure.
+ *
+ * Each recipient has a fate of its own: accepted, refused for good, or still to be tried. A mail leaves the outbox
+ * when no recipient is left to be tried. Times are CLOCK_REALTIME µs, because they outlive a reboot; the daemon
+ * moves next_try when the clock is set back (outbox_clock_stepped()). */
+#pragma once
+
+#include "cleanup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum outbox_fate { OUTBOX_PENDING, OUTBOX_SENT, OUTBOX_REFUSED, OUTBOX_GIVEN_UP };
+
+const char *outbox_fate_name(enum outbox_fate fate);
+int outbox_fate_parse(const char *name, enum outbox_fate *ret);
+
+struct outbox_recipient {
+	char *address;
+	enum outbox_fate fate;
+	char *answer; /* the server's words at the last attempt, or why there was none; may be NULL */
+};
+
+struct outbox_mail {
+	char *id; /* unique, the local part of the Message-ID */
+	char *subject; /* for people: "tocsin outbox" */
+	char *sender;
+	char *content; /* the whole message, fixed when it was queued */
+	int64_t queued_usec;
+	int64_t attempts;
+	int64_t next_try_usec;
+	struct outbox_recipient *recipients;
+	size_t n_recipients;
+	bool in_flight; /* handed to the mailer; not stored */
+	bool is_stored; /* its commit was acknowledged; not stored */
+};
+
+/* Copies; the mail is due at once. NULL without memory. */
+struct outbox_mail *outbox_mail_new(const char *id, const char *subject, const char *sender, const char *content,
+	const char *const *recipients, size_t n_recipients, int64_t now_usec);
+struct outbox_mail *outbox_mail_free(struct outbox_mail *m);
+
+/* How long to wait after the N-th attempt (1, 2, …) that left a recipient pending: 1, 2, 5, 10, 30 min, then
+ * hourly. */
+int64_t outbox_retry_delay(int64_t attempts);
+
+/* What the server said for ADDRESS. Words for outcome as in MSG_RESULT. -ENOENT: no such recipient is pending;
+ * -EINVAL: no such outcome. */
+int outbox_result(struct outbox_mail *m, const char *address, const char *outcome, const char *answer);
+
+/* An attempt has ended: counts it and sets the next one. Recipients still pending GIVE_UP µs after the mail was
+ * queued are given up. Returns whether the mail is finished: no recipient is pending any more. */
+bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_usec);
+
+bool outbox_is_finished(const struct outbox_mail *m);
+size_t outbox_pending(const struct outbox_mail *m);
+
+/* The clock was set by DELTA µs: keeps the wait that is left. */
+void outbox_clock_stepped(struct outbox_mail *m, int64_t delta_usec);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+size_t utf8_next(const char *text, size_t len, uint32_t *ret_code)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *t = (const unsigned char *)text;
+	uint32_t code;
+	size_t n;
+
+	if (len == 0)
+		return 0;
+	if (t[0] < 0x80) {
+		n = 1;
+		code = t[0];
+	} else if (t[0] >= 0xc2 && t[0] < 0xe0) {
+		n = 2;
+		code = t[0] & 0x1fU;
+	} else if (t[0] >= 0xe0 && t[0] < 0xf0) {
+		n = 3;
+		code = t[0] & 0x0fU;
+	} else if (t[0] >= 0xf0 && t[0] < 0xf5) {
+		n = 4;
+		code = t[0] & 0x07U;
+	} else {
+		return 0;
+	}
+	if (n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((t[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (t[i] & 0x3fU);
+	}
+	if (code < smallest[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+		return 0;
+	if (ret_code)
+		*ret_code = code;
+	return n;
+}
+
+bool utf8_valid(const char *text, size_t len)
+{
+	while (len) {
+		size_t n = utf8_next(text, len, NULL);
+
+		if (n == 0)
+			return false;
+		text += n;
+		len -= n;
+	}
+	return true;
+}
+
+struct range {
+	uint32_t first, last;
+};
+
+static bool in_ranges(uint32_t code, const struct range *ranges, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
+/* Unicode 15 EastAsianWidth.txt, classes W and F, in the blocks that fonts of terminals show wide. */
+static const struct range wide[] = {
+	{ 0x1100, 0x115f }, { 0x231a, 0x231b }, { 0x23e9, 0x23ec }, { 0x2e80, 0x303e }, { 0x3041, 0x33ff },
+	{ 0x3400, 0x4dbf }, { 0x4e00, 0x9fff }, { 0xa000, 0xa4cf }, { 0xa960, 0xa97f }, { 0xac00, 0xd7a3 },
+	{ 0xf900, 0xfaff }, { 0xfe10, 0xfe19 }, { 0xfe30, 0xfe6f }, { 0xff00, 0xff60 }, { 0xffe0, 0xffe6 },
+	{ 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff }, { 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd },
+};
+
+static const struct range without_width[] = {
+	{ 0x0300, 0x036f }, { 0x0483, 0x0489 }, { 0x0591, 0x05bd }, { 0x064b, 0x065f }, { 0x1ab0, 0x1aff },
+	{ 0x1dc0, 0x1dff }, { 0x200b, 0x200d }, { 0x20d0, 0x20ff }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f },
+};
+
+size_t text_columns(const char *text)
+{
+	size_t left = strlen(text), columns = 0;
+
+	while (left) {
+		uint32_t code = 0;
+		size_t n = utf8_next(text, left, &code);
+
+		if (n == 0)
+			columns += n = 1;
+		else if (!in_ranges(code, without_width, ELEMENTS(without_width)))
+			columns += in_ranges(code, wide, ELEMENTS(wide)) ? 2 : 1;
+		text += n;
+		left -= n;
+	}
+	return columns;
+}
+
+/* What would steer a terminal, break a line, or turn the direction of the text around it. */
+static bool is_unsafe(uint32_t code)
+{
+	static const struct range unsafe[] = {
+		{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0x061c, 0x061c }, { 0x200e, 0x200f }, { 0x2028, 0x202e },
+		{ 0x2066, 0x2069 }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
+	};
+
+	return in_ranges(code, unsafe, ELEMENTS(unsafe));
+}
+
+static void put_escape(struct buf *b, uint32_t code)
+{
+	if (code == '\n')
+		buf_puts(b, "\\n");
+	else if (code == '\r')
+		buf_puts(b, "\\r");
+	else if (code == '\t')
+		buf_puts(b, "\\t");
+	else if (code < 0x80)
+		buf_printf(b, "\\x%02x", (unsigned)code);
+	else
+		buf_printf(b, "\\u{%x}", (unsigned)code);
+}
+
+static void clean(struct buf *b, const char *text, size_t max, bool lines)
+{
+	size_t left = strlen(text);
+
+	for (size_t i = 0; left; i++) {
+		uint32_t code = 0;
+		size_t n = utf8_next(text, left, &code);
+
+		if (i == max) {
+			buf_puts(b, "…");
+			return;
+		}
+		if (n == 0) {
+			buf_printf(b, "\\x%02x", (unsigned char)*text);
+			n = 1;
+		} else if (lines && (code == '\n' || code == '\t')) {
+			buf_putc(b, (char)code);
+		} else if (lines && code == '\r' && left > 1 && text[1] == '\n') {
+			/* the newline follows */
+		} else if (is_unsafe(code)) {
+			put_escape(b, code);
+		} else {
+			buf_append(b, text, n);
+		}
+		text += n;
+		left -= n;
+	}
+}
+
+void text_clean(struct buf *b, const char *text, size_t max)
+{
+	clean(b, text, max, false);
+}
+
+void text_clean_lines(struct buf *b, const char *text, size_t max)
+{
+	clean(b, text, max, true);
+}
+
+char *text_cleaned(const char *text, size_t max)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	text_clean(&b, text, max);
+	return buf_take(&b);
+}
+
+#define NEAREST_MAX 48
+
+/* Levenshtein distance with one row; both words are at most NEAREST_MAX long. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t row[NEAREST_MAX + 1], len = strlen(b);
+
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= len; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[len];
+}
+
+const char *text_nearest(const char *word, const char *const *words, size_t n)
+{
+	const char *nearest = NULL;
+	size_t best = strlen(word) / 3 + 1;
+
+	if (strlen(word) > NEAREST_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(words[i]) > NEAREST_MAX)
+			continue;
+		size_t distance = edit_distance(word, words[i]);
+		if (distance <= best && (!nearest || distance < best)) {
+			best = distance;
+			nearest = words[i];
+		}
+	}
+	return nearest;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Text from outside: what is valid, and how it is shown. */
+#pragma once
+
+#include "buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Length of the well-formed UTF-8 character at TEXT (at most LEN bytes are looked at), 0 when it is none:
+ * no overlong forms, no surrogates, nothing past U+10FFFF (RFC 3629). *ret_code may be NULL. */
+size_t utf8_next(const char *text, size_t len, uint32_t *ret_code);
+
+bool utf8_valid(const char *text, size_t len);
+
+/* Columns that TEXT takes in a terminal: 2 for wide (East Asian) characters, 0 for combining ones. Bytes that
+ * are not UTF-8 count one. */
+size_t text_columns(const char *text);
+
+/* Appends TEXT on one line, fit for a log, a terminal or a header: control characters, C1 controls, line and
+ * paragraph separators, bidirectional overrides and bytes that are not UTF-8 become escapes like \n, \x1b,
+ * \u{202e}; a backslash stays as it is. At most MAX characters of TEXT, then "…". */
+void text_clean(struct buf *b, const char *text, size_t max);
+
+/* The same for a text of several lines: newlines and tabs stay, carriage returns before a newline go. */
+void text_clean_lines(struct buf *b, const char *text, size_t max);
+
+/* A new string, or NULL without memory. */
+char *text_cleaned(const char *text, size_t max);
+
+/* Which of the N words is most like WORD (edit distance, at most a third of its length), or NULL: for "did you
+ * mean". */
+const char *text_nearest(const char *word, const char *const *words, size_t n);
+
+static inline bool text_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && __builtin_strcmp(a, b) == 0);
+}

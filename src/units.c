@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "units.h"
+
+#include "clock.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+static const char *skip_blanks(const char *text)
+{
+	return text + strspn(text, " \t");
+}
+
+/* Reads digits with an optional fraction; strtod() would take signs, hex, "inf" and the locale's point. */
+static int scan_number(const char **text, double *ret_value)
+{
+	const char *t = *text;
+	double value = 0, scale = 1;
+	size_t digits = 0;
+
+	for (; isdigit((unsigned char)*t); t++, digits++)
+		value = value * 10 + (*t - '0');
+	if (*t == '.') {
+		for (t++; isdigit((unsigned char)*t); t++, digits++) {
+			scale /= 10;
+			value += (*t - '0') * scale;
+		}
+	}
+	if (digits == 0)
+		return -EINVAL;
+	*text = t;
+	*ret_value = value;
+	return 0;
+}
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+/* The unit at *TEXT, the longest name first in the table; -EINVAL for letters that are none. */
+static int scan_unit(const char **text, const struct unit *units, size_t n, int64_t *ret_factor)
+{
+	size_t len = 0;
+
+	while (isalpha((unsigned char)(*text)[len]))
+		len++;
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(units[i].name) == len && strncmp(units[i].name, *text, len) == 0) {
+			*ret_factor = units[i].factor;
+			*text += len;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int scaled(double value, int64_t factor, int64_t *ret)
+{
+	double product = value * (double)factor;
+
+	if (!(product < 9.2e18))
+		return -ERANGE;
+	*ret = llrint(product);
+	return 0;
+}
+
+int parse_duration(const char *text, int64_t *ret_usec)
+{
+	static const struct unit units[] = {
+		{ "us", 1 }, { "ms", USEC_PER_MSEC }, { "s", USEC_PER_SEC }, { "sec", USEC_PER_SEC },
+		{ "m", USEC_PER_MINUTE }, { "min", USEC_PER_MINUTE }, { "h", USEC_PER_HOUR },
+		{ "d", USEC_PER_DAY }, { "w", 7 * USEC_PER_DAY }, { "", USEC_PER_SEC },
+	};
+	int64_t sum = 0;
+
+	text = skip_blanks(text);
+	do {
+		int64_t factor, part;
+		double value;
+		int r = scan_number(&text, &value);
+
+		if (r < 0)
+			return r;
+		text = skip_blanks(text);
+		r = scan_unit(&text, units, ELEMENTS(units), &factor);
+		if (r == 0)
+			r = scaled(value, factor, &part);
+		if (r < 0)
+			return r;
+		if (__builtin_add_overflow(sum, part, &sum))
+			return -ERANGE;
+		text = skip_blanks(text);
+	} while (*text);
+	*ret_usec = sum;
+	return 0;
+}
+
+int parse_size(const char *text, int64_t *ret_bytes)
+{
+	static const struct unit units[] = {
+		{ "", 1 }, { "B", 1 },
+		{ "k", 1LL << 10 }, { "K", 1LL << 10 }, { "kB", 1LL << 10 }, { "KB", 1LL << 10 }, { "KiB", 1LL << 10 },
+		{ "M", 1LL << 20 }, { "MB", 1LL << 20 }, { "MiB", 1LL << 20 },
+		{ "G", 1LL << 30 }, { "GB", 1LL << 30 }, { "GiB", 1LL << 30 },
+		{ "T", 1LL << 40 }, { "TB", 1LL << 40 }, { "TiB", 1LL << 40 },
+		{ "P", 1LL << 50 }, { "PB", 1LL << 50 }, { "PiB", 1LL << 50 },
+	};
+	int64_t factor;
+	double value;
+
+	text = skip_blanks(text);
+	int r = scan_number(&text, &value);
+	if (r < 0)
+		return r;
+	text = skip_blanks(text);
+	r = scan_unit(&text, units, ELEMENTS(units), &factor);
+	if (r < 0)
+		return r;
+	if (*skip_blanks(text))
+		return -EINVAL;
+	return scaled(value, factor, ret_bytes);
+}
+
+int parse_percent(const char *text, double *ret_percent)
+{
+	double value;
+
+	text = skip_blanks(text);
+	int r = scan_number(&text, &value);
+	if (r < 0)
+		return r;
+	text = skip_blanks(text);
+	if (*text != '%' || *skip_blanks(text + 1))
+		return -EINVAL;
+	if (!(value < 1e9))
+		return -ERANGE;
+	*ret_percent = value;
+	return 0;
+}
+
+int parse_int(const char *text, int64_t *ret_value)
+{
+	char *end;
+
+	text = skip_blanks(text);
+	if (!isdigit((unsigned char)text[*text == '-']))
+		return -EINVAL;
+	errno = 0;
+	long long value = strtoll(text, &end, 10);
+	if (errno)
+		return -ERANGE;
+	if (*skip_blanks(end))
+		return -EINVAL;
+	*ret_value = value;
+	return 0;
+}
+
+int parse_number(const char *text, double *ret_value)
+{
+	double value;
+
+	text = skip_blanks(text);
+	bool negative = *text == '-';
+	text += negative;
+	int r = scan_number(&text, &value);
+	if (r < 0)
+		return r;
+	if (*skip_blanks(text))
+		return -EINVAL;
+	if (!isfinite(value))
+		return -ERANGE;
+	*ret_value = negative ? -value : value;
+	return 0;
+}
+
+static const struct unit long_units[] = {
+	{ "d", USEC_PER_DAY }, { "h", USEC_PER_HOUR }, { "min", USEC_PER_MINUTE }, { "s", USEC_PER_SEC },
+	{ "ms", USEC_PER_MSEC }, { "µs", 1 },
+};
+
+void format_duration(struct buf *b, int64_t usec)
+{
+	size_t i = 0;
+
+	if (usec < 0) {
+		buf_putc(b, '-');
+		usec = usec == INT64_MIN ? INT64_MAX : -usec;
+	}
+	if (usec == 0) {
+		buf_puts(b, "0 s");
+		return;
+	}
+	while (usec < long_units[i].factor)
+		i++;
+	buf_printf(b, "%lld %s", (long long)(usec / long_units[i].factor), long_units[i].name);
+	usec %= long_units[i].factor;
+	/* A second unit for days, hours and minutes; "5 s 12 ms" says no more than "5 s". */
+	if (i < 3 && usec / long_units[i + 1].factor)
+		buf_printf(b, " %lld %s", (long long)(usec / long_units[i + 1].factor), long_units[i + 1].name);
+}
+
+void format_duration_exact(struct buf *b, int64_t usec)
+{
+	static const struct unit units[] = {
+		{ "d", USEC_PER_DAY }, { "h", USEC_PER_HOUR }, { "m", USEC_PER_MINUTE }, { "s", USEC_PER_SEC },
+		{ "ms", USEC_PER_MSEC }, { "us", 1 },
+	};
+
+	if (usec == 0)
+		buf_puts(b, "0");
+	for (size_t i = 0; i < ELEMENTS(units); i++) {
+		if (usec >= units[i].factor)
+			buf_printf(b, "%lld%s", (long long)(usec / units[i].factor), units[i].name);
+		usec %= units[i].factor;
+	}
+}
+
+void format_size(struct buf *b, int64_t bytes)
+{
+	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double value = (double)bytes;
+	size_t i = 0;
+
+	while (i + 1 < ELEMENTS(names) && fabs(value) >= 1023.5) {
+		value /= 1024;
+		i++;
+	}
+	int decimals = i == 0 || fabs(value) >= 99.95 ? 0 : fabs(value) >= 9.995 ? 1 : 2;
+	buf_printf(b, "%.*f %s", decimals, value, names[i]);
+}
+
+static struct tm local_time(int64_t realtime_usec)
+{
+	time_t seconds = (time_t)(realtime_usec / USEC_PER_SEC);
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	return tm;
+}
+
+void format_time(struct buf *b, int64_t realtime_usec)
+{
+	struct tm tm = local_time(realtime_usec);
+	char text[64];
+
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &tm);
+	buf_puts(b, text);
+}
+
+void format_time_rfc3339(struct buf *b, int64_t realtime_usec)
+{
+	struct tm tm = local_time(realtime_usec);
+	char text[64];
+	long offset = tm.tm_gmtoff;
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	buf_printf(b, "%s.%06lld%c%02ld:%02ld", text, (long long)(realtime_usec % USEC_PER_SEC), offset < 0 ? '-' : '+',
+		labs(offset) / 3600, labs(offset) / 60 % 60);
+}
