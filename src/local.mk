@@ -10,6 +10,7 @@ src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
+src_libtocsin_a_SOURCES += src/stream.h
 src_libtocsin_a_SOURCES += src/text.c src/text.h
 src_libtocsin_a_SOURCES += src/units.c src/units.h
 
