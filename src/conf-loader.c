@@ -5,6 +5,7 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #define LOAD_LIMIT_USEC (30 * USEC_PER_SEC)
@@ -178,4 +179,37 @@ int conf_loader_start(sd_event *event, const struct conf_source *source, conf_lo
 	helper_set_deadline(l->helper, usec_add(clock_boottime_usec(), LOAD_LIMIT_USEC));
 	*ret = l;
 	return 0;
+}
+
+struct waiting {
+	sd_event *event;
+	conf_loaded_handler done;
+	void *userdata;
+};
+
+static void on_waited(struct conf_loaded *loaded, void *userdata)
+{
+	struct waiting *w = userdata;
+
+	w->done(loaded, w->userdata);
+	sd_event_exit(w->event, 0);
+}
+
+int conf_load_and_wait(const struct conf_source *source, conf_loaded_handler done, void *userdata)
+{
+	struct waiting w = { .done = done, .userdata = userdata };
+	struct conf_loader *loader;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	int r = sd_event_new(&w.event);
+	if (r >= 0)
+		r = conf_loader_start(w.event, source, on_waited, &w, &loader);
+	if (r >= 0)
+		r = sd_event_loop(w.event);
+	sd_event_unref(w.event);
+	return r;
 }

@@ -28,6 +28,9 @@ typedef void (*conf_loaded_handler)(struct conf_loaded *loaded, void *userdata);
 int conf_loader_start(sd_event *event, const struct conf_source *source, conf_loaded_handler done, void *userdata,
 	struct conf_loader **ret);
 
+/* The same for programs without a loop of their own: waits for the handler to have been called. */
+int conf_load_and_wait(const struct conf_source *source, conf_loaded_handler done, void *userdata);
+
 /* Gives up without a call of the handler. */
 struct conf_loader *conf_loader_free(struct conf_loader *l);
 

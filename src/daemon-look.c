@@ -245,8 +245,10 @@ static void feed(struct item *item)
 
 	enum alert_event event = alert_feed(&item->alert, &policy, item->last.state, d->next_incident, now,
 		clock_realtime_usec());
-	if (item->alert.incident == d->next_incident)
+	if (item->alert.incident == d->next_incident) {
 		d->next_incident++;
+		state_put_facts(d);
+	}
 	if (event != ALERT_NONE)
 		mail_happening(d, item, event, &before);
 	/* Steady results are no news for the state file; it gets them now and then. */

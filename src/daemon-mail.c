@@ -787,14 +787,7 @@ static void report_told(struct daemon *d)
 		*at = h->next;
 		happening_free(h);
 	}
-	struct {
-		char text[24];
-	} n;
-	snprintf(n.text, sizeof(n.text), "%" PRId64, d->last_report_usec);
-	state_put_meta(d, "last_report", n.text);
-	snprintf(n.text, sizeof(n.text), "%" PRId64, d->report_serial);
-	state_put_meta(d, "report_serial", n.text);
-	state_put_meta(d, "started_told", d->started_told ? "yes" : "no");
+	state_put_facts(d);
 	arm_report_timer(d);
 	mail_pump(d);
 }

@@ -186,7 +186,7 @@ void state_delete_mail(struct daemon *d, const struct outbox_mail *m)
 		SEND(d, MSG_DELETE, "recipient", m->id, m->recipients[i].address);
 }
 
-void state_put_meta(struct daemon *d, const char *name, const char *value)
+static void put_fact(struct daemon *d, const char *name, const char *value)
 {
 	SEND(d, MSG_PUT, "meta", name, value);
 }
@@ -201,14 +201,13 @@ void state_delete_memory(struct daemon *d, const struct check *c, const struct m
 	SEND(d, MSG_DELETE, "memory", c->conf->name, m->name);
 }
 
-/* All facts that are one row each by name. */
-static void put_all_meta(struct daemon *d)
+void state_put_facts(struct daemon *d)
 {
-	state_put_meta(d, "boot_id", d->boot_id);
-	state_put_meta(d, "next_incident", NUMBER(d->next_incident));
-	state_put_meta(d, "started_told", d->started_told ? "yes" : "no");
-	state_put_meta(d, "last_report", NUMBER(d->last_report_usec));
-	state_put_meta(d, "report_serial", NUMBER(d->report_serial));
+	put_fact(d, "boot_id", d->boot_id);
+	put_fact(d, "next_incident", NUMBER(d->next_incident));
+	put_fact(d, "started_told", d->started_told ? "yes" : "no");
+	put_fact(d, "last_report", NUMBER(d->last_report_usec));
+	put_fact(d, "report_serial", NUMBER(d->report_serial));
 }
 
 /* Brings the file up to date with one transaction. Events are only added to: the older ones live in the file alone. */
@@ -218,7 +217,7 @@ static void send_snapshot(struct daemon *d)
 
 	for (size_t i = 0; i < ELEMENTS(whole); i++)
 		SEND(d, MSG_CLEAR, whole[i]);
-	put_all_meta(d);
+	state_put_facts(d);
 	for (size_t i = 0; i < d->n_checks; i++) {
 		struct check *c = d->checks[i];
 
@@ -604,7 +603,7 @@ void state_stop(struct daemon *d)
 	for (size_t i = 0; i < d->n_checks; i++)
 		for (struct item *item = d->checks[i]->items; item; item = item->next)
 			state_put_item(d, item);
-	put_all_meta(d);
+	state_put_facts(d);
 	state_commit(d);
 	sd_event_source_disable_unref(TAKE_PTR(s->retry));
 }

@@ -216,6 +216,7 @@ void daemon_state_loaded(struct daemon *d)
 	d->has_state = true;
 	if (d->next_incident == 0)
 		d->next_incident = 1;
+	state_put_facts(d); /* the boot that the state is of from now on */
 	for (size_t i = 0; i < d->n_checks; i++) {
 		const struct conf_alert *a = &d->checks[i]->conf->alert;
 		const struct alert_policy policy = {

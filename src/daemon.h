@@ -250,7 +250,7 @@ void state_free(struct daemon *d);
 void state_put_item(struct daemon *d, struct item *item);
 void state_put_happening(struct daemon *d, struct happening *h);
 void state_put_mail(struct daemon *d, const struct outbox_mail *mail);
-void state_put_meta(struct daemon *d, const char *name, const char *value);
+void state_put_facts(struct daemon *d); /* next incident, last report, boot …: one row each by name */
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m);
 void state_delete_item(struct daemon *d, const struct item *item);
 void state_delete_mail(struct daemon *d, const struct outbox_mail *mail);

@@ -6,12 +6,31 @@ src_libtocsin_a_SOURCES =
 src_libtocsin_a_SOURCES += src/buf.c src/buf.h
 src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h
+src_libtocsin_a_SOURCES += src/conf-loader.c src/conf-loader.h
+src_libtocsin_a_SOURCES += src/helper.c src/helper.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
+src_libtocsin_a_SOURCES += src/pool.c src/pool.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/stream.h
 src_libtocsin_a_SOURCES += src/text.c src/text.h
 src_libtocsin_a_SOURCES += src/units.c src/units.h
+src_libtocsin_a_SOURCES += src/varlink.c src/varlink.h
 
 include_HEADERS = src/tocsin-check.h
+
+sbin_PROGRAMS += src/tocsind
+src_tocsind_SOURCES = src/tocsind.c
+src_tocsind_SOURCES += src/daemon.c src/daemon.h
+src_tocsind_SOURCES += src/daemon-control.c
+src_tocsind_SOURCES += src/daemon-look.c
+src_tocsind_SOURCES += src/daemon-mail.c
+src_tocsind_SOURCES += src/daemon-state.c
+src_tocsind_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
+
+bin_PROGRAMS += src/tocsin
+src_tocsin_SOURCES = src/tocsin.c
+src_tocsin_SOURCES += src/cli-ask.c src/cli.h
+src_tocsin_SOURCES += src/cli-direct.c
+src_tocsin_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
