@@ -3,6 +3,8 @@
 # only the objects that it uses, and the libraries that they need are named beside the program.
 noinst_LIBRARIES += src/libtocsin.a
 src_libtocsin_a_SOURCES =
+src_libtocsin_a_SOURCES += src/alert.c src/alert.h
+src_libtocsin_a_SOURCES += src/alert-text.c
 src_libtocsin_a_SOURCES += src/buf.c src/buf.h
 src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h
@@ -11,6 +13,11 @@ src_libtocsin_a_SOURCES += src/helper.c src/helper.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/pool.c src/pool.h
+src_libtocsin_a_SOURCES += src/group.c src/group.h
+src_libtocsin_a_SOURCES += src/log.c src/log.h
+src_libtocsin_a_SOURCES += src/msg.c src/msg.h
+src_libtocsin_a_SOURCES += src/outbox.c src/outbox.h
+src_libtocsin_a_SOURCES += src/schedule.c src/schedule.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/stream.h
