@@ -8,6 +8,7 @@ src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
+src_libtocsin_a_SOURCES += src/option.c src/option.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/stream.h
