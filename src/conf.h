@@ -133,6 +133,7 @@ struct conf *conf_free(struct conf *c);
 /* Is KEY of [check NAME] one of ours (type, timeout, the keys of [alert]), rather than an option of the module? */
 bool conf_is_check_key(const char *key);
 
-/* The keys with default values that the settings leave out, as further settings with file "default", for
- * `tocsin config`. Those of modules are added by the caller, who knows their tables. */
-int conf_add_defaults(struct conf_settings *s);
+/* The values in force that the settings leave out (what a provider or an event-like module brings included), as
+ * further settings with file "default", for `tocsin config`. Those of module options are added by the caller, who
+ * knows their tables. -EINVAL: the settings have errors; nothing was added. -ENOMEM. */
+int conf_add_defaults(struct conf_settings *s, const struct conf_module *modules, size_t n_modules);
