@@ -3,6 +3,7 @@
 #pragma once
 
 #include "buf.h"
+#include "conf.h"
 #include "tocsin-check.h"
 
 #include <stdbool.h>
@@ -30,3 +31,5 @@ bool conf_section_is_valid(const char *section, const char *name, struct buf *b)
 
 /* Does VALUE fit KEY? -EINVAL or -ERANGE with a sentence in *ret_error, -ENOMEM. */
 int conf_option_try(const struct tocsin_option *option, const char *value, char **ret_error);
+
+void conf_setting_clear(struct conf_setting *s);

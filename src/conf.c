@@ -6,8 +6,10 @@
 #include "clock.h"
 #include "conf-table.h"
 #include "option.h"
+#include "provider.h"
 #include "text.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -109,7 +111,7 @@ static const struct tocsin_option mail_options[] = {
 	{ "min_rate", TOCSIN_SIZE, IN(conf_mail, min_rate), "100", 0, 1 << 30, NULL,
 		"Bytes a second below which a connection counts as dead" },
 	{ "allow_plaintext", TOCSIN_BOOL, IN(conf_mail, allow_plaintext), "no", 0, 0, NULL,
-		"Whether a password may travel without encryption" },
+		"Whether mails may leave this host without encryption" },
 	{ 0 },
 };
 
@@ -225,7 +227,7 @@ static int grow(void *items, size_t n, size_t size)
 	return 0;
 }
 
-static void setting_clear(struct conf_setting *s)
+void conf_setting_clear(struct conf_setting *s)
 {
 	free(s->section);
 	free(s->name);
@@ -243,7 +245,7 @@ static int setting_copy(const struct conf_setting *s, struct conf_setting *ret)
 	};
 
 	if (!copy.section || !copy.name || !copy.key || !copy.value || !copy.file) {
-		setting_clear(&copy);
+		conf_setting_clear(&copy);
 		return -ENOMEM;
 	}
 	*ret = copy;
@@ -268,11 +270,17 @@ int conf_add_problem(struct conf_problems *p, bool is_error, const char *file, u
 	_cleanup_buf_ struct buf b = BUF(PROBLEM_MAX);
 	va_list arguments;
 
+	p->n_errors += is_error;
+	if (p->n > CONF_PROBLEMS_MAX)
+		return 0;
 	int r = grow(&p->items, p->n, sizeof(*p->items));
 	if (r < 0)
 		return r;
 	va_start(arguments, format);
-	buf_vprintf(&b, format, arguments);
+	if (p->n < CONF_PROBLEMS_MAX)
+		buf_vprintf(&b, format, arguments);
+	else
+		buf_puts(&b, "there are too many problems: this and further ones are not shown");
 	va_end(arguments);
 	char *text = buf_take(&b), *copy = strdup(file);
 	if (!text || !copy) {
@@ -281,14 +289,13 @@ int conf_add_problem(struct conf_problems *p, bool is_error, const char *file, u
 		return -ENOMEM;
 	}
 	p->items[p->n++] = (struct conf_problem){ .is_error = is_error, .file = copy, .line = line, .text = text };
-	p->n_errors += is_error;
 	return 0;
 }
 
 void conf_settings_free(struct conf_settings *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		setting_clear(&s->items[i]);
+		conf_setting_clear(&s->items[i]);
 	free(s->items);
 	*s = (struct conf_settings){ 0 };
 }
@@ -487,10 +494,48 @@ static bool is_address(const char *text)
 	return at && at != text && at - text <= 64 && at[1] && !strchr(at + 1, '@') && strlen(text) <= 254;
 }
 
-static int add_mail(struct conf *c, const char *name, struct conf_mail **ret)
+static int report_unknown_provider(struct build *b, const struct conf_setting *s)
 {
-	int r = grow(&c->mails, c->n_mails, sizeof(*c->mails));
+	_cleanup_buf_ struct buf known = BUF(PROBLEM_MAX / 2), value = BUF(PROBLEM_MAX / 2);
+	const char *names[256];
+	size_t n = 0;
 
+	for (; n < ELEMENTS(names) && provider_get(n); n++) {
+		names[n] = provider_get(n)->name;
+		buf_printf(&known, "%s%s", n ? ", " : "", names[n]);
+	}
+	const char *nearest = text_nearest(s->value, names, n);
+	text_clean(&value, s->value, 60);
+	if (nearest)
+		return error_at(b, s, "provider: '%s' is not known: did you mean %s?", buf_text(&value), nearest);
+	return error_at(b, s, "provider: '%s' is not known: expected one of %s; for any other service write server = HOST",
+		buf_text(&value), buf_text(&known));
+}
+
+/* Server, port and security of the provider, before the section's own keys override them. */
+static int apply_provider(struct build *b, const struct conf_setting *s, struct conf_mail *m)
+{
+	const struct provider *provider = provider_find(s->value);
+
+	if (!provider)
+		return report_unknown_provider(b, s);
+	m->server = strdup(provider->server);
+	m->port = provider->port;
+	m->security = (int)provider->security;
+	return m->server ? 0 : -ENOMEM;
+}
+
+static_assert((int)CONF_TLS == (int)SMTP_TLS && (int)CONF_STARTTLS == (int)SMTP_STARTTLS &&
+	(int)CONF_NONE == (int)SMTP_PLAIN, "provider.c and conf.h count in the same order");
+
+/* A new relay for the section that begins with setting FIRST. */
+static int add_mail(struct build *b, size_t first, struct conf_mail **ret)
+{
+	const char *name = b->settings->items[first].name;
+	const struct conf_setting *provider = find_setting(b->settings, first, "mail", name, "provider");
+	struct conf *c = b->conf;
+
+	int r = grow(&c->mails, c->n_mails, sizeof(*c->mails));
 	if (r < 0)
 		return r;
 	struct conf_mail *m = &c->mails[c->n_mails];
@@ -499,7 +544,10 @@ static int add_mail(struct conf *c, const char *name, struct conf_mail **ret)
 		return -ENOMEM;
 	c->n_mails++;
 	*ret = m;
-	return option_set_defaults(mail_options, m, NULL);
+	r = option_set_defaults(mail_options, m, NULL);
+	if (r == 0 && provider)
+		r = apply_provider(b, provider, m);
+	return r;
 }
 
 static int build_mail_sections(struct build *b)
@@ -519,7 +567,7 @@ static int build_mail_sections(struct build *b)
 				if (strcmp(c->mails[k].name, s->name) == 0)
 					m = &c->mails[k];
 			if (!m)
-				r = add_mail(c, s->name, &m);
+				r = add_mail(b, i, &m);
 		}
 		if (r == 0)
 			r = apply_or_report(b, mail_options, m, s);
@@ -544,16 +592,25 @@ static void put_unnamed_mail_first(struct conf *c)
 
 static int check_server(struct build *b, struct conf_mail *m)
 {
+	const struct provider *provider = m->provider ? provider_find(m->provider) : NULL;
 	static const int ports[] = { [CONF_TLS] = 465, [CONF_STARTTLS] = 587, [CONF_NONE] = 25 };
 
+	if (!m->server && m->provider) /* which is not known: said already */
+		return 0;
 	if (!m->server)
 		return error_at(b, mail_place(b, m, NULL),
 			"this section names no server: expected provider = NAME, or server = HOST");
 	if (strpbrk(m->server, " \t/@"))
 		return error_at(b, mail_place(b, m, "server"),
 			"server: expected a host name or an address, like smtp.example.org");
+	/* Other security than the provider's, but no port: then its port is of no use either. */
+	if (provider && m->security != (int)provider->security && !find_setting(b->settings, 0, "mail", m->name, "port"))
+		m->port = 0;
 	if (m->port == 0)
 		m->port = ports[m->security];
+	if (m->port == ports[CONF_STARTTLS] && m->security == CONF_TLS)
+		return warning_at(b, mail_place(b, m, "port"),
+			"servers expect security = starttls on port 587, and tls on port 465");
 	return 0;
 }
 
@@ -577,7 +634,7 @@ static int check_from(struct build *b, struct conf_mail *m)
 	return 0;
 }
 
-static int check_recipients(struct build *b, const struct conf_mail *m)
+static int check_recipients(struct build *b, struct conf_mail *m)
 {
 	const struct conf_settings *all = b->settings;
 
@@ -593,7 +650,7 @@ static int check_recipients(struct build *b, const struct conf_mail *m)
 	return 0;
 }
 
-static int check_secret(struct build *b, const struct conf_mail *m)
+static int check_secret(struct build *b, struct conf_mail *m)
 {
 	const char *const secrets[] = { m->password_file, m->password_command, m->credential, m->token_command };
 	static const char *const keys[] = { "password_file", "password_command", "credential", "token_command" };
@@ -611,11 +668,18 @@ static int check_secret(struct build *b, const struct conf_mail *m)
 	if (m->username && !key && !m->tls_cert_file)
 		return warning_at(b, mail_place(b, m, "username"),
 			"there is a username, but nothing says its password: add password_file or credential");
-	if (key && m->security == CONF_NONE && !m->allow_plaintext)
-		return error_at(b, mail_place(b, m, "security"),
-			"with security = none the password would cross the network in the clear: expected tls or "
-			"starttls, or allow_plaintext = yes where nobody can listen");
 	return 0;
+}
+
+/* Only a warning, because a name that stands for this very host is known when it is resolved. */
+static int check_plaintext(struct build *b, struct conf_mail *m)
+{
+	if (m->security != CONF_NONE || m->allow_plaintext || !m->server || strcmp(m->server, "localhost") == 0 ||
+		strcmp(m->server, "::1") == 0 || strncmp(m->server, "127.", 4) == 0)
+		return 0;
+	return warning_at(b, mail_place(b, m, "security"),
+		"security = none sends mails only to this host itself: use tls or starttls, or allow_plaintext = yes "
+		"where nobody can listen");
 }
 
 /* RFC 4422, 3.1: 1 to 20 letters, digits, hyphens and underscores. Which ones there are is for the mailer to say. */
@@ -628,7 +692,7 @@ static bool is_mechanism(const char *text)
 	return len > 0 && len <= 20 && text[len] == '\0';
 }
 
-static int check_mail_details(struct build *b, const struct conf_mail *m)
+static int check_mail_details(struct build *b, struct conf_mail *m)
 {
 	if (!is_mechanism(m->auth))
 		return error_at(b, mail_place(b, m, "auth"), "auth: expected auto, or a mechanism like plain or login");
@@ -642,16 +706,13 @@ static int check_mail_details(struct build *b, const struct conf_mail *m)
 
 static int check_mail(struct build *b, struct conf_mail *m)
 {
-	int r = check_server(b, m);
+	static int (*const checks[])(struct build *, struct conf_mail *) = {
+		check_server, check_from, check_recipients, check_secret, check_plaintext, check_mail_details,
+	};
+	int r = 0;
 
-	if (r == 0)
-		r = check_from(b, m);
-	if (r == 0)
-		r = check_recipients(b, m);
-	if (r == 0)
-		r = check_secret(b, m);
-	if (r == 0)
-		r = check_mail_details(b, m);
+	for (size_t i = 0; r == 0 && i < ELEMENTS(checks); i++)
+		r = checks[i](b, m);
 	return r;
 }
 
@@ -843,7 +904,7 @@ static void mail_clear(struct conf_mail *m)
 static void check_clear(struct conf_check *check)
 {
 	for (size_t i = 0; i < check->n_options; i++)
-		setting_clear(&check->options[i]);
+		conf_setting_clear(&check->options[i]);
 	free(check->options);
 	free(check->name);
 	free(check->file);

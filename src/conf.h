@@ -42,6 +42,8 @@ struct conf_problems {
 	size_t n, n_errors;
 };
 
+#define CONF_PROBLEMS_MAX 1000 /* further ones are counted, and one line says that they are not shown */
+
 /* Adds a copy. -ENOMEM. */
 int conf_add_setting(struct conf_settings *s, const char *section, const char *name, const char *key,
 	const char *value, const char *file, unsigned line);
