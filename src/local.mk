@@ -10,8 +10,13 @@ src_libtocsin_a_SOURCES += src/conf.c src/conf.h src/conf-table.h
 src_libtocsin_a_SOURCES += src/conf-read.c
 src_libtocsin_a_SOURCES += src/ini-guard.c src/ini-guard.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
+src_libtocsin_a_SOURCES += src/module.c src/module.h
+src_libtocsin_a_SOURCES += src/mountinfo.c src/mountinfo.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/option.c src/option.h
+src_libtocsin_a_SOURCES += src/proctree.c src/proctree.h
+src_libtocsin_a_SOURCES += src/run.c src/run.h
+src_libtocsin_a_SOURCES += src/runner.c src/runner.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/stream.h
@@ -19,3 +24,20 @@ src_libtocsin_a_SOURCES += src/text.c src/text.h
 src_libtocsin_a_SOURCES += src/units.c src/units.h
 
 include_HEADERS = src/tocsin-check.h
+
+# What check modules share, built again as position-independent code.
+noinst_LTLIBRARIES += src/libmodule.la
+src_libmodule_la_SOURCES =
+src_libmodule_la_SOURCES += src/buf.c src/buf.h
+src_libmodule_la_SOURCES += src/clock.c src/clock.h
+src_libmodule_la_SOURCES += src/mountinfo.c src/mountinfo.h
+src_libmodule_la_SOURCES += src/proctree.c src/proctree.h
+src_libmodule_la_SOURCES += src/text.c src/text.h
+src_libmodule_la_SOURCES += src/units.c src/units.h
+src_libmodule_la_CFLAGS = $(AM_CFLAGS)
+
+# Modules find the functions of tocsin-check.h in the program.
+pkglibexec_PROGRAMS += src/tocsin-check
+src_tocsin_check_SOURCES = src/tocsin-check.c
+src_tocsin_check_LDADD = src/libtocsin.a -lm -ldl
+src_tocsin_check_LDFLAGS = $(AM_LDFLAGS) -export-dynamic

@@ -16,3 +16,4 @@ tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+EXTRA_DIST += tests/e2e/helper.py
