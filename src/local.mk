@@ -8,6 +8,7 @@ src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h
 src_libtocsin_a_SOURCES += src/conf.c src/conf.h src/conf-table.h
 src_libtocsin_a_SOURCES += src/conf-read.c
+src_libtocsin_a_SOURCES += src/config-service.c src/config-service.h
 src_libtocsin_a_SOURCES += src/ini-guard.c src/ini-guard.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/module.c src/module.h
