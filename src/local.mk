@@ -10,8 +10,14 @@ src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
+src_libtocsin_a_SOURCES += src/store.c
+src_libtocsin_a_SOURCES += src/store-serve.c
 src_libtocsin_a_SOURCES += src/stream.h
 src_libtocsin_a_SOURCES += src/text.c src/text.h
 src_libtocsin_a_SOURCES += src/units.c src/units.h
 
 include_HEADERS = src/tocsin-check.h
+
+pkglibexec_PROGRAMS += src/tocsin-store
+src_tocsin_store_SOURCES = src/tocsin-store.c
+src_tocsin_store_LDADD = src/libtocsin.a $(SQLITE_LIBS) -lm
