@@ -6,6 +6,7 @@ src_libtocsin_a_SOURCES =
 src_libtocsin_a_SOURCES += src/buf.c src/buf.h
 src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h
+src_libtocsin_a_SOURCES += src/connect.c src/connect.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
