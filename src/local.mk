@@ -4,6 +4,7 @@
 noinst_LIBRARIES += src/libtocsin.a
 src_libtocsin_a_SOURCES =
 src_libtocsin_a_SOURCES += src/buf.c src/buf.h
+src_libtocsin_a_SOURCES += src/certificate.c src/certificate.h
 src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h
 src_libtocsin_a_SOURCES += src/connect.c src/connect.h
@@ -13,6 +14,7 @@ src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/stream.h
 src_libtocsin_a_SOURCES += src/text.c src/text.h
+src_libtocsin_a_SOURCES += src/transport.c src/transport.h
 src_libtocsin_a_SOURCES += src/units.c src/units.h
 
 include_HEADERS = src/tocsin-check.h
