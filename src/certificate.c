@@ -7,6 +7,7 @@
 #include "text.h"
 #include "units.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
@@ -155,19 +156,10 @@ static bool leaf_has_name(gnutls_x509_crt_t leaf, const char *host)
 
 static void append_address(const void *bytes, size_t len, struct buf *b)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-	_cleanup_buf_ struct buf text = BUF(100);
+	char text[INET6_ADDRSTRLEN];
 
-	if (len == 4) {
-		memcpy(&v4.sin_addr, bytes, len);
-		connect_format((struct sockaddr *)&v4, sizeof(v4), &text);
-	} else if (len == 16) {
-		memcpy(&v6.sin6_addr, bytes, len);
-		connect_format((struct sockaddr *)&v6, sizeof(v6), &text);
-	}
-	if (text.len > 2)
-		buf_append(b, text.data, text.len - 2); /* without ":0" */
+	if ((len == 4 || len == 16) && inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, text, sizeof(text)))
+		buf_puts(b, text);
 }
 
 /* The names in the certificate, quoted; returns how many. */

@@ -364,8 +364,9 @@ static bool first_is_tls(const struct transport *t)
 static int explain_no_tls(struct transport *t)
 {
 	_cleanup_buf_ struct buf words = BUF(512);
-	char text[FIRST_BYTES + 1] = "";
+	char text[FIRST_BYTES + 1] = "", rest[FIRST_BYTES];
 
+	socket_receive(t, rest, sizeof(rest)); /* GnuTLS took no more than the head of a record */
 	memcpy(text, t->first, t->n_first);
 	text[strcspn(text, "\r\n")] = '\0';
 	text_clean(&words, text, FIRST_BYTES);
@@ -634,6 +635,9 @@ int transport_ascii_host(const char *host, char **ret)
 		gnutls_free(mapped.data);
 		if (!bare)
 			return -ENOMEM;
+		for (char *c = bare; *c; c++) /* what is ASCII already comes back as it was */
+			if (*c >= 'A' && *c <= 'Z')
+				*c += 'a' - 'A';
 	}
 	*ret = TAKE_PTR(bare);
 	return 0;

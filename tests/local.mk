@@ -11,6 +11,8 @@ UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-transport
+tests_unit_test_transport_LDADD = $(UNIT_LDADD) $(GNUTLS_LIBS)
 UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
