@@ -14,6 +14,8 @@ UNIT_TESTS += tests/unit/test-buf
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-ini
 tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
+UNIT_TESTS += tests/unit/test-connect
+tests_unit_test_connect_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-outbox
@@ -25,6 +27,8 @@ UNIT_TESTS += tests/unit/test-option
 tests_unit_test_option_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-transport
+tests_unit_test_transport_LDADD = $(UNIT_LDADD) $(GNUTLS_LIBS)
 UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
