@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import pytest  # noqa: E402
+
+import certs  # noqa: E402
+import mailcatcher  # noqa: E402
+import postfix  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return certs.Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def server_certificate(authority):
+    return authority.issue("server")
+
+
+@pytest.fixture
+def catcher(tmp_path, authority, server_certificate):
+    c = mailcatcher.MailCatcher(tmp_path / "mails", server_certificate)
+    c.ca_file = authority.ca_file
+    c.start()
+    yield c
+    c.stop()
+
+
+@pytest.fixture(scope="session")
+def postfix_server(authority, server_certificate):
+    reason = postfix.why_not()
+    if reason:
+        pytest.skip(reason)
+    server = postfix.Postfix(server_certificate)
+    server.ca_file = authority.ca_file
+    try:
+        yield server.start()
+    finally:
+        server.stop()
