@@ -7,6 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import pytest  # noqa: E402
 
 import certs  # noqa: E402
+import harness  # noqa: E402
 import mailcatcher  # noqa: E402
 import postfix  # noqa: E402
 
@@ -41,3 +42,31 @@ def postfix_server(authority, server_certificate):
         yield server.start()
     finally:
         server.stop()
+
+
+@pytest.fixture
+def setup(tmp_path, catcher):
+    """Configuration, state and modules for a daemon that mails to the catcher."""
+    return harness.Setup(tmp_path, catcher, catcher.ca_file)
+
+
+@pytest.fixture
+def daemon():
+    """A function that starts a tocsind and hands it out when it is ready; what still runs at the end is stopped."""
+    running = []
+
+    def start(setup, wait=True, **options):
+        d = harness.Daemon(setup, **options)
+        running.append(d)
+        return d.wait_ready() if wait else d
+
+    yield start
+    for d in running:
+        d.kill()
+
+
+@pytest.fixture
+def victim(tmp_path):
+    v = harness.Victim(tmp_path).start()
+    yield v
+    v.kill()

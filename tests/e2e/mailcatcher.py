@@ -130,7 +130,8 @@ def _listen(port):
 class MailCatcher:
     """Runs in a thread of its own. start() and stop() may be repeated; the ports stay the same."""
 
-    def __init__(self, folder, certificate=None, username="10000@example.org", password="authorization code"):
+    def __init__(self, folder, certificate=None, username="10000@example.org", password="authorization code",
+                 offers_starttls=True):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.username, self.password = username, password
@@ -139,6 +140,7 @@ class MailCatcher:
             certificate = authority.issue("server")
             self.ca_file = authority.ca_file
         self._certificate = certificate
+        self._offers_starttls = offers_starttls  # False: a server, or somebody on the way, that hides it
         self.behaviour = "accept"
         self.mails = []
         self.logins = []  # (name, password, right?) of each attempt
@@ -193,7 +195,7 @@ class MailCatcher:
     def _protocol(self, is_implicit_tls, context):
         options = {"hostname": "catcher.example", "ident": "mailcatcher", "authenticator": self._authenticate,
                    "auth_required": True, "auth_exclude_mechanism": [], "loop": self._loop}
-        if is_implicit_tls:
+        if is_implicit_tls or not self._offers_starttls:
             options["auth_require_tls"] = False
         else:
             options.update(tls_context=context, require_starttls=True, auth_require_tls=True)

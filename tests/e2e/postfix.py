@@ -62,6 +62,7 @@ smtpd_sasl_authenticated_header = yes
 message_size_limit = 10485760
 smtputf8_enable = no
 biff = no
+smtpd_error_sleep_time = 0
 """
 
 MASTER_CF = """
@@ -95,6 +96,7 @@ protocols =
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = {mechanisms}
+auth_failure_delay = 0 secs
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/dovecot/users
@@ -108,6 +110,11 @@ service auth {{
     mode = 0666
   }}
 }}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 """,
     "2.4": """
 dovecot_config_version = 2.4.0
@@ -119,6 +126,7 @@ protocols =
 ssl = no
 auth_allow_cleartext = yes
 auth_mechanisms = {mechanisms}
+auth_failure_delay = 0 secs
 passdb passwd-file {{
   passwd_file_path = {folder}/dovecot/users
   default_password_scheme = PLAIN
@@ -134,6 +142,11 @@ userdb static {{
 service auth {{
   unix_listener {folder}/dovecot/auth {{
     mode = 0666
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
   }}
 }}
 """,

@@ -57,8 +57,9 @@ def test_refuses_what_it_must(postfix_server):
     with connect(postfix_server, "tls") as client:
         with pytest.raises(smtplib.SMTPRecipientsRefused):
             client.sendmail("10000@example.org", ["ops@example.org"], MAIL % b"nobody")
+        client.user, client.password = postfix_server.username, "wrong"
         with pytest.raises(smtplib.SMTPAuthenticationError):
-            client.login(postfix_server.username, "wrong")
+            client.auth("PLAIN", client.auth_plain)
     with smtplib.SMTP("127.0.0.1", postfix_server.port_starttls, timeout=20) as client:
         client.ehlo()
         assert "auth" not in client.esmtp_features
