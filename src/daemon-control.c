@@ -106,7 +106,7 @@ static json_t *json_item(const struct report_item *i)
 
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "check", json_text(i->check), "item",
 		json_text(i->item), "module", i->module, "state", json_text(state), "since",
-		json_time(a->is_blind ? a->unknown_since_usec : a->since_usec), "last_state", json_text(last), "last_look",
+		json_time(a->is_blind ? a->rows[ALERT_ROW_UNKNOWN].since_usec : a->since_usec), "last_state", json_text(last), "last_look",
 		json_time(i->result->time_usec), "text", json_text(i->result->text ? i->result->text : ""), "incident",
 		a->incident ? json_integer(a->incident) : json_null(), "not_applicable", json_text(i->not_applicable),
 		"metrics", json_metrics(i->result), "evidence", json_evidence(i->result));

@@ -224,7 +224,7 @@ static int64_t next_due(const struct check *c)
 	int64_t due = schedule_after(c->due_usec, policy.interval, now);
 
 	for (const struct item *i = c->items; i; i = i->next) {
-		int64_t wanted = alert_is_confirming(&i->alert, &policy) ?
+		int64_t wanted = alert_is_confirming(&i->alert) ?
 			alert_next_look(&i->alert, &policy, c->started_usec) : USEC_NEVER;
 
 		if (wanted < due)

@@ -103,7 +103,7 @@ static int64_t first_bad(enum alert_event event, const struct item *item, const 
 	if (event == ALERT_RECOVERED)
 		return before->incident_since_usec;
 	if (event == ALERT_BLIND)
-		return item->alert.unknown_since_usec;
+		return item->alert.rows[ALERT_ROW_UNKNOWN].since_usec;
 	return item->alert.since_usec;
 }
 

@@ -44,64 +44,6 @@ static int64_t to_number(const char *text)
 	return value;
 }
 
-/* The members of struct alert_state that are numbers, by their names in the file. */
-static const struct {
-	const char *name;
-	size_t offset;
-} alert_numbers[] = {
-	{ "since", offsetof(struct alert_state, since_usec) },
-	{ "incident", offsetof(struct alert_state, incident) },
-	{ "incident_since", offsetof(struct alert_state, incident_since_usec) },
-	{ "bad", offsetof(struct alert_state, bad) },
-	{ "good", offsetof(struct alert_state, good) },
-	{ "unknown", offsetof(struct alert_state, unknown) },
-	{ "run_since", offsetof(struct alert_state, run_since_usec) },
-	{ "run_boottime", offsetof(struct alert_state, run_boottime_usec) },
-	{ "unknown_since", offsetof(struct alert_state, unknown_since_usec) },
-};
-
-static char *alert_to_text(const struct item *item)
-{
-	const struct alert_state *a = &item->alert;
-	json_t *o = json_pack("{s:s, s:b, s:b, s:s, s:b, s:I}", "state", state_name(a->state), "known", a->is_known, "blind",
-		a->is_blind, "lowest", state_name(a->lowest), "stands_in", item->stands_in, "absent_since",
-		(json_int_t)item->absent_since_usec);
-
-	for (size_t i = 0; i < ELEMENTS(alert_numbers); i++) {
-		const int64_t *value = (const int64_t *)((const char *)a + alert_numbers[i].offset);
-
-		json_object_set_new(o, alert_numbers[i].name, json_integer(*value));
-	}
-	if (item->thread)
-		json_object_set_new(o, "thread", json_string(item->thread));
-	char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(o);
-	return text;
-}
-
-static void alert_from_text(struct item *item, const char *text)
-{
-	json_t *o = json_loads(text, 0, NULL);
-	struct alert_state *a = &item->alert;
-	const char *state = json_string_value(json_object_get(o, "state"));
-	const char *lowest = json_string_value(json_object_get(o, "lowest"));
-	const char *thread = json_string_value(json_object_get(o, "thread"));
-
-	if (state)
-		state_parse(state, &a->state);
-	if (lowest)
-		state_parse(lowest, &a->lowest);
-	a->is_known = json_is_true(json_object_get(o, "known"));
-	a->is_blind = json_is_true(json_object_get(o, "blind"));
-	item->stands_in = json_is_true(json_object_get(o, "stands_in"));
-	item->absent_since_usec = json_integer_value(json_object_get(o, "absent_since"));
-	for (size_t i = 0; i < ELEMENTS(alert_numbers); i++)
-		*(int64_t *)((char *)a + alert_numbers[i].offset) =
-			json_integer_value(json_object_get(o, alert_numbers[i].name));
-	item->thread = thread ? strdup(thread) : NULL;
-	json_decref(o);
-}
-
 static char *result_to_text(const struct result *r)
 {
 	json_t *o = json_pack("{s:s, s:I, s:s}", "state", state_name(r->state), "time", (json_int_t)r->time_usec, "text",
@@ -146,13 +88,15 @@ static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fi
 
 void state_put_item(struct daemon *d, struct item *item)
 {
-	_cleanup_free_ char *alert = alert_to_text(item);
+	_cleanup_buf_ struct buf alert = BUF(2000);
 	_cleanup_free_ char *result = result_to_text(&item->last);
 
-	if (!alert || !result)
+	alert_format(&alert, &item->alert);
+	if (!result || buf_error(&alert))
 		return;
 	item->stored_usec = clock_boottime_usec();
-	SEND(d, MSG_PUT, "item", item->check->conf->name, item->name, alert, result, item->check->conf->module);
+	SEND(d, MSG_PUT, "item", item->check->conf->name, item->name, item->check->conf->module, buf_text(&alert), result,
+		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", NUMBER(item->absent_since_usec));
 }
 
 void state_delete_item(struct daemon *d, const struct item *item)
@@ -360,7 +304,7 @@ static void load_item(struct daemon *d, const char *const *v)
 	struct check *c = look_find_check(d, v[0]);
 
 	/* A check that is configured no more, or does something else now under the same name. */
-	if (!c || strcmp(c->conf->module, v[4]) != 0) {
+	if (!c || strcmp(c->conf->module, v[2]) != 0) {
 		SEND(d, MSG_DELETE, "item", v[0], v[1]);
 		return;
 	}
@@ -369,8 +313,12 @@ static void load_item(struct daemon *d, const char *const *v)
 	struct item *item = look_add_item(c, v[1]);
 	if (!item)
 		return;
-	alert_from_text(item, v[2]);
-	result_from_text(&item->last, v[3]);
+	if (alert_parse(v[3], &item->alert) < 0)
+		log_warning("state file: the state of %s %s cannot be read; it begins anew", v[0], v[1]);
+	result_from_text(&item->last, v[4]);
+	item->thread = *v[5] ? strdup(v[5]) : NULL;
+	item->stands_in = strcmp(v[6], "yes") == 0;
+	item->absent_since_usec = to_number(v[7]);
 }
 
 static void load_event(struct daemon *d, const char *const *v)
@@ -393,7 +341,7 @@ static void load_event(struct daemon *d, const char *const *v)
 	h->time_usec = to_number(v[6]);
 	h->since_usec = to_number(v[7]);
 	h->incident = to_number(v[8]);
-	for (int e = ALERT_NONE; e <= ALERT_RECOVERED; e++)
+	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
 		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
 			h->event = (enum alert_event)e;
 	if (!h->check || !h->item || !h->text || state_parse(v[4], &h->from) < 0 || state_parse(v[5], &h->to) < 0 ||
@@ -418,6 +366,7 @@ static void load_mail(struct daemon *d, const char *const *v)
 	m->attempts = to_number(v[5]);
 	m->next_try_usec = to_number(v[6]);
 	m->is_stored = true;
+	outbox_resume(m, clock_realtime_usec());
 	mail_adopt(d, m);
 }
 

@@ -39,7 +39,7 @@ struct helper {
 	struct queued *queue, **queue_end;
 	size_t n_queued;
 	bool has_ended; /* `ended` was called */
-	bool *freed; /* set when freed within a callback */
+	bool in_callback, is_freed; /* freed within a callback: the memory goes when that returns */
 };
 
 /* The only global: the kernel keeps one list of children for the process, and this is our copy of it. */
@@ -298,26 +298,31 @@ int helper_sendv(struct helper *h, enum msg_kind kind, const char *const *fields
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
+static void take_note(struct helper *h, const char *text)
+{
+	char *note = strdup(text);
+
+	if (!note)
+		return;
+	free(h->note);
+	h->note = note;
+}
+
 /* Hands one message to the owner. Returns false when the helper is no more, or is ending. */
 static bool dispatch(struct helper *h, struct msg *m)
 {
-	bool freed = false;
-
 	if (m->kind == MSG_READY && h->phase == HELPER_STARTING) {
-		char *note = strdup(m->field[0]);
-
-		if (note) {
-			free(h->note);
-			h->note = note;
-		}
+		take_note(h, m->field[0]);
 		h->phase = HELPER_IDLE;
 	}
-	h->freed = &freed;
+	h->in_callback = true;
 	if (h->callbacks->message)
 		h->callbacks->message(h, m, h->userdata);
-	if (freed)
+	h->in_callback = false;
+	if (h->is_freed) {
+		free(h);
 		return false;
-	h->freed = NULL;
+	}
 	return h->phase < HELPER_ENDING;
 }
 
@@ -362,8 +367,6 @@ struct helper *helper_free(struct helper *h)
 {
 	if (!h)
 		return NULL;
-	if (h->freed)
-		*h->freed = true;
 	for (struct helper **p = &all_helpers; *p; p = &(*p)->next) {
 		if (*p == h) {
 			*p = h->next;
@@ -384,7 +387,9 @@ struct helper *helper_free(struct helper *h)
 		sd_event_unref(h->event);
 	free(h->name);
 	free(h->note);
-	free(h);
+	h->is_freed = true;
+	if (!h->in_callback)
+		free(h);
 	return NULL;
 }
 

@@ -52,8 +52,9 @@ struct store {
 
 const char *const store_steps[] = {
 	"CREATE TABLE meta (name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name)) WITHOUT ROWID;"
-	"CREATE TABLE item (check_name TEXT NOT NULL, item TEXT NOT NULL, alert TEXT NOT NULL, result TEXT NOT NULL,"
-	" module TEXT NOT NULL, PRIMARY KEY (check_name, item)) WITHOUT ROWID;"
+	"CREATE TABLE item (check_name TEXT NOT NULL, item TEXT NOT NULL, module TEXT NOT NULL, alert TEXT NOT NULL,"
+	" result TEXT NOT NULL, thread TEXT NOT NULL, stands_in TEXT NOT NULL, absent_since TEXT NOT NULL,"
+	" PRIMARY KEY (check_name, item)) WITHOUT ROWID;"
 	"CREATE TABLE event (number TEXT NOT NULL, event TEXT NOT NULL, check_name TEXT NOT NULL, item TEXT NOT NULL,"
 	" from_state TEXT NOT NULL, to_state TEXT NOT NULL, time_usec TEXT NOT NULL, since_usec TEXT NOT NULL,"
 	" incident TEXT NOT NULL, text TEXT NOT NULL, mail_id TEXT NOT NULL, PRIMARY KEY (number)) WITHOUT ROWID;"

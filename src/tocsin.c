@@ -73,15 +73,15 @@ static int run_verb(const struct cli *cli, int argc, char **argv)
 
 int main(int argc, char *argv[])
 {
-	enum { CONFIG = 256, CONF_DIR, CONTROL, JSON, DIRECT, RAW, SUBJECT, FROM_NAME, MAIL, TIMEOUT, VERSION, HELP };
+	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_CONTROL, OPT_JSON, OPT_DIRECT, OPT_RAW, OPT_SUBJECT, OPT_FROM_NAME, OPT_MAIL, OPT_TIMEOUT, OPT_VERSION, OPT_HELP };
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, CONFIG }, { "conf-dir", required_argument, NULL, CONF_DIR },
-		{ "control", required_argument, NULL, CONTROL }, { "json", no_argument, NULL, JSON },
-		{ "direct", no_argument, NULL, DIRECT }, { "raw", no_argument, NULL, RAW },
-		{ "subject", required_argument, NULL, SUBJECT }, { "from-name", required_argument, NULL, FROM_NAME },
-		{ "mail", required_argument, NULL, MAIL }, { "timeout", required_argument, NULL, TIMEOUT },
-		{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, VERSION },
-		{ "help", no_argument, NULL, HELP }, { 0 },
+		{ "config", required_argument, NULL, OPT_CONFIG }, { "conf-dir", required_argument, NULL, OPT_CONF_DIR },
+		{ "control", required_argument, NULL, OPT_CONTROL }, { "json", no_argument, NULL, OPT_JSON },
+		{ "direct", no_argument, NULL, OPT_DIRECT }, { "raw", no_argument, NULL, OPT_RAW },
+		{ "subject", required_argument, NULL, OPT_SUBJECT }, { "from-name", required_argument, NULL, OPT_FROM_NAME },
+		{ "mail", required_argument, NULL, OPT_MAIL }, { "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, OPT_VERSION },
+		{ "help", no_argument, NULL, OPT_HELP }, { 0 },
 	};
 	struct cli cli = { .conf_path = NULL, .control_path = "/run/tocsin/control" };
 	int c;
@@ -89,34 +89,34 @@ int main(int argc, char *argv[])
 	log_open("tocsin");
 	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1) {
 		switch (c) {
-		case CONFIG:
+		case OPT_CONFIG:
 			cli.conf_path = optarg;
 			break;
-		case CONF_DIR:
+		case OPT_CONF_DIR:
 			cli.conf_dropins = optarg;
 			break;
-		case CONTROL:
+		case OPT_CONTROL:
 			cli.control_path = optarg;
 			break;
-		case JSON:
+		case OPT_JSON:
 			cli.json = true;
 			break;
-		case DIRECT:
+		case OPT_DIRECT:
 			cli.direct = true;
 			break;
-		case RAW:
+		case OPT_RAW:
 			cli.raw = true;
 			break;
-		case SUBJECT:
+		case OPT_SUBJECT:
 			cli.subject = optarg;
 			break;
-		case FROM_NAME:
+		case OPT_FROM_NAME:
 			cli.from_name = optarg;
 			break;
-		case MAIL:
+		case OPT_MAIL:
 			cli.relay = optarg;
 			break;
-		case TIMEOUT:
+		case OPT_TIMEOUT:
 			if (parse_duration(optarg, &cli.timeout_usec) < 0 || cli.timeout_usec == 0) {
 				fprintf(stderr, "tocsin: --timeout %s: expected a time like 30s or 2m\n", optarg);
 				return EX_USAGE;
@@ -125,10 +125,10 @@ int main(int argc, char *argv[])
 		case 'v':
 			cli.verbose = true;
 			break;
-		case VERSION:
+		case OPT_VERSION:
 			puts("tocsin " PACKAGE_VERSION);
 			return EX_OK;
-		case HELP:
+		case OPT_HELP:
 			print_help();
 			return EX_OK;
 		default:

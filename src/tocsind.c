@@ -64,12 +64,12 @@ static int check_config(const struct options *o)
 
 int main(int argc, char *argv[])
 {
-	enum { CONFIG = 256, CONF_DIR, STATE, CONTROL, CHECK_CONFIG, DEBUG, VERSION, HELP };
+	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_STATE, OPT_CONTROL, OPT_CHECK_CONFIG, OPT_DEBUG, OPT_VERSION, OPT_HELP };
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, CONFIG }, { "conf-dir", required_argument, NULL, CONF_DIR },
-		{ "state", required_argument, NULL, STATE }, { "control", required_argument, NULL, CONTROL },
-		{ "check-config", no_argument, NULL, CHECK_CONFIG }, { "debug", no_argument, NULL, DEBUG },
-		{ "version", no_argument, NULL, VERSION }, { "help", no_argument, NULL, HELP }, { 0 },
+		{ "config", required_argument, NULL, OPT_CONFIG }, { "conf-dir", required_argument, NULL, OPT_CONF_DIR },
+		{ "state", required_argument, NULL, OPT_STATE }, { "control", required_argument, NULL, OPT_CONTROL },
+		{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG }, { "debug", no_argument, NULL, OPT_DEBUG },
+		{ "version", no_argument, NULL, OPT_VERSION }, { "help", no_argument, NULL, OPT_HELP }, { 0 },
 	};
 	struct options o = {
 		.conf_path = SYSCONFDIR "/tocsin/tocsin.conf", .conf_dropins = NULL,
@@ -81,30 +81,30 @@ int main(int argc, char *argv[])
 	log_open("tocsind");
 	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1) {
 		switch (c) {
-		case CONFIG:
+		case OPT_CONFIG:
 			o.conf_path = optarg;
 			has_config = true;
 			break;
-		case CONF_DIR:
+		case OPT_CONF_DIR:
 			o.conf_dropins = optarg;
 			break;
-		case STATE:
+		case OPT_STATE:
 			o.state_path = optarg;
 			break;
-		case CONTROL:
+		case OPT_CONTROL:
 			o.control_path = optarg;
 			break;
-		case CHECK_CONFIG:
+		case OPT_CHECK_CONFIG:
 			only_check = true;
 			break;
-		case DEBUG:
+		case OPT_DEBUG:
 			log_set_level(LOG_DEBUG);
 			break;
 		case 'v':
-		case VERSION:
+		case OPT_VERSION:
 			versions++;
 			break;
-		case HELP:
+		case OPT_HELP:
 			print_help();
 			return EX_OK;
 		default:
