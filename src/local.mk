@@ -7,6 +7,7 @@ src_libtocsin_a_SOURCES += src/buf.c src/buf.h
 src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
+src_libtocsin_a_SOURCES += src/mime.c src/mime.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h

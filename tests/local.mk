@@ -5,6 +5,8 @@ UNIT_TESTS =
 if HAVE_CMOCKA
 UNIT_TESTS += tests/unit/test-buf
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-mime
+tests_unit_test_mime_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
