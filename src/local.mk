@@ -23,6 +23,7 @@ src_libtocsin_a_SOURCES += src/content.c src/content.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/module.c src/module.h
 src_libtocsin_a_SOURCES += src/mountinfo.c src/mountinfo.h
+src_libtocsin_a_SOURCES += src/mime.c src/mime.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/option.c src/option.h
 src_libtocsin_a_SOURCES += src/outbox.c src/outbox.h
