@@ -591,8 +591,8 @@ static int check_version(struct store *s, size_t n_steps, size_t *ret_version)
 /* One attempt; -EUCLEAN: the file is damaged, words say how. */
 static int open_file(struct store *s, const char *const *steps, size_t n_steps)
 {
-	struct stat st;
-	size_t version;
+	struct stat st = { 0 };
+	size_t version = 0;
 
 	int r = claim_file(s, &st);
 	if (r == 0)
