@@ -43,7 +43,7 @@ class Client:
 def running(setup, daemon, catcher, victim):
     setup.write(victim.check())
     daemon(setup)
-    catcher.wait(1)
+    catcher.wait()
     return setup
 
 
