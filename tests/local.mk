@@ -5,6 +5,8 @@ UNIT_TESTS =
 if HAVE_CMOCKA
 UNIT_TESTS += tests/unit/test-buf
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-conf
+tests_unit_test_conf_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
 UNIT_TESTS += tests/unit/test-ini
 tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
 UNIT_TESTS += tests/unit/test-msg
@@ -19,3 +21,37 @@ endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 EXTRA_DIST += tests/e2e/helper.py
+
+# Files that the tests of the configuration read, with what they expect.
+EXTRA_DIST += tests/conf/gbk.conf tests/conf/gbk.expected
+EXTRA_DIST += tests/conf/good.conf tests/conf/good.expected
+EXTRA_DIST += tests/conf/mails.conf tests/conf/mails.expected
+EXTRA_DIST += tests/conf/merge-wrong.conf tests/conf/merge-wrong.expected
+EXTRA_DIST += tests/conf/merge-wrong.d/9-last.conf
+EXTRA_DIST += tests/conf/merge.conf tests/conf/merge.expected
+EXTRA_DIST += tests/conf/merge.d/10-first.conf
+EXTRA_DIST += tests/conf/merge.d/9-last.conf
+EXTRA_DIST += tests/conf/merge.d/ignored.conf.bak
+EXTRA_DIST += tests/conf/no-mail.conf tests/conf/no-mail.expected
+EXTRA_DIST += tests/conf/no-recipient.conf tests/conf/no-recipient.expected
+EXTRA_DIST += tests/conf/providers.conf tests/conf/providers.expected
+EXTRA_DIST += tests/conf/repeated.conf tests/conf/repeated.expected
+EXTRA_DIST += tests/conf/traps.conf tests/conf/traps.expected
+EXTRA_DIST += tests/conf/windows.conf tests/conf/windows.expected
+EXTRA_DIST += tests/conf/wrong-keys.conf tests/conf/wrong-keys.expected
+EXTRA_DIST += tests/conf/wrong-sections.conf tests/conf/wrong-sections.expected
+EXTRA_DIST += tests/conf/wrong-values.conf tests/conf/wrong-values.expected
+
+# Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
+EXTRA_DIST += tests/fuzz/run-corpus
+TESTS += tests/fuzz/run-corpus
+check_PROGRAMS += tests/fuzz/corpus-ini
+tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
+tests_fuzz_corpus_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
+EXTRA_DIST += tests/fuzz/ini
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-ini
+tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
+tests_fuzz_fuzz_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
+tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
