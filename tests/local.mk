@@ -7,6 +7,8 @@ UNIT_TESTS += tests/unit/test-buf
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-conf
 tests_unit_test_conf_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
+UNIT_TESTS += tests/unit/test-config-service
+tests_unit_test_config_service_LDADD = $(UNIT_LDADD) $(INIH_LIBS) -ldl
 UNIT_TESTS += tests/unit/test-ini
 tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
 UNIT_TESTS += tests/unit/test-msg
@@ -55,3 +57,11 @@ tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
 tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+# Modules for the test of the configuration service; never installed (libtool wants -rpath to build a shared object).
+check_LTLIBRARIES += tests/modules/explosive.la
+tests_modules_explosive_la_SOURCES = tests/modules/explosive.c
+tests_modules_explosive_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += tests/modules/sample.la
+tests_modules_sample_la_SOURCES = tests/modules/sample.c
+tests_modules_sample_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
