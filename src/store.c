@@ -81,6 +81,7 @@ static const struct {
 	{ SQLITE_NOMEM, ENOMEM },
 	{ SQLITE_TOOBIG, EMSGSIZE },
 	{ SQLITE_PERM, EACCES },
+	{ SQLITE_CONSTRAINT, EINVAL },
 };
 
 /* An SQLite result code as a negative errno. */
