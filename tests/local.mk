@@ -17,3 +17,4 @@ endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 EXTRA_DIST += tests/e2e/helper.py
+EXTRA_DIST += tests/e2e/test_store.py

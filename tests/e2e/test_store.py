@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The writer process: its protocol, what is there after kill -9, and what happens on a full disk."""
 import ctypes
+import fcntl
 import os
 import random
 import shutil
-import socket
+import sqlite3
 import subprocess
 import time
 
@@ -104,7 +105,6 @@ def test_no_folder(tmp_path):
 
 
 def test_newer_file_is_refused(path):
-    import sqlite3
     open_sound(path)[0].__exit__()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version=77")
@@ -178,7 +178,6 @@ def test_bad_memory(path):
     unsealed = spill(encode("clear", "meta"), seals=0)
     huge = spill(b"", seals=0)
     os.ftruncate(huge, helper.SIZE_MAX + 1)
-    import fcntl
     fcntl.fcntl(huge, helper.F_ADD_SEALS, helper.SEALS)
     half = spill(b"put\0meta\0a\0" + b"x" * 20_000)
     with open(os.devnull) as null:
@@ -388,6 +387,24 @@ def test_full_disk(small_disk):
         fill(small_disk)
         for i in range(50):
             store.send("put", "mail", f"again{i}", "s", "f", "x" * 10_000, "1", "2", "3")
+            store.send("commit", i)
+            assert store.expect("committed") == [str(i)]
+
+
+def test_full_disk_after_the_writer_died_while_it_reserved(small_disk):
+    path = small_disk / "state.db"
+    store, _ = open_sound(path)
+    store.__exit__()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA journal_mode=PERSIST")
+        db.execute("CREATE TABLE reserve (content BLOB)")
+        db.execute("INSERT INTO reserve VALUES (zeroblob(1048576))")
+    db.close()
+    fill(small_disk)
+    store, _ = open_sound(path)
+    with store:
+        for i in range(50):
+            store.send("put", "mail", f"m{i}", "s", "f", "x" * 10_000, "1", "2", "3")
             store.send("commit", i)
             assert store.expect("committed") == [str(i)]
 

@@ -240,6 +240,29 @@ static void keeps_a_large_text(void **state)
 	assert_rows(w, expected);
 }
 
+static int refuse_row(const struct store_table *table, const char *const *values, void *userdata)
+{
+	++*(int *)userdata;
+	return -ECANCELED;
+}
+
+static void stops_loading_when_told(void **state)
+{
+	struct world *w = *state;
+	int rows = 0;
+
+	open_sound(w);
+	put(w, "meta", "a", "1");
+	put(w, "meta", "b", "2");
+	put(w, "memory", "c", "n", "v", "5");
+	commit(w);
+	assert_int_equal(store_load(w->store, refuse_row, &rows), -ECANCELED);
+	assert_int_equal(rows, 1);
+	put(w, "meta", "b", "3");
+	commit(w);
+	assert_rows(w, "meta|a|1\nmeta|b|3\nmemory|c|n|v|5\n");
+}
+
 static void forgets_what_was_not_committed(void **state)
 {
 	struct world *w = *state;
@@ -393,13 +416,16 @@ static void sets_a_truncated_file_aside(void **state)
 	_cleanup_free_ char *data = make_file(w, &len);
 	_cleanup_free_ char *journal = calloc(1, 1024 * 1024);
 
-	for (size_t cut = 0; cut < len; cut += cut < 20 * 4096 ? 512 : 50 * 512) {
+	/* The last page is a free one: a cut through it loses nothing, and SQLite does not mind. */
+	for (size_t cut = 0; cut <= len - 4096; cut += cut < 20 * 4096 ? 512 : 50 * 512) {
 		empty_folder(w, "");
 		write_all(w->path, data, cut);
 		write_all(w->journal, journal, 1024 * 1024);
-		print_message("cut %zu of %zu\n", cut,len);
 		assert_set_aside(w, NULL);
 	}
+	empty_folder(w, "");
+	write_all(w->path, data, len - 1);
+	open_sound(w);
 }
 
 /* One wrong byte: often nobody can tell, but nothing may break. */
@@ -785,7 +811,7 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(brings_every_table_back), TEST(replaces_deletes_and_clears), TEST(keeps_a_large_text),
+		TEST(brings_every_table_back), TEST(replaces_deletes_and_clears), TEST(keeps_a_large_text), TEST(stops_loading_when_told),
 		TEST(forgets_what_was_not_committed), TEST(keeps_the_first_error_until_the_commit),
 		TEST(rolls_back_when_a_write_fails), TEST(keeps_others_out), TEST(sets_garbage_aside),
 		TEST(sets_a_truncated_file_aside), TEST(survives_flipped_bytes), TEST(sets_another_programs_file_aside),
