@@ -101,6 +101,10 @@ struct smtp_mail {
 	size_t n_recipients;
 };
 
+/* Before connecting: recipients that are no addresses (smtp_address()) become permanent. *ret_pending: how many are
+ * left. -ENOMEM. smtp_send() does it too. */
+int smtp_mail_check(struct smtp_mail *m, size_t *ret_pending);
+
 /* Frees the verdicts of the recipients and makes them pending again. */
 void smtp_mail_clear(struct smtp_mail *m);
 
