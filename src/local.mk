@@ -13,14 +13,15 @@ src_libtocsin_a_SOURCES += src/conf-read.c
 src_libtocsin_a_SOURCES += src/ini-guard.c src/ini-guard.h
 src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/msg.c src/msg.h
+src_libtocsin_a_SOURCES += src/mail-helper.c src/mail-helper.h
+src_libtocsin_a_SOURCES += src/mailer.c src/mailer.h
 src_libtocsin_a_SOURCES += src/option.c src/option.h
 src_libtocsin_a_SOURCES += src/content.c src/content.h
-src_libtocsin_a_SOURCES += src/log.c src/log.h
-src_libtocsin_a_SOURCES += src/msg.c src/msg.h
 src_libtocsin_a_SOURCES += src/provider.c src/provider.h
 src_libtocsin_a_SOURCES += src/reply.c src/reply.h
 src_libtocsin_a_SOURCES += src/sasl.c src/sasl.h src/sasl-internal.h
 src_libtocsin_a_SOURCES += src/sasl-scram.c
+src_libtocsin_a_SOURCES += src/secret.c src/secret.h
 src_libtocsin_a_SOURCES += src/smtp.c src/smtp.h src/smtp-internal.h
 src_libtocsin_a_SOURCES += src/smtp-open.c
 src_libtocsin_a_SOURCES += src/smtp-send.c
@@ -32,3 +33,7 @@ src_libtocsin_a_SOURCES += src/transport.c src/transport.h
 src_libtocsin_a_SOURCES += src/units.c src/units.h
 
 include_HEADERS = src/tocsin-check.h
+
+pkglibexec_PROGRAMS += src/tocsin-mail
+src_tocsin_mail_SOURCES = src/tocsin-mail.c
+src_tocsin_mail_LDADD = src/libtocsin.a $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) -lm

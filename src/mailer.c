@@ -560,11 +560,24 @@ static int fates_new(const struct mailer_batch *b)
 static void fail_without_relays(const struct run *run)
 {
 	_cleanup_smtp_verdict_ struct smtp_verdict v = { 0 };
-	const struct conf_mail none = { .name = "" };
+	const struct conf_mail none = { .name = (char *)"" };
 
 	failed(&v, EX_CONFIG, strdup("no mail server is configured: add a [mail] section"));
 	batch_fail(run->batch, &v);
 	collect(run, &(struct relay){ .conf = &none });
+}
+
+/* What is no address is refused before anybody is connected to. */
+static void check_addresses(const struct run *run)
+{
+	const struct conf_mail none = { .name = (char *)"" };
+	struct relay nobody = { .conf = &none };
+	size_t pending;
+
+	for (size_t i = 0; i < run->batch->n; i++)
+		smtp_mail_check(&run->batch->mails[i].smtp, &pending); /* without memory smtp_send() does it again */
+	settle(run, &nobody);
+	free(nobody.spared_why);
 }
 
 int mailer_run(struct mailer *m, const struct mailer_batch *batch)
@@ -574,6 +587,7 @@ int mailer_run(struct mailer *m, const struct mailer_batch *batch)
 
 	if (r < 0)
 		return r;
+	check_addresses(&run);
 	for (size_t i = 0; i < m->n && batch_is_open(batch); i++) {
 		run.deadline_usec = relay_deadline(&run, &m->relays[i], m->n - i);
 		relay_run(&run, &m->relays[i]);
