@@ -41,3 +41,6 @@ EXTRA_DIST += tests/e2e/certs.py tests/e2e/mailcatcher.py tests/e2e/postfix.py
 EXTRA_DIST += tests/e2e/test_daemon.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_postfix.py
+
+TESTS += tests/manuals
+EXTRA_DIST += tests/manuals
