@@ -3,18 +3,44 @@
 UNIT_LDADD = src/libtocsin.a $(CMOCKA_LIBS) -lm
 UNIT_TESTS =
 if HAVE_CMOCKA
+UNIT_TESTS += tests/unit/test-alert
+tests_unit_test_alert_SOURCES = tests/unit/test-alert.c $(FAKE_DAEMON)
+tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/tests/scenarios\"
+tests_unit_test_alert_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-alert-properties
+tests_unit_test_alert_properties_SOURCES = tests/unit/test-alert-properties.c tests/support/random.h
+tests_unit_test_alert_properties_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-buf
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-ini
+tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
+UNIT_TESTS += tests/unit/test-connect
+tests_unit_test_connect_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-mime
+tests_unit_test_mime_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-outbox
+tests_unit_test_outbox_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-schedule
+tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h
+tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-option
+tests_unit_test_option_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-transport
+tests_unit_test_transport_LDADD = $(UNIT_LDADD) $(GNUTLS_LIBS)
 UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 
+# The daemon around the alert engine, for its scenarios, its property test and the simulator.
+FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
+EXTRA_DIST += tests/scenarios/alert
+EXTRA_DIST += tests/e2e/helper.py
 # Modules that misbehave, for the tests that load them; never installed (-rpath only makes libtool build a .so).
 TEST_MODULE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
 check_LTLIBRARIES += tests/modules/alien.la
