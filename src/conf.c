@@ -151,6 +151,19 @@ bool conf_is_check_key(const char *key)
 	return conf_kind_option(conf_kind_find("check"), key);
 }
 
+const char *conf_nearest_check_key(const char *key)
+{
+	const struct conf_kind *kind = conf_kind_find("check");
+	const char *names[64];
+	size_t n = 0;
+
+	for (const struct tocsin_option *o = kind->options; o->name; o++)
+		names[n++] = o->name;
+	for (const struct tocsin_option *o = kind->more; o->name; o++)
+		names[n++] = o->name;
+	return text_nearest(key, names, n);
+}
+
 /* One word of [A-Za-z0-9._-]: it stands in subjects, file names and on command lines. */
 static bool is_name(const char *name)
 {
@@ -753,7 +766,13 @@ static const struct conf_module *find_module(const struct build *b, const char *
 	return NULL;
 }
 
-/* What is not set otherwise: [alert], and for events no waiting for what is proved already. */
+static bool alert_sets(const struct build *b, const char *key)
+{
+	return find_setting(b->settings, 0, "alert", "", key);
+}
+
+/* What its section does not set: [alert]. For events there is nothing to confirm, so there a general `confirm` does
+ * not apply; the other two are only other defaults. */
 static void set_check_defaults(const struct build *b, struct conf_check *check, const char *module_name)
 {
 	const struct conf_module *module = module_name ? find_module(b, module_name) : NULL;
@@ -765,8 +784,10 @@ static void set_check_defaults(const struct build *b, struct conf_check *check, 
 	check->is_event = module->is_event;
 	if (module->is_event) {
 		check->alert.confirm = 1;
-		check->alert.recover = 1;
-		check->alert.grace = 5 * SEC;
+		if (!alert_sets(b, "recover"))
+			check->alert.recover = 1;
+		if (!alert_sets(b, "grace"))
+			check->alert.grace = 5 * SEC;
 	}
 }
 

@@ -135,6 +135,9 @@ struct conf *conf_free(struct conf *c);
 /* Is KEY of [check NAME] one of ours (type, timeout, the keys of [alert]), rather than an option of the module? */
 bool conf_is_check_key(const char *key);
 
+/* The one of these that is most like KEY, or NULL: for "did you mean". */
+const char *conf_nearest_check_key(const char *key);
+
 /* The values in force that the settings leave out (what a provider or an event-like module brings included), as
  * further settings with file "default", for `tocsin config`. Those of module options are added by the caller, who
  * knows their tables. -EINVAL: the settings have errors; nothing was added. -ENOMEM. */
