@@ -116,3 +116,5 @@ check_LTLIBRARIES += tests/modules/sample.la
 tests_modules_sample_la_SOURCES = tests/modules/sample.c
 tests_modules_sample_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/e2e/test_store.py
+TESTS += tests/manuals
+EXTRA_DIST += tests/manuals

@@ -89,7 +89,8 @@ class Setup:
 
     def write(self, *checks, text=""):
         parts = []
-        for name, keys in {**self.sections, "mail": self.mail}.items():
+        sections = {**self.sections, **({"mail": self.mail} if self.mail else {})}
+        for name, keys in sections.items():
             parts.append(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()))
         partial = self.config.with_suffix(".new")
         partial.write_text("\n".join([*parts, *checks, text]))
