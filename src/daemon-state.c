@@ -205,7 +205,7 @@ bool state_is_settled(const struct daemon *d)
 {
 	const struct state_file *s = &d->state;
 
-	return s->phase == STATE_MEMORY || (s->phase == STATE_GOOD && !s->is_open && s->acknowledged == s->sent);
+	return s->phase == STATE_MEMORY || !s->store || (s->phase == STATE_GOOD && !s->is_open && s->acknowledged == s->sent);
 }
 
 /* ---- memory mode ---- */
