@@ -327,8 +327,8 @@ static bool disk_has_room(const struct store *s)
 	return statvfs(s->path, &st) == 0 && (int64_t)st.f_bavail * (int64_t)st.f_frsize >= SPACE_TO_GROW;
 }
 
-/* Makes RESERVE_PAGES free pages. In two transactions: pages that are taken and freed within one are never written,
- * and then the file only has a hole there, which needs blocks of the disk when it is too late. */
+/* Makes RESERVE_PAGES free pages. In two transactions: SQLite need not write pages that are taken and freed in one,
+ * and then the file has a hole there, which needs blocks of the disk when it is too late. */
 static int fill_reserve(struct store *s)
 {
 	_cleanup_buf_ struct buf sql = BUF(256);
