@@ -16,3 +16,5 @@ tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+check_PROGRAMS += tests/unit/compose-mail
+tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
