@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One RFC 5322 message from its parts. Pure; the one encoder that everything from outside passes.
  *
- * The result has CRLF line ends, is pure ASCII, has no line over 998 bytes (headers folded at 78), each header
- * once, and cannot be broken by any content of the parts: control characters in header values become blanks,
- * bytes that are not UTF-8 become U+FFFD, bodies are quoted-printable or base64, whichever is shorter. */
+ * The result has CRLF line ends, is pure ASCII (but for an address that is not: RFC 6532, needs SMTPUTF8), has no line
+ * over 998 bytes (headers folded at 78), each header once, and cannot be broken by any content of the parts: runs of
+ * blanks and control characters in header values become one blank, bytes that are not UTF-8 become U+FFFD, what an
+ * id may not hold becomes "_", bodies are quoted-printable or base64, whichever is shorter. */
 #pragma once
 
 #include "buf.h"
@@ -43,7 +44,8 @@ struct mime_mail {
 };
 
 /* Appends the message. B's maximum bounds it; the error is in B (-EMSGSIZE). -EINVAL: an address that is none
- * (mime_is_address()), no recipient, or a header name that is not one. */
+ * (mime_is_address()), no recipient, no message id, or a further header whose name is none, is written here anyway
+ * (Subject, Content-Type …) or comes twice; B is then as it was. */
 int mime_compose(struct buf *b, const struct mime_mail *mail);
 
 /* A mailbox address as RFC 5321 allows it on the wire: local part (dot-atom or quoted string, UTF-8 allowed) @ domain
