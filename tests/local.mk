@@ -26,6 +26,14 @@ UNIT_TESTS += tests/unit/test-mime
 tests_unit_test_mime_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-content
+tests_unit_test_content_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-provider
+tests_unit_test_provider_LDADD = $(UNIT_LDADD) $(SMTP_LIBS)
+UNIT_TESTS += tests/unit/test-reply
+tests_unit_test_reply_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-sasl
+tests_unit_test_sasl_LDADD = $(UNIT_LDADD) $(SMTP_LIBS)
 UNIT_TESTS += tests/unit/test-outbox
 tests_unit_test_outbox_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-schedule
@@ -44,6 +52,10 @@ tests_unit_test_transport_LDADD = $(UNIT_LDADD) $(GNUTLS_LIBS)
 UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
+# Not cmocka: it plays files.
+SMTP_LIBS = $(GNUTLS_LIBS) $(JANSSON_LIBS)
+UNIT_TESTS += tests/unit/test-smtp
+tests_unit_test_smtp_LDADD = src/libtocsin.a $(SMTP_LIBS) -lm
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 
