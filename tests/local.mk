@@ -27,6 +27,8 @@ tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/rand
 tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-option
 tests_unit_test_option_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-secret
+tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -70,3 +72,6 @@ EXTRA_DIST += tests/e2e/test_postfix.py
 
 TESTS += tests/manuals
 EXTRA_DIST += tests/manuals
+EXTRA_DIST += tests/e2e/mailer_client.py
+EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_mailer.py
