@@ -75,3 +75,4 @@ EXTRA_DIST += tests/manuals
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/smtp_server.py
 EXTRA_DIST += tests/e2e/test_mailer.py
+EXTRA_DIST += tests/e2e/test_mailer_postfix.py
