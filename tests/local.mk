@@ -30,3 +30,7 @@ TESTS += $(UNIT_TESTS)
 # The daemon around the alert engine, for its scenarios, its property test and the simulator.
 FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 EXTRA_DIST += tests/scenarios/alert
+
+check_PROGRAMS += tests/bench/simulate
+tests_bench_simulate_SOURCES = tests/bench/simulate.c $(FAKE_DAEMON) tests/support/random.h
+tests_bench_simulate_LDADD = src/libtocsin.a -lm
