@@ -150,7 +150,8 @@ static bool is_blind(const struct alert_state *a)
 	return a->is_blind || a->state == TOCSIN_UNKNOWN;
 }
 
-enum sight { SIGHT_NONE, SIGHT_DARK, SIGHT_LIGHT, SIGHTS }; /* what a full row of UNKNOWN, or of anything else, proves */
+/* What a full row of UNKNOWN proves, or one of anything else. */
+enum sight { SIGHT_NONE, SIGHT_DARK, SIGHT_LIGHT, SIGHTS };
 
 static const enum alert_event sight_matrix[2][SIGHTS] = {
 	/*            NONE         DARK         LIGHT */

@@ -15,9 +15,12 @@ tests_unit_test_buf_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-outbox
+tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
+tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_outbox_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-schedule
-tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h
+tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h tests/support/torture.h
+tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
@@ -26,6 +29,8 @@ tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+
+TORTURE_LDFLAGS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
 
 # The daemon around the alert engine, for its scenarios, its property test and the simulator.
 FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h

@@ -57,7 +57,7 @@ static enum tocsin_state look_hovering_slow(struct fake_daemon *d, struct fake_i
 	return measure(d, 300e6) > 0 ? TOCSIN_WARNING : TOCSIN_OK;
 }
 
-/* Bad above the limit, good again only two deviations below it: 10 % of a limit around which the value moves by 5 %. */
+/* Bad above the limit, good again only two deviations below it: by 10 % of a limit around which it moves by 5 %. */
 static enum tocsin_state look_damped(struct fake_daemon *d, struct fake_item *item)
 {
 	struct simulation *sim = d->userdata;

@@ -343,7 +343,8 @@ static void names_every_event(void **state)
 	for (int i = 0; i < ALERT_EVENTS; i++) {
 		assert_non_null(alert_event_name((enum alert_event)i));
 		for (int j = 0; j < i; j++)
-			assert_string_not_equal(alert_event_name((enum alert_event)i), alert_event_name((enum alert_event)j));
+			assert_string_not_equal(alert_event_name((enum alert_event)i),
+				alert_event_name((enum alert_event)j));
 	}
 }
 
