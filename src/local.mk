@@ -55,5 +55,5 @@ src_libmodule_la_CFLAGS = $(AM_CFLAGS)
 # Modules find the functions of tocsin-check.h in the program.
 pkglibexec_PROGRAMS += src/tocsin-check
 src_tocsin_check_SOURCES = src/tocsin-check.c
-src_tocsin_check_LDADD = src/libtocsin.a -lm -ldl
+src_tocsin_check_LDADD = src/libtocsin.a $(INIH_LIBS) -lm -ldl
 src_tocsin_check_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
