@@ -115,7 +115,15 @@ check_PROGRAMS += tests/fuzz/corpus-ini
 tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
 tests_fuzz_corpus_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
 EXTRA_DIST += tests/fuzz/ini
+check_PROGRAMS += tests/fuzz/corpus-proc
+tests_fuzz_corpus_proc_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-proc.c
+tests_fuzz_corpus_proc_LDADD = src/libtocsin.a
+EXTRA_DIST += tests/fuzz/proc
 if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-proc
+tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c
+tests_fuzz_fuzz_proc_LDADD = src/libtocsin.a
+tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
