@@ -1,1 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+# The configuration as it is packaged; the user's own files belong into conf.d or replace it.
+tocsinconfdir = $(sysconfdir)/tocsin
+dist_tocsinconf_DATA = conf/tocsin.conf
+# Unit, user, .pc file and manuals. The templates are filled by make, not by configure, because $(bindir) and its like
+# are known only here.
+sysusersdir = $(prefix)/lib/sysusers.d
+pkgconfigdir = $(libdir)/pkgconfig
+systemdsystemunit_DATA = conf/tocsin.service
+dist_man_MANS = conf/tocsin.1 conf/tocsin.conf.5 conf/tocsind.8
+pkgconfig_DATA = conf/tocsin-check.pc
+EXTRA_DIST += conf/tocsin.service.in conf/tocsin-check.pc.in conf/tocsin.sysusers
+CLEANFILES += conf/tocsin.service conf/tocsin-check.pc
+
+FILL_IN = $(AM_V_GEN)$(MKDIR_P) conf && sed \
+	-e 's|@sbindir[@]|$(sbindir)|g' \
+	-e 's|@bindir[@]|$(bindir)|g' \
+	-e 's|@prefix[@]|$(prefix)|g' \
+	-e 's|@includedir[@]|$(includedir)|g' \
+	-e 's|@checkdir[@]|$(checkmoduledir)|g' \
+	-e 's|@version[@]|$(PACKAGE_VERSION)|g' \
+	$(srcdir)/$@.in > $@.new && mv $@.new $@
+
+conf/tocsin.service: conf/tocsin.service.in Makefile
+	$(FILL_IN)
+conf/tocsin-check.pc: conf/tocsin-check.pc.in Makefile
+	$(FILL_IN)
+
+install-data-local: install-sysusers
+install-sysusers:
+	$(MKDIR_P) '$(DESTDIR)$(sysusersdir)' '$(DESTDIR)$(sysconfdir)/tocsin/conf.d'
+	$(INSTALL_DATA) $(srcdir)/conf/tocsin.sysusers '$(DESTDIR)$(sysusersdir)/tocsin.conf'
+uninstall-local: uninstall-sysusers
+uninstall-sysusers:
+	rm -f '$(DESTDIR)$(sysusersdir)/tocsin.conf'
+	-rmdir '$(DESTDIR)$(sysconfdir)/tocsin/conf.d' 2> /dev/null
+.PHONY: install-sysusers uninstall-sysusers
+
+# The unit's folder lies outside the prefix, which distcheck may not write.
+AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir='$$dc_install_base/lib/systemd/system'

@@ -42,6 +42,8 @@ struct conf_problems {
 	size_t n, n_errors;
 };
 
+#define CONF_PROBLEMS_MAX 1000 /* further ones are counted, and one line says that they are not shown */
+
 /* Adds a copy. -ENOMEM. */
 int conf_add_setting(struct conf_settings *s, const char *section, const char *name, const char *key,
 	const char *value, const char *file, unsigned line);
@@ -133,6 +135,10 @@ struct conf *conf_free(struct conf *c);
 /* Is KEY of [check NAME] one of ours (type, timeout, the keys of [alert]), rather than an option of the module? */
 bool conf_is_check_key(const char *key);
 
-/* The keys with default values that the settings leave out, as further settings with file "default", for
- * `tocsin config`. Those of modules are added by the caller, who knows their tables. */
-int conf_add_defaults(struct conf_settings *s);
+/* The one of these that is most like KEY, or NULL: for "did you mean". */
+const char *conf_nearest_check_key(const char *key);
+
+/* The values in force that the settings leave out (what a provider or an event-like module brings included), as
+ * further settings with file "default", for `tocsin config`. Those of module options are added by the caller, who
+ * knows their tables. -EINVAL: the settings have errors; nothing was added. -ENOMEM. */
+int conf_add_defaults(struct conf_settings *s, const struct conf_module *modules, size_t n_modules);

@@ -11,14 +11,16 @@
 /* The row called NAME, or NULL. */
 const struct tocsin_option *option_find(const struct tocsin_option *table, const char *name);
 
-/* Sets every member to its default. Defaults are part of the program: a bad one is a bug (asserted for our own
- * tables; for a module -EINVAL with *ret_error). -ENOMEM. */
+/* Sets every member to its default; the struct was zeroed once, before its first use. Defaults are part of the
+ * program: a bad one is a bug (asserted when RET_ERROR is NULL, as for our own tables; for a module -EINVAL or
+ * -ERANGE with *ret_error). The default of a list is its items with commas between them. -ENOMEM. */
 int option_set_defaults(const struct tocsin_option *table, void *base, char **ret_error);
 
 /* Parses VALUE into the member of OPTION, replacing what is there; a TOCSIN_LIST gets VALUE appended (the first call
  * after the defaults replaces them: see option_list_begin()). -EINVAL or -ERANGE with a sentence in *ret_error
  * (free it): what is wrong and what was expected, e.g. "'90' is no percentage: expected a number with a percent
- * sign, like 90%". */
+ * sign, like 90%". -ENOMEM without a sentence. An empty value is always wrong. A row with only .min has no upper bound;
+ * the bounds of a TOCSIN_LIMIT are those of a percentage. */
 int option_set(const struct tocsin_option *option, void *base, const char *value, char **ret_error);
 
 /* Empties a list before values from a file replace its default, or those of an earlier file. */

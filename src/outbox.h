@@ -37,10 +37,16 @@ struct outbox_mail {
 	bool is_stored; /* its commit was acknowledged; not stored */
 };
 
-/* Copies; the mail is due at once. NULL without memory. */
+/* Copies; the mail is due at once. An address that is named twice is one recipient. NULL without memory. */
 struct outbox_mail *outbox_mail_new(const char *id, const char *subject, const char *sender, const char *content,
 	const char *const *recipients, size_t n_recipients, int64_t now_usec);
 struct outbox_mail *outbox_mail_free(struct outbox_mail *m);
+
+static inline void outbox_mail_free_pointer(struct outbox_mail **m)
+{
+	outbox_mail_free(*m);
+}
+#define _cleanup_outbox_mail_ _cleanup_(outbox_mail_free_pointer)
 
 /* How long to wait after the N-th attempt (1, 2, …) that left a recipient pending: 1, 2, 5, 10, 30 min, then
  * hourly. */
@@ -57,5 +63,10 @@ bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_u
 bool outbox_is_finished(const struct outbox_mail *m);
 size_t outbox_pending(const struct outbox_mail *m);
 
-/* The clock was set by DELTA µs: keeps the wait that is left. */
+/* After a mail was read from the state file: nobody has it in flight, and where the clock is behind what it was (a host
+ * without a battery starts in 1970) it waits no longer than its delay and counts as queued now. */
+void outbox_resume(struct outbox_mail *m, int64_t now_usec);
+
+/* The clock was set by DELTA µs: keeps the wait that is left, and the time until it is given up: a clock that is
+ * set right by 50 years must not give up every mail. */
 void outbox_clock_stepped(struct outbox_mail *m, int64_t delta_usec);

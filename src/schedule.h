@@ -12,6 +12,12 @@ struct schedule;
 struct schedule *schedule_new(void);
 struct schedule *schedule_free(struct schedule *s);
 
+static inline void schedule_free_pointer(struct schedule **s)
+{
+	schedule_free(*s);
+}
+#define _cleanup_schedule_ __attribute__((__cleanup__(schedule_free_pointer)))
+
 /* Puts ID at DUE_USEC, or moves it there. -ENOMEM. */
 int schedule_set(struct schedule *s, size_t id, int64_t due_usec);
 

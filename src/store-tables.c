@@ -6,8 +6,7 @@
 
 const struct store_table store_tables[] = {
 	{ "meta", 1, 2, { "name", "value" } },
-	{ "item", 2, 5,
-		{ "check_name", "item", "alert", "result", "module" } },
+	{ "item", 2, 8, { "check_name", "item", "module", "alert", "result", "thread", "stands_in", "absent_since" } },
 	{ "event", 1, 11,
 		{ "number", "event", "check_name", "item", "from_state", "to_state", "time_usec", "since_usec", "incident",
 			"text", "mail_id" } },

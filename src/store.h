@@ -29,11 +29,22 @@ const struct store_table *store_find_table(const char *name);
 
 struct store;
 
-/* Opens or creates the state file, checks it, migrates it. *ret_note is NULL or what must be told by mail: a damaged
- * file was set aside as PATH.damaged-TIME and a new one begun (free it). -errno when there can be no file at all. */
+/* Opens or creates the state file, checks it, migrates it, and keeps it locked. *ret_note is NULL or what must be
+ * told by mail: a damaged file was set aside as PATH.damaged-TIME and a new one begun, or the file can only be read.
+ * -errno when there can be no file at all; *ret_note is then the reason in words. Free it in both cases.
+ * -EBUSY: another process holds it. -ENOTSUP: a newer tocsin wrote it; it stays untouched. -ELOOP: a symbolic link.
+ * A file that can be read but not written is opened: each commit then fails with -EROFS. */
 int store_open(const char *path, struct store **ret, char **ret_note);
 
-/* Calls ROW for each row of each table, in the order of store_tables. ROW returns < 0 to stop. */
+/* The migrations: step I makes version I + 1 of version I, by SQL. A step that was released never changes. */
+extern const char *const store_steps[];
+extern const size_t store_n_steps;
+
+/* store_open() with other migrations, for tests: a file of an older version is one made with fewer steps. */
+int store_open_with(const char *path, const char *const *steps, size_t n_steps, struct store **ret, char **ret_note);
+
+/* Calls ROW for each row of each table, in the order of store_tables, and in one table by its keys as text ("10" before
+ * "9"). ROW returns < 0 to stop, which is returned. A row that no tocsin can have written is left out and logged. */
 int store_load(struct store *s,
 	int (*row)(const struct store_table *table, const char *const *values, void *userdata), void *userdata);
 
@@ -43,11 +54,17 @@ int store_put(struct store *s, const struct store_table *table, const char *cons
 int store_delete(struct store *s, const struct store_table *table, const char *const *keys);
 int store_clear(struct store *s, const struct store_table *table);
 
-/* -ENOSPC, -EROFS, -EIO …; store_error() has SQLite's words. */
+/* -ENOSPC, -EROFS, -EIO, -EUCLEAN (damaged: the next store_open() will set the file aside) …; store_error()
+ * has SQLite's words, "" when nothing has failed yet. */
 int store_commit(struct store *s);
 const char *store_error(const struct store *s);
 
+/* Between transactions, when nobody waits: keeps space on the disk for the transactions that come when it is full. */
+void store_tend(struct store *s);
+
 struct store *store_close(struct store *s);
 
-/* tocsin-store: serves MSG_PUT … on SOCKET until the peer closes; `tocsin-store PATH`. */
+/* tocsin-store: says MSG_READY and the rows, then serves MSG_PUT … on SOCKET until the peer closes. Returns the exit
+ * status of `tocsin-store PATH`: 0; 73 no file can be had, 75 another process holds it (both after MSG_FAILED "0");
+ * 74 the file cannot be read or is damaged; 76 a bad message. */
 int store_serve(const char *path, int socket);

@@ -111,6 +111,10 @@ extern const struct tocsin_check tocsin_check_module;
 /* The name of the check, as in [check NAME]. */
 const char *tocsin_name(const struct tocsin_run *run);
 
+/* A number that is the same for all runs of one batch and never comes again in this process. What is costly to
+ * read and belongs to no single check (the list of processes) may be kept in a static variable while it stays. */
+uint64_t tocsin_batch(const struct tocsin_run *run);
+
 /* Announces that ITEM is touched now. Should the process hang or die before the next report, the UNKNOWN is
  * ITEM's. Call it before each item that can block (a file system, a device). */
 void tocsin_look(struct tocsin_run *run, const char *item);

@@ -3,14 +3,40 @@
 UNIT_LDADD = src/libtocsin.a $(CMOCKA_LIBS) -lm
 UNIT_TESTS =
 if HAVE_CMOCKA
+UNIT_TESTS += tests/unit/test-alert
+tests_unit_test_alert_SOURCES = tests/unit/test-alert.c $(FAKE_DAEMON)
+tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/tests/scenarios\"
+tests_unit_test_alert_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-alert-properties
+tests_unit_test_alert_properties_SOURCES = tests/unit/test-alert-properties.c tests/support/random.h
+tests_unit_test_alert_properties_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-buf
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-conf
+tests_unit_test_conf_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
+UNIT_TESTS += tests/unit/test-config-service
+tests_unit_test_config_service_LDADD = $(UNIT_LDADD) $(INIH_LIBS) -ldl
+UNIT_TESTS += tests/unit/test-ini
+tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
+UNIT_TESTS += tests/unit/test-connect
+tests_unit_test_connect_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-mime
 tests_unit_test_mime_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-outbox
+tests_unit_test_outbox_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-schedule
+tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h
+tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-option
+tests_unit_test_option_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-store
+tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-transport
+tests_unit_test_transport_LDADD = $(UNIT_LDADD) $(GNUTLS_LIBS)
 UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
@@ -18,3 +44,79 @@ check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 check_PROGRAMS += tests/unit/compose-mail
 tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
+
+# The daemon around the alert engine, for its scenarios, its property test and the simulator.
+FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
+EXTRA_DIST += tests/scenarios/alert
+EXTRA_DIST += tests/e2e/helper.py
+# Modules that misbehave, for the tests that load them; never installed (-rpath only makes libtool build a .so).
+TEST_MODULE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
+check_LTLIBRARIES += tests/modules/alien.la
+tests_modules_alien_la_SOURCES = tests/modules/alien.c
+tests_modules_alien_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/crash.la
+tests_modules_crash_la_SOURCES = tests/modules/crash.c
+tests_modules_crash_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/hang.la
+tests_modules_hang_la_SOURCES = tests/modules/hang.c
+tests_modules_hang_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/noise.la
+tests_modules_noise_la_SOURCES = tests/modules/noise.c
+tests_modules_noise_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+
+# All pytest files as one test; bootstrap counts them one by one from its log.
+AM_TESTS_ENVIRONMENT = TOCSIN_BUILD='$(abs_top_builddir)'; export TOCSIN_BUILD;
+TESTS += tests/e2e/run
+EXTRA_DIST += tests/count.awk
+EXTRA_DIST += tests/demo/demo.py
+EXTRA_DIST += tests/e2e/run tests/e2e/pytest.ini
+EXTRA_DIST += tests/e2e/conftest.py tests/e2e/harness.py
+EXTRA_DIST += tests/e2e/certs.py tests/e2e/mailcatcher.py tests/e2e/postfix.py
+EXTRA_DIST += tests/e2e/test_daemon.py
+EXTRA_DIST += tests/e2e/test_mailcatcher.py
+EXTRA_DIST += tests/e2e/test_postfix.py
+
+# Files that the tests of the configuration read, with what they expect.
+EXTRA_DIST += tests/conf/gbk.conf tests/conf/gbk.expected
+EXTRA_DIST += tests/conf/good.conf tests/conf/good.expected
+EXTRA_DIST += tests/conf/mails.conf tests/conf/mails.expected
+EXTRA_DIST += tests/conf/merge-wrong.conf tests/conf/merge-wrong.expected
+EXTRA_DIST += tests/conf/merge-wrong.d/9-last.conf
+EXTRA_DIST += tests/conf/merge.conf tests/conf/merge.expected
+EXTRA_DIST += tests/conf/merge.d/10-first.conf
+EXTRA_DIST += tests/conf/merge.d/9-last.conf
+EXTRA_DIST += tests/conf/merge.d/ignored.conf.bak
+EXTRA_DIST += tests/conf/no-mail.conf tests/conf/no-mail.expected
+EXTRA_DIST += tests/conf/no-recipient.conf tests/conf/no-recipient.expected
+EXTRA_DIST += tests/conf/providers.conf tests/conf/providers.expected
+EXTRA_DIST += tests/conf/repeated.conf tests/conf/repeated.expected
+EXTRA_DIST += tests/conf/traps.conf tests/conf/traps.expected
+EXTRA_DIST += tests/conf/windows.conf tests/conf/windows.expected
+EXTRA_DIST += tests/conf/wrong-keys.conf tests/conf/wrong-keys.expected
+EXTRA_DIST += tests/conf/wrong-sections.conf tests/conf/wrong-sections.expected
+EXTRA_DIST += tests/conf/wrong-values.conf tests/conf/wrong-values.expected
+
+# Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
+EXTRA_DIST += tests/fuzz/run-corpus
+TESTS += tests/fuzz/run-corpus
+check_PROGRAMS += tests/fuzz/corpus-ini
+tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
+tests_fuzz_corpus_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
+EXTRA_DIST += tests/fuzz/ini
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-ini
+tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
+tests_fuzz_fuzz_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
+tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+# Modules for the test of the configuration service; never installed (libtool wants -rpath to build a shared object).
+check_LTLIBRARIES += tests/modules/explosive.la
+tests_modules_explosive_la_SOURCES = tests/modules/explosive.c
+tests_modules_explosive_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += tests/modules/sample.la
+tests_modules_sample_la_SOURCES = tests/modules/sample.c
+tests_modules_sample_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += tests/e2e/test_store.py
+TESTS += tests/manuals
+EXTRA_DIST += tests/manuals

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The alert engine as tables: what a result does to the rows, what the rows prove, what that changes.
+ *
+ * Two machines side by side, each a full matrix: the level of an item (level_matrix) and whether it can be seen at
+ * all (sight_matrix). Their product would have seven states and say most things twice. Not here: which mail an event
+ * goes into (group.c), what it says (report.c), how the state is written down (alert-text.c). */
+#include "alert.h"
+
+static const struct event_rule {
+	const char *name;
+	bool is_mailed; /* and tells the reader what an item is like, so that blindness is over without more words */
+	bool opens, closes; /* the incident */
+} event_rules[ALERT_EVENTS] = {
+	[ALERT_NONE] = { "none", false, false, false },
+	[ALERT_FOUND] = { "found", false, false, false },
+	[ALERT_PROBLEM] = { "problem", true, true, false },
+	[ALERT_WORSE] = { "worse", true, false, false },
+	[ALERT_EASED] = { "eased", false, false, false },
+	[ALERT_BLIND] = { "blind", true, true, false },
+	[ALERT_SEEN_AGAIN] = { "seen-again", true, false, false },
+	[ALERT_RECOVERED] = { "recovered", true, false, true },
+	[ALERT_RELAPSED] = { "relapsed", false, false, false },
+};
+
+const char *alert_event_name(enum alert_event event)
+{
+	return event_rules[event].name;
+}
+
+bool alert_event_is_mailed(enum alert_event event)
+{
+	return event_rules[event].is_mailed;
+}
+
+/* What a result does to each row. UNKNOWN leaves good and bad rows as they are: they go on when it ends. */
+enum row_step { KEEP, BREAK, COUNT };
+
+static const enum row_step row_steps[][ALERT_ROWS] = {
+	/*                    BAD    CRITICAL MILD   GOOD   SEEN   UNKNOWN */
+	[TOCSIN_OK] =       { BREAK, BREAK,   COUNT, COUNT, COUNT, BREAK },
+	[TOCSIN_WARNING] =  { COUNT, BREAK,   COUNT, BREAK, COUNT, BREAK },
+	[TOCSIN_CRITICAL] = { COUNT, COUNT,   BREAK, BREAK, COUNT, BREAK },
+	[TOCSIN_UNKNOWN] =  { KEEP,  KEEP,    KEEP,  KEEP,  BREAK, COUNT },
+};
+
+static void count_result(struct alert_state *a, enum tocsin_state result, int64_t boottime_usec, int64_t realtime_usec)
+{
+	for (size_t i = 0; i < ALERT_ROWS; i++) {
+		struct alert_row *row = &a->rows[i];
+
+		if (row_steps[result][i] == KEEP)
+			continue;
+		if (row_steps[result][i] == BREAK)
+			*row = (struct alert_row){ 0 };
+		else if (row->length++ == 0)
+			*row = (struct alert_row){ 1, realtime_usec, boottime_usec };
+	}
+}
+
+enum level { LEVEL_UNSEEN, LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVELS };
+
+/* An item whose state is UNKNOWN has no problem that anybody saw. */
+static enum level level_of(const struct alert_state *a)
+{
+	static const enum level levels[] = {
+		[TOCSIN_OK] = LEVEL_OK,
+		[TOCSIN_WARNING] = LEVEL_WARNING,
+		[TOCSIN_CRITICAL] = LEVEL_CRITICAL,
+		[TOCSIN_UNKNOWN] = LEVEL_OK,
+	};
+
+	return a->is_known ? levels[a->state] : LEVEL_UNSEEN;
+}
+
+/* What the rows prove after a result that was not UNKNOWN. Rows that exclude each other are never full together. */
+enum proof {
+	PROOF_NONE,
+	PROOF_NOT_CRITICAL, /* not worse than WARNING */
+	PROOF_GOOD,
+	PROOF_BAD, /* WARNING at least */
+	PROOF_WARNING, /* no less and no more */
+	PROOF_CRITICAL,
+	PROOF_RELAPSE, /* CRITICAL, shortly after it eased */
+	PROOFS
+};
+
+struct level_change {
+	enum alert_event event;
+	enum tocsin_state to;
+	enum alert_row_kind row; /* the first result of which began the new state */
+};
+
+#define NOTHING { ALERT_NONE, TOCSIN_OK, ALERT_ROW_SEEN }
+#define FOUND { ALERT_FOUND, TOCSIN_OK, ALERT_ROW_GOOD }
+#define WARNS { ALERT_PROBLEM, TOCSIN_WARNING, ALERT_ROW_BAD }
+#define FAILS { ALERT_PROBLEM, TOCSIN_CRITICAL, ALERT_ROW_CRITICAL }
+#define WORSE { ALERT_WORSE, TOCSIN_CRITICAL, ALERT_ROW_CRITICAL }
+#define AGAIN { ALERT_RELAPSED, TOCSIN_CRITICAL, ALERT_ROW_CRITICAL }
+#define EASED { ALERT_EASED, TOCSIN_WARNING, ALERT_ROW_MILD }
+#define WELL { ALERT_RECOVERED, TOCSIN_OK, ALERT_ROW_GOOD }
+
+static const struct level_change level_matrix[LEVELS][PROOFS] = {
+	/*                    NONE     NOT_CRITICAL GOOD     BAD      WARNING  CRITICAL RELAPSE */
+	[LEVEL_UNSEEN] =   { NOTHING, NOTHING,     FOUND,   WARNS,   WARNS,   FAILS,   FAILS },
+	[LEVEL_OK] =       { NOTHING, NOTHING,     NOTHING, WARNS,   WARNS,   FAILS,   FAILS },
+	[LEVEL_WARNING] =  { NOTHING, NOTHING,     WELL,    NOTHING, NOTHING, WORSE,   AGAIN },
+	[LEVEL_CRITICAL] = { NOTHING, EASED,       WELL,    NOTHING, EASED,   NOTHING, NOTHING },
+};
+
+/* Rows that lead out of a level: while one runs, something is being confirmed. */
+static const bool leads_out[LEVELS][ALERT_ROWS] = {
+	/*                    BAD    CRITICAL MILD   GOOD   SEEN   UNKNOWN */
+	[LEVEL_UNSEEN] =   { true,  true,    false, false, false, false },
+	[LEVEL_OK] =       { true,  true,    false, false, false, false },
+	[LEVEL_WARNING] =  { false, true,    false, true,  false, false },
+	[LEVEL_CRITICAL] = { false, false,   true,  true,  false, false },
+};
+
+/* An empty row proves nothing, even to a policy that asks for none. */
+static bool row_is_full(const struct alert_state *a, enum alert_row_kind row, int64_t length)
+{
+	return a->rows[row].length > 0 && a->rows[row].length >= length;
+}
+
+static bool row_has_lasted(const struct alert_state *a, enum alert_row_kind row, int64_t usec, int64_t now_usec)
+{
+	return now_usec >= usec_add(a->rows[row].boottime_usec, usec);
+}
+
+static enum proof proof_of(const struct alert_state *a, const struct alert_policy *policy, int64_t now_usec)
+{
+	/* The first good look at an item is no recovery, and nothing to wait for. */
+	int64_t recover = a->is_known ? policy->recover : 1;
+	bool is_mild = row_is_full(a, ALERT_ROW_MILD, recover);
+
+	if (row_is_full(a, ALERT_ROW_GOOD, recover))
+		return PROOF_GOOD;
+	if (row_is_full(a, ALERT_ROW_CRITICAL, policy->confirm) &&
+		row_has_lasted(a, ALERT_ROW_CRITICAL, policy->grace, now_usec))
+		return a->eased_boottime_usec > 0 && now_usec < usec_add(a->eased_boottime_usec, ALERT_RELAPSE_USEC) ?
+			PROOF_RELAPSE :
+			PROOF_CRITICAL;
+	if (row_is_full(a, ALERT_ROW_BAD, policy->confirm) && row_has_lasted(a, ALERT_ROW_BAD, policy->grace, now_usec))
+		return is_mild ? PROOF_WARNING : PROOF_BAD;
+	return is_mild ? PROOF_NOT_CRITICAL : PROOF_NONE;
+}
+
+static bool is_blind(const struct alert_state *a)
+{
+	return a->is_blind || a->state == TOCSIN_UNKNOWN;
+}
+
+enum sight { SIGHT_NONE, SIGHT_DARK, SIGHT_LIGHT, SIGHTS }; /* what a full row of UNKNOWN, or of anything else, proves */
+
+static const enum alert_event sight_matrix[2][SIGHTS] = {
+	/*            NONE         DARK         LIGHT */
+	[false] = { ALERT_NONE, ALERT_BLIND, ALERT_NONE },
+	[true] =  { ALERT_NONE, ALERT_NONE,  ALERT_SEEN_AGAIN },
+};
+
+static enum sight sight_of(const struct alert_state *a, const struct alert_policy *policy)
+{
+	if (row_is_full(a, ALERT_ROW_UNKNOWN, policy->unknown_confirm))
+		return SIGHT_DARK;
+	return row_is_full(a, ALERT_ROW_SEEN, policy->recover) ? SIGHT_LIGHT : SIGHT_NONE;
+}
+
+static void open_incident(struct alert_state *a, int64_t incident, enum alert_row_kind row)
+{
+	a->incident = incident;
+	a->incident_since_usec = a->rows[row].since_usec;
+	a->eased_boottime_usec = 0;
+}
+
+static void close_incident(struct alert_state *a)
+{
+	a->incident = 0;
+	a->eased_boottime_usec = 0;
+}
+
+static void change_level(struct alert_state *a, const struct level_change *change, int64_t next_incident,
+	int64_t now_boottime_usec)
+{
+	const struct event_rule *rule = &event_rules[change->event];
+
+	a->is_known = true;
+	a->state = change->to;
+	a->since_usec = a->rows[change->row].since_usec;
+	if (rule->opens && a->incident == 0)
+		open_incident(a, next_incident, ALERT_ROW_BAD);
+	if (rule->closes)
+		close_incident(a);
+	if (rule->is_mailed)
+		a->is_blind = false;
+	if (change->event == ALERT_EASED)
+		a->eased_boottime_usec = now_boottime_usec;
+}
+
+/* Blindness lies on top of an open incident; without one it is the state, and an incident by itself. */
+static void lose_sight(struct alert_state *a, int64_t next_incident)
+{
+	if (a->incident) {
+		a->is_blind = true;
+		return;
+	}
+	a->is_known = true;
+	a->state = TOCSIN_UNKNOWN;
+	a->since_usec = a->rows[ALERT_ROW_UNKNOWN].since_usec;
+	open_incident(a, next_incident, ALERT_ROW_UNKNOWN);
+}
+
+static void regain_sight(struct alert_state *a)
+{
+	if (a->is_blind) {
+		a->is_blind = false;
+		return;
+	}
+	a->state = TOCSIN_OK;
+	a->since_usec = a->rows[ALERT_ROW_SEEN].since_usec;
+	close_incident(a);
+}
+
+enum alert_event alert_feed(struct alert_state *a, const struct alert_policy *policy, enum tocsin_state result,
+	int64_t next_incident, int64_t now_boottime_usec, int64_t now_realtime_usec)
+{
+	count_result(a, result, now_boottime_usec, now_realtime_usec);
+
+	/* UNKNOWN proves nothing about the level, not even when a grace period ends meanwhile. */
+	enum proof proof = result == TOCSIN_UNKNOWN ? PROOF_NONE : proof_of(a, policy, now_boottime_usec);
+	const struct level_change *change = &level_matrix[level_of(a)][proof];
+	if (change->event != ALERT_NONE) {
+		change_level(a, change, next_incident, now_boottime_usec);
+		return change->event;
+	}
+
+	enum alert_event event = sight_matrix[is_blind(a)][sight_of(a, policy)];
+	if (event == ALERT_BLIND)
+		lose_sight(a, next_incident);
+	else if (event == ALERT_SEEN_AGAIN)
+		regain_sight(a);
+	return event;
+}
+
+bool alert_is_confirming(const struct alert_state *a)
+{
+	/* Rows stand still during UNKNOWN: once that is confirmed there is no hurry, however long it lasts. */
+	if (a->rows[ALERT_ROW_UNKNOWN].length > 0)
+		return !is_blind(a);
+	if (is_blind(a) && a->rows[ALERT_ROW_SEEN].length > 0)
+		return true;
+	for (size_t i = 0; i < ALERT_ROWS; i++)
+		if (leads_out[level_of(a)][i] && a->rows[i].length > 0)
+			return true;
+	return false;
+}
+
+int64_t alert_next_look(const struct alert_state *a, const struct alert_policy *policy, int64_t looked_boottime_usec)
+{
+	static const enum alert_row_kind graced[] = { ALERT_ROW_BAD, ALERT_ROW_CRITICAL };
+	bool is_sooner = alert_is_confirming(a) && policy->retry_interval < policy->interval;
+	int64_t next = usec_add(looked_boottime_usec, is_sooner ? policy->retry_interval : policy->interval);
+
+	for (size_t i = 0; i < ELEMENTS(graced); i++) {
+		const struct alert_row *row = &a->rows[graced[i]];
+		int64_t end = usec_add(row->boottime_usec, policy->grace);
+
+		if (leads_out[level_of(a)][graced[i]] && row->length > 0 && end > looked_boottime_usec && end < next)
+			next = end;
+	}
+	return next;
+}
+
+void alert_resume(struct alert_state *a, const struct alert_policy *policy, int64_t last_result_realtime_usec,
+	bool same_boot, int64_t now_realtime_usec)
+{
+	int64_t too_old = last_result_realtime_usec;
+
+	for (size_t i = 0; i < 3; i++)
+		too_old = usec_add(too_old, policy->interval);
+	if (!same_boot)
+		a->eased_boottime_usec = 0;
+	if (same_boot && last_result_realtime_usec <= now_realtime_usec && now_realtime_usec <= too_old)
+		return;
+	for (size_t i = 0; i < ALERT_ROWS; i++)
+		a->rows[i] = (struct alert_row){ 0 };
+}

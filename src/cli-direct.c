@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The verbs that need no daemon: they start tocsin-check and tocsin-mail themselves and speak to them as it would. */
+#include "cli.h"
+
+#include "buf.h"
+#include "clock.h"
+#include "conf-loader.h"
+#include "helper.h"
+#include "mime.h"
+#include "state.h"
+#include "text.h"
+#include "units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <systemd/sd-id128.h>
+
+#define MESSAGE_MAX (12 * 1024 * 1024) /* a mail from standard input */
+
+/* ---- the configuration ---- */
+
+
+static void keep_loaded(struct conf_loaded *loaded, void *userdata)
+{
+	struct conf_loaded *kept = userdata;
+
+	*kept = *loaded;
+	*loaded = (struct conf_loaded){ 0 };
+}
+
+/* Loads the configuration and prints its problems. 0 or an exit status. */
+static int load(const struct cli *cli, bool with_defaults, struct conf_loaded *ret)
+{
+	const struct conf_source source = {
+		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = with_defaults,
+	};
+	int r = conf_load_and_wait(&source, keep_loaded, ret);
+
+	if (r < 0) {
+		fprintf(stderr, "tocsin: cannot read the configuration: %s\n", strerror(-r));
+		return EX_OSERR;
+	}
+	for (size_t i = 0; i < ret->problems.n; i++) {
+		_cleanup_buf_ struct buf line = BUF(4000);
+
+		conf_problem_format(&ret->problems.items[i], &line);
+		fprintf(stderr, "%s\n", buf_text(&line));
+	}
+	return ret->problems.n_errors ? EX_CONFIG : 0;
+}
+
+int cli_config(const struct cli *cli, char **arguments)
+{
+	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	const char *section = "", *name = "";
+	int status = load(cli, true, &loaded);
+
+	for (size_t i = 0; i < loaded.settings.n; i++) {
+		const struct conf_setting *s = &loaded.settings.items[i];
+		_cleanup_buf_ struct buf text = BUF(20000), origin = BUF(5000);
+
+		if (strcmp(section, s->section) != 0 || strcmp(name, s->name) != 0)
+			printf("%s[%s%s%s]\n", i ? "\n" : "", s->section, *s->name ? " " : "", s->name);
+		section = s->section;
+		name = s->name;
+		buf_printf(&text, "%s = ", s->key);
+		text_clean(&text, s->value, 4000);
+		buf_puts(&origin, s->file);
+		if (s->line)
+			buf_printf(&origin, ":%u", s->line);
+		printf("%s%*s  # %s\n", buf_text(&text), text_columns(buf_text(&text)) < 40 ?
+			(int)(40 - text_columns(buf_text(&text))) : 0, "", buf_text(&origin));
+	}
+	return status;
+}
+
+/* ---- a helper of one's own ---- */
+
+struct direct {
+	pid_t pid;
+	int socket;
+};
+
+static int direct_start(const char *program, const char *const *argv, struct direct *ret)
+{
+	_cleanup_free_ char *path = helper_path(program);
+	int pair[2];
+
+	if (!path || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	pid_t pid = fork();
+	if (pid == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		if (pair[1] != MSG_FD)
+			dup2(pair[1], MSG_FD);
+		else
+			fcntl(MSG_FD, F_SETFD, 0);
+		execv(path, (char *const *)argv);
+		_exit(127);
+	}
+	close_fd(pair[1]);
+	if (pid < 0) {
+		close_fd(pair[0]);
+		return -errno;
+	}
+	*ret = (struct direct){ .pid = pid, .socket = pair[0] };
+	return 0;
+}
+
+static void direct_stop(struct direct *h)
+{
+	h->socket = close_fd(h->socket);
+	if (h->pid > 0) {
+		kill(h->pid, SIGKILL);
+		waitpid(h->pid, NULL, 0);
+	}
+}
+
+/* The next message, or -ETIMEDOUT, or -EPIPE when the helper has ended. */
+static int direct_receive(struct direct *h, int64_t deadline, struct msg **ret)
+{
+	struct pollfd p = { .fd = h->socket, .events = POLLIN };
+	int64_t left = deadline - clock_boottime_usec();
+	int r;
+
+	if (left <= 0 || poll(&p, 1, (int)(left / USEC_PER_MSEC) + 1) == 0)
+		return -ETIMEDOUT;
+	r = msg_receive(h->socket, ret);
+	return r == 0 ? -EPIPE : r;
+}
+
+static void print_helper_failure(const char *program, int r)
+{
+	fprintf(stderr, "tocsin: %s %s\n", program,
+		r == -EPIPE ? "ended without an answer" : r == -ETIMEDOUT ? "gave no answer in time" : strerror(-r));
+}
+
+/* ---- check NAME --direct ---- */
+
+static const struct conf_check *find_check(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_checks; i++)
+		if (strcmp(conf->checks[i].name, name) == 0)
+			return &conf->checks[i];
+	return NULL;
+}
+
+static void print_item(const struct msg *m, int *worst)
+{
+	_cleanup_free_ char *item = text_cleaned(m->field[1], 255), *text = text_cleaned(m->field[3], 4000);
+	int status = cli_exit_status(m->field[2]);
+
+	cli_print_state(m->field[2], 8);
+	printf("  %s: %s\n", item ? item : "", text ? text : "");
+	if (*worst < 0 || status == 2 || (*worst != 2 && status > *worst))
+		*worst = status;
+}
+
+static void print_metric(const struct msg *m)
+{
+	static const char *const names[] = { "warning", "critical", "min", "max" };
+
+	printf("    %s = %s%s", m->field[2], m->field[3], m->field[4]);
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		if (*m->field[5 + i])
+			printf(", %s %s", names[i], m->field[5 + i]);
+	putchar('\n');
+}
+
+static void print_evidence(const struct msg *m)
+{
+	_cleanup_buf_ struct buf text = BUF(1024 * 1024);
+
+	printf("\n    %s:\n", m->field[2]);
+	text_clean_lines(&text, m->field[3], 100000);
+	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n"))
+		printf("      %s\n", line);
+}
+
+static int run_check(struct direct *h, const struct conf_check *c)
+{
+	int64_t deadline = usec_add(clock_boottime_usec(), c->timeout + 5 * USEC_PER_SEC);
+	int worst = -1, r = 0;
+	char timeout[24];
+
+	snprintf(timeout, sizeof(timeout), "%" PRId64, c->timeout);
+	msg_send(h->socket, MSG_CHECK, -1, c->name, c->module, timeout);
+	for (size_t i = 0; i < c->n_options; i++)
+		msg_send(h->socket, MSG_OPTION, -1, c->name, c->options[i].key, c->options[i].value);
+	msg_send(h->socket, MSG_RUN, -1, "");
+	for (;;) {
+		_cleanup_msg_ struct msg *m = NULL;
+
+		r = direct_receive(h, deadline, &m);
+		if (r < 0)
+			break;
+		if (m->kind == MSG_ITEM)
+			print_item(m, &worst);
+		else if (m->kind == MSG_METRIC)
+			print_metric(m);
+		else if (m->kind == MSG_EVIDENCE)
+			print_evidence(m);
+		else if (m->kind == MSG_END && strcmp(m->field[1], "0") != 0)
+			printf("UNKNOWN   %s: %s\n", c->name, m->field[2]);
+		else if (m->kind == MSG_DONE)
+			return worst < 0 ? 3 : worst;
+	}
+	print_helper_failure("tocsin-check", r);
+	return 3;
+}
+
+int cli_check_direct(const struct cli *cli, const char *name)
+{
+	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	const struct conf_check *c;
+	struct direct helper;
+
+	if (load(cli, false, &loaded) != 0)
+		return 3;
+	c = find_check(loaded.conf, name);
+	if (!c) {
+		fprintf(stderr, "tocsin: %s has no [check %s]\n", cli->conf_path, name);
+		return 3;
+	}
+	const char *argv[] = { "tocsin-check", c->module, NULL };
+	int r = direct_start("tocsin-check", argv, &helper);
+	if (r < 0) {
+		print_helper_failure("tocsin-check", r);
+		return 3;
+	}
+	int status = run_check(&helper, c);
+	direct_stop(&helper);
+	return status;
+}
+
+/* ---- mail without the daemon ---- */
+
+/* One mail, sent once. */
+struct letter {
+	const char *sender, *content;
+	const char *const *recipients;
+	size_t n_recipients;
+};
+
+static bool is_wanted(const struct cli *cli, const struct conf_setting *s)
+{
+	return strcmp(s->section, "mail") == 0 && (!cli->relay || strcmp(cli->relay, s->name) == 0);
+}
+
+/* The relay whose sender stands in the mail: the one asked for, else the first. */
+static const struct conf_mail *find_relay(const struct cli *cli, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_mails; i++)
+		if (!cli->relay || strcmp(cli->relay, conf->mails[i].name) == 0)
+			return &conf->mails[i];
+	fprintf(stderr, "tocsin: %s has no [mail%s%s]\n", cli->conf_path, cli->relay && *cli->relay ? " " : "",
+		cli->relay ? cli->relay : "");
+	return NULL;
+}
+
+static int64_t whole_deadline(const struct cli *cli, const struct conf *conf)
+{
+	int64_t limit = cli->timeout_usec;
+
+	for (size_t i = 0; !cli->timeout_usec && i < conf->n_mails; i++)
+		limit = usec_add(limit, conf->mails[i].deadline);
+	return usec_add(clock_boottime_usec(), usec_add(limit, 10 * USEC_PER_SEC));
+}
+
+static void greet(const struct cli *cli, struct direct *h, const struct conf_loaded *loaded)
+{
+	for (size_t i = 0; i < loaded->settings.n; i++) {
+		const struct conf_setting *s = &loaded->settings.items[i];
+
+		if (is_wanted(cli, s))
+			msg_send(h->socket, MSG_SETTING, -1, s->section, s->name, s->key, s->value, s->file, "0");
+	}
+	msg_send(h->socket, MSG_SETTING, -1, "tocsin", "", "host", loaded->conf->host, "", "0");
+	msg_send(h->socket, MSG_LOAD, -1);
+}
+
+static void print_result(const struct msg *m)
+{
+	_cleanup_free_ char *text = text_cleaned(m->field[5], 2000);
+
+	printf("%s %s: %s%s%s%s%s\n", m->field[2], m->field[1], m->field[3], *m->field[3] ? " " : "", m->field[4],
+		*m->field[4] ? " " : "", text ? text : "");
+	fflush(stdout);
+}
+
+/* Takes what the mailer says until it is done; the exit status. */
+static int collect(struct direct *h, const struct letter *letter, int64_t deadline)
+{
+	size_t n_results = 0;
+	int status = EX_OK, r;
+
+	for (;;) {
+		_cleanup_msg_ struct msg *m = NULL;
+
+		r = direct_receive(h, deadline, &m);
+		if (r < 0)
+			break;
+		if (m->kind == MSG_READY && *m->field[0]) {
+			_cleanup_free_ char *note = text_cleaned(m->field[0], 1000);
+
+			fprintf(stderr, "tocsin: note: %s\n", note ? note : "");
+		} else if (m->kind == MSG_DIALOGUE) {
+			cli_print_dialogue(m->field[0], m->field[1]);
+		} else if (m->kind == MSG_RESULT) {
+			print_result(m);
+			status = cli_worse(status, atoi(m->field[7]));
+			n_results++;
+		} else if (m->kind == MSG_DONE) {
+			return n_results < letter->n_recipients ? cli_worse(status, EX_PROTOCOL) : status;
+		}
+	}
+	print_helper_failure("tocsin-mail", r);
+	return cli_worse(status, r == -ETIMEDOUT ? EX_TEMPFAIL : EX_PROTOCOL);
+}
+
+static int deliver(const struct cli *cli, const struct conf_loaded *loaded, const struct letter *letter)
+{
+	static const char *const argv[] = { "tocsin-mail", NULL };
+	struct direct helper;
+	char deadline[24] = "";
+
+	int r = direct_start("tocsin-mail", argv, &helper);
+	if (r < 0) {
+		print_helper_failure("tocsin-mail", r);
+		return EX_OSERR;
+	}
+	if (cli->timeout_usec)
+		snprintf(deadline, sizeof(deadline), "%" PRId64, cli->timeout_usec);
+	greet(cli, &helper, loaded);
+	msg_send(helper.socket, MSG_MAIL, -1, "1", letter->sender, letter->content);
+	for (size_t i = 0; i < letter->n_recipients; i++)
+		msg_send(helper.socket, MSG_RECIPIENT, -1, "1", letter->recipients[i]);
+	msg_send(helper.socket, MSG_RUN, -1, deadline, cli->verbose ? "yes" : "no");
+	int status = collect(&helper, letter, whole_deadline(cli, loaded->conf));
+	direct_stop(&helper);
+	return status;
+}
+
+/* A mail of ours around TEXT. */
+static int compose(const struct cli *cli, const struct conf_loaded *loaded, const struct conf_mail *relay,
+	const char *subject, const char *text, const char *const *to, size_t n_to, struct buf *content)
+{
+	char id[SD_ID128_STRING_MAX];
+	sd_id128_t random;
+	_cleanup_free_ char *message_id = NULL;
+	static const struct mime_header headers[] = { { "Auto-Submitted", "auto-generated" } };
+
+	int r = sd_id128_randomize(&random);
+	if (r < 0)
+		return r;
+	if (asprintf(&message_id, "%s@%s", sd_id128_to_string(random, id),
+		    strpbrk(loaded->conf->host, " <>@\"") ? "localhost" : loaded->conf->host) < 0)
+		return -ENOMEM;
+	const struct mime_mail mail = {
+		.from = relay->from, .from_name = cli->from_name ? cli->from_name : relay->from_name, .to = to, .n_to = n_to,
+		.subject = subject, .date_usec = clock_realtime_usec(), .message_id = message_id, .headers = headers,
+		.n_headers = ELEMENTS(headers), .text = text,
+	};
+	r = mime_compose(content, &mail);
+	return r < 0 ? r : buf_error(content);
+}
+
+static int read_input(struct buf *b)
+{
+	char bytes[65536];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			fprintf(stderr, "tocsin: cannot read standard input: %s\n", strerror(errno));
+			return EX_NOINPUT;
+		}
+		buf_append(b, bytes, (size_t)n);
+		if (buf_error(b)) {
+			fprintf(stderr, "tocsin: the message is larger than %d MiB\n", MESSAGE_MAX >> 20);
+			return EX_DATAERR;
+		}
+	}
+	if (b->len && memchr(b->data, '\0', b->len)) {
+		fprintf(stderr, "tocsin: the message has a NUL byte in it, which no mail may have\n");
+		return EX_DATAERR;
+	}
+	return 0;
+}
+
+/* A finished message begins with header fields (RFC 5322, 3.6: Date and From at least). */
+static int check_raw(const char *message)
+{
+	size_t name = strcspn(message, ": \t\r\n");
+
+	if (name > 0 && message[name] == ':')
+		return 0;
+	fprintf(stderr,
+		"tocsin: this is no finished message: it does not begin with a header field such as 'From: …'; "
+		"leave out --raw to have one composed\n");
+	return EX_DATAERR;
+}
+
+int cli_send(const struct cli *cli, char **arguments)
+{
+	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	_cleanup_buf_ struct buf input = BUF(MESSAGE_MAX), content = BUF(MIME_MESSAGE_MAX * 2);
+	const struct conf_mail *relay;
+	size_t n = 0;
+
+	for (; arguments[n]; n++) {
+		if (!mime_is_address(arguments[n])) {
+			fprintf(stderr, "tocsin: '%s' is no mail address\n", arguments[n]);
+			return EX_USAGE;
+		}
+	}
+	int status = read_input(&input);
+	if (status == 0 && cli->raw)
+		status = check_raw(buf_text(&input));
+	if (status == 0)
+		status = load(cli, false, &loaded);
+	if (status != 0)
+		return status;
+	relay = find_relay(cli, loaded.conf);
+	if (!relay)
+		return EX_CONFIG;
+	if (!cli->raw) {
+		int r = compose(cli, &loaded, relay, cli->subject ? cli->subject : "(no subject)", buf_text(&input),
+			(const char *const *)arguments, n, &content);
+
+		if (r < 0) {
+			fprintf(stderr, "tocsin: cannot compose the message: %s\n", strerror(-r));
+			return EX_DATAERR;
+		}
+	}
+	const struct letter letter = {
+		.sender = relay->from, .content = buf_text(cli->raw ? &input : &content),
+		.recipients = (const char *const *)arguments, .n_recipients = n,
+	};
+	return deliver(cli, &loaded, &letter);
+}
+
+int cli_test_mail_direct(const struct cli *cli)
+{
+	static const char text[] =
+		"This is a test mail of tocsin, sent by \"tocsin test-mail --direct\".\n\n"
+		"It went past the daemon: with the rights, the network and the secrets of whoever called it.\n";
+	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	_cleanup_buf_ struct buf content = BUF(MIME_MESSAGE_MAX), subject = BUF(1000);
+	const struct conf_mail *relay;
+	int status = load(cli, false, &loaded);
+
+	if (status != 0)
+		return status;
+	relay = find_relay(cli, loaded.conf);
+	if (!relay || relay->to.n == 0) {
+		if (relay)
+			fprintf(stderr, "tocsin: nobody to write to: 'to' is missing in [mail]\n");
+		return EX_CONFIG;
+	}
+	buf_printf(&subject, "[%s] test mail", loaded.conf->host);
+	int r = compose(cli, &loaded, relay, buf_text(&subject), text, relay->to.items, relay->to.n, &content);
+	if (r < 0) {
+		fprintf(stderr, "tocsin: cannot compose the message: %s\n", strerror(-r));
+		return EX_DATAERR;
+	}
+	const struct letter letter = {
+		.sender = relay->from, .content = buf_text(&content), .recipients = relay->to.items, .n_recipients = relay->to.n,
+	};
+	return deliver(cli, &loaded, &letter);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which sections and keys there are. Between conf.c and conf-read.c; everybody else uses conf.h. */
+#pragma once
+
+#include "buf.h"
+#include "conf.h"
+#include "tocsin-check.h"
+
+#include <stdbool.h>
+
+#define CONF_NAME_MAX 48 /* bytes of NAME in [check NAME] */
+
+enum conf_naming { CONF_NEVER_NAMED, CONF_MAY_BE_NAMED, CONF_ALWAYS_NAMED };
+
+struct conf_kind {
+	const char *name;
+	enum conf_naming naming;
+	const struct tocsin_option *options; /* of the section itself */
+	const struct tocsin_option *more; /* those of [alert] in [check NAME], or NULL */
+	bool takes_others; /* further keys belong to the module */
+};
+
+/* The kind of section called NAME, or NULL. */
+const struct conf_kind *conf_kind_find(const char *name);
+
+/* The row of KEY in sections of this kind, or NULL. */
+const struct tocsin_option *conf_kind_option(const struct conf_kind *kind, const char *key);
+
+/* Is [SECTION NAME] a section that may be? Else says in B what was expected. */
+bool conf_section_is_valid(const char *section, const char *name, struct buf *b);
+
+/* Does VALUE fit KEY? -EINVAL or -ERANGE with a sentence in *ret_error, -ENOMEM. */
+int conf_option_try(const struct tocsin_option *option, const char *value, char **ret_error);
+
+void conf_setting_clear(struct conf_setting *s);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the administrator may ask the daemon: interface org.tocsin.Control over Varlink. */
+#include "daemon.h"
+
+#include "log.h"
+#include "units.h"
+#include "varlink.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+
+static const char description[] =
+	"# Questions to a running tocsind\n"
+	"interface org.tocsin.Control\n\n"
+	"type Metric (name: string, value: ?float, unit: string, warning: ?float, critical: ?float, min: ?float, max: ?float)\n\n"
+	"type Evidence (title: string, text: string)\n\n"
+	"# state: the confirmed state, OK, WARNING, CRITICAL or UNKNOWN; null before the first result.\n"
+	"# last_state: of the last look. Times are RFC 3339.\n"
+	"type Item (\n"
+	"  check: string, item: string, module: string, state: ?string, since: ?string, last_state: ?string,\n"
+	"  last_look: ?string, text: string, incident: ?int, not_applicable: ?string,\n"
+	"  metrics: []Metric, evidence: []Evidence\n"
+	")\n\n"
+	"type Mail (id: string, subject: string, queued: string, attempts: int, next_try: string, recipients: []Recipient)\n\n"
+	"# fate: pending, sent, refused or given-up\n"
+	"type Recipient (address: string, fate: string, answer: string)\n\n"
+	"type MailResult (recipient: string, outcome: string, answer: string, status: string)\n\n"
+	"# notes: what is not as it should be with tocsin itself\n"
+	"method Status() -> (\n"
+	"  host: string, version: string, started: string, state: string, summary: string, last_mail: ?string,\n"
+	"  notes: []string, items: []Item, outbox: []Mail\n"
+	")\n\n"
+	"# Runs one check now; counts for nothing but the answer. error: why it could not look\n"
+	"method Check(name: string) -> (check: string, module: string, error: ?string, items: []Item)\n\n"
+	"# Sends a test mail. With \"more\" and dialogue, each line of the SMTP dialogue comes first:\n"
+	"# direction is > (sent), < (received) or * (remark)\n"
+	"method TestMail(dialogue: bool) -> (direction: ?string, line: ?string, results: ?[]MailResult)\n\n"
+	"# Reads the configuration again; warnings are told\n"
+	"method Reload() -> (problems: []string)\n\n"
+	"error NoSuchCheck (name: string, checks: []string)\n"
+	"error NoMail (reason: string)\n"
+	"error MailerFailed (reason: string)\n"
+	"error ReloadRefused (problems: []string)\n"
+	"error NotReady ()\n";
+
+/* ---- JSON of what there is ---- */
+
+static json_t *json_time(int64_t usec)
+{
+	_cleanup_buf_ struct buf b = BUF(100);
+
+	if (usec == 0)
+		return json_null();
+	format_time_rfc3339(&b, usec);
+	return json_string(buf_text(&b));
+}
+
+static json_t *json_text(const char *text)
+{
+	json_t *string = text ? json_string(text) : json_null();
+
+	return string ? string : json_string("(text that is not UTF-8)");
+}
+
+static json_t *json_number(double value)
+{
+	return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *json_metrics(const struct result *r)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < r->n_metrics; i++) {
+		const struct metric *m = &r->metrics[i];
+
+		json_array_append_new(array,
+			json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(m->name), "value",
+				json_number(m->value), "unit", json_text(m->unit), "warning", json_number(m->warning),
+				"critical", json_number(m->critical), "min", json_number(m->min), "max",
+				json_number(m->max)));
+	}
+	return array;
+}
+
+static json_t *json_evidence(const struct result *r)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < r->n_evidence; i++)
+		json_array_append_new(array, json_pack("{s:o, s:o}", "title", json_text(r->evidence[i].title), "text",
+				json_text(r->evidence[i].text)));
+	return array;
+}
+
+static json_t *json_item(const struct report_item *i)
+{
+	const struct alert_state *a = i->alert;
+	const char *state = a->is_blind ? "UNKNOWN" : a->is_known ? state_name(a->state) : NULL;
+	const char *last = i->result->time_usec ? state_name(i->result->state) : NULL;
+
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "check", json_text(i->check), "item",
+		json_text(i->item), "module", i->module, "state", json_text(state), "since",
+		json_time(a->is_blind ? a->rows[ALERT_ROW_UNKNOWN].since_usec : a->since_usec), "last_state", json_text(last), "last_look",
+		json_time(i->result->time_usec), "text", json_text(i->result->text ? i->result->text : ""), "incident",
+		a->incident ? json_integer(a->incident) : json_null(), "not_applicable", json_text(i->not_applicable),
+		"metrics", json_metrics(i->result), "evidence", json_evidence(i->result));
+}
+
+static json_t *json_outbox(const struct daemon *d)
+{
+	json_t *mails = json_array();
+
+	for (size_t i = 0; i < d->n_outbox; i++) {
+		const struct outbox_mail *m = d->outbox[i];
+		json_t *recipients = json_array();
+
+		for (size_t j = 0; j < m->n_recipients; j++)
+			json_array_append_new(recipients,
+				json_pack("{s:o, s:s, s:o}", "address", json_text(m->recipients[j].address), "fate",
+					outbox_fate_name(m->recipients[j].fate), "answer",
+					json_text(m->recipients[j].answer ? m->recipients[j].answer : "")));
+		json_array_append_new(mails,
+			json_pack("{s:s, s:o, s:o, s:I, s:o, s:o}", "id", m->id, "subject", json_text(m->subject), "queued",
+				json_time(m->queued_usec), "attempts", (json_int_t)m->attempts, "next_try",
+				json_time(m->next_try_usec), "recipients", recipients));
+	}
+	return mails;
+}
+
+static void add_note(json_t *notes, const char *program, const char *note)
+{
+	if (*note)
+		json_array_append_new(notes, json_sprintf("%s: %s", program, note));
+}
+
+static json_t *json_notes(const struct daemon *d)
+{
+	json_t *notes = json_array();
+
+	if (!mail_is_configured(d))
+		add_note(notes, "mail", "none can be sent: [mail] with a relay and 'to' is missing in the configuration");
+	if (d->state.phase == STATE_MEMORY)
+		add_note(notes, "state file cannot be written", d->state.trouble ? d->state.trouble : "no answer yet");
+	add_note(notes, "tocsin-check", d->checkers ? pool_note(d->checkers) : "");
+	add_note(notes, "tocsin-mail", d->mailers ? pool_note(d->mailers) : "");
+	for (size_t i = 0; i < d->n_remarks; i++)
+		json_array_append_new(notes, json_text(d->remarks[i]));
+	return notes;
+}
+
+/* ---- the methods ---- */
+
+static void method_status(struct varlink_call *call, json_t *parameters, void *userdata)
+{
+	struct daemon *d = userdata;
+	size_t n;
+	_cleanup_free_ struct report_item *items = look_report_items(d, &n);
+	struct report report = { .items = items, .n_items = items ? n : 0 };
+	_cleanup_buf_ struct buf summary = BUF(1000);
+	json_t *array = json_array();
+
+	report_counts(&summary, &report);
+	for (size_t i = 0; i < report.n_items; i++)
+		json_array_append_new(array, json_item(&items[i]));
+	varlink_reply(call, json_pack("{s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "host", json_text(d->conf->host),
+			"version", PACKAGE_VERSION, "started", json_time(d->started_usec), "state",
+			state_name(report_worst(&report)), "summary", buf_text(&summary), "last_mail",
+			json_time(d->last_mail_usec), "notes", json_notes(d), "items", array, "outbox", json_outbox(d)));
+}
+
+static void method_check(struct varlink_call *call, json_t *parameters, void *userdata)
+{
+	struct daemon *d = userdata;
+	const char *name = json_string_value(json_object_get(parameters, "name"));
+
+	if (!name) {
+		varlink_error(call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", "name"));
+		return;
+	}
+	int r = d->is_ready ? look_now(d, name, call) : -EAGAIN;
+	if (r == -ENOENT) {
+		json_t *names = json_array();
+
+		for (size_t i = 0; i < d->n_checks; i++)
+			json_array_append_new(names, json_text(d->checks[i]->conf->name));
+		varlink_error(call, "NoSuchCheck", json_pack("{s:o, s:o}", "name", json_text(name), "checks", names));
+	} else if (r < 0) {
+		varlink_error(call, "NotReady", NULL);
+	}
+}
+
+void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error)
+{
+	json_t *array = json_array();
+
+	for (const struct item *i = items; i; i = i->next) {
+		const struct alert_state shown = { .state = i->last.state, .is_known = true, .since_usec = i->last.time_usec };
+		const struct report_item item = {
+			.check = c->conf->name, .item = i->name, .alert = &shown, .result = &i->last, .module = c->conf->module,
+		};
+
+		json_array_append_new(array, json_item(&item));
+	}
+	varlink_reply(caller, json_pack("{s:s, s:s, s:o, s:o}", "check", c->conf->name, "module", c->conf->module, "error",
+			json_text(error), "items", array));
+}
+
+static void method_test_mail(struct varlink_call *call, json_t *parameters, void *userdata)
+{
+	bool with_dialogue = json_is_true(json_object_get(parameters, "dialogue")) && varlink_wants_more(call);
+	int r = mail_test(userdata, call, with_dialogue);
+
+	if (r == -ENOTCONN)
+		varlink_error(call, "NoMail",
+			json_pack("{s:s}", "reason", "[mail] with a relay and 'to' is missing in the configuration"));
+	else if (r == -EBUSY)
+		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", "no mailer is ready yet; try again"));
+	else if (r < 0)
+		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", strerror(-r)));
+}
+
+static void method_reload(struct varlink_call *call, json_t *parameters, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (d->is_ready)
+		daemon_reload(d, call);
+	else
+		varlink_error(call, "NotReady", NULL);
+}
+
+void control_reloaded(struct daemon *d, const struct conf_problems *problems)
+{
+	for (size_t i = 0; i < d->n_reload_callers; i++) {
+		json_t *lines = json_array();
+
+		for (size_t j = 0; j < problems->n; j++) {
+			_cleanup_buf_ struct buf line = BUF(4000);
+
+			conf_problem_format(&problems->items[j], &line);
+			json_array_append_new(lines, json_text(buf_text(&line)));
+		}
+		json_t *parameters = json_pack("{s:o}", "problems", lines);
+		if (problems->n_errors)
+			varlink_error(d->reload_callers[i], "ReloadRefused", parameters);
+		else
+			varlink_reply(d->reload_callers[i], parameters);
+	}
+	d->n_reload_callers = 0;
+}
+
+static const struct varlink_method methods[] = {
+	{ "Status", false, method_status },
+	{ "Check", false, method_check },
+	{ "TestMail", false, method_test_mail },
+	{ "Reload", true, method_reload },
+	{ 0 },
+};
+
+static const struct varlink_interface interface = {
+	.name = "org.tocsin.Control", .description = description, .methods = methods, .vendor = "tocsin",
+	.product = "tocsind", .version = PACKAGE_VERSION, .url = "https://varlink.org",
+};
+
+/* ---- the socket ---- */
+
+/* A socket that an earlier daemon left is removed; one that answers belongs to a daemon that runs. */
+static int remove_old(const char *path)
+{
+	int fd = varlink_connect(path);
+
+	if (fd >= 0) {
+		close_fd(fd);
+		return -EADDRINUSE;
+	}
+	return fd == -ECONNREFUSED && unlink(path) < 0 ? -errno : 0;
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	int r = remove_old(path);
+	if (r < 0)
+		return r;
+	mode_t mask = umask(0117); /* 0660: the group of the daemon may ask */
+	r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	umask(mask);
+	if (r < 0)
+		return r;
+	return listen(fd, 16) < 0 ? -errno : TAKE_FD(fd);
+}
+
+/* Without its socket the daemon still watches and mails: only "another one runs already" ends it. */
+int control_start(struct daemon *d)
+{
+	int fd = listen_at(d->options.control_path);
+
+	if (fd == -EADDRINUSE)
+		return log_error_errno(fd, "%s: another tocsind is running", d->options.control_path);
+	if (fd < 0) {
+		log_warning("%s: no control socket, so \"tocsin status\" will not work: %s", d->options.control_path,
+			strerror(-fd));
+		return 0;
+	}
+	int r = varlink_server_new(d->event, fd, &interface, d, &d->control);
+	if (r < 0)
+		close_fd(fd);
+	return r;
+}
+
+void control_free(struct daemon *d)
+{
+	if (!d->control)
+		return;
+	d->control = varlink_server_free(d->control);
+	unlink(d->options.control_path);
+}

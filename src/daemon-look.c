@@ -1,0 +1,1011 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Looking at the host: when which check is due, the batches that tocsin-check runs, and what becomes of the results.
+ *
+ * All quick checks that are due together share one process; a slow one gets a process of its own. When a batch dies
+ * or stalls, what it has finished stands, the item that it had announced becomes UNKNOWN, and the checks that it had
+ * not come to go to the next process at once. */
+#include "daemon.h"
+
+#include "log.h"
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <poll.h>
+#include <string.h>
+
+#define TOGETHER_USEC (50 * USEC_PER_MSEC) /* checks that are due this soon join the batch */
+#define WATCH_PAUSE_USEC (1 * USEC_PER_SEC) /* between two looks that watches ask for */
+#define STORE_PAUSE_USEC (5 * USEC_PER_MINUTE) /* between two writes of an item whose state does not change */
+#define MEMORIES_MAX 1024 /* numbers that one check may remember */
+#define ITEMS_MAX 4096
+#define STALLED_USEC (60 * USEC_PER_SEC) /* a due check that is not started for so long: the schedule hangs */
+#define RUN_GRACE_USEC (2 * USEC_PER_SEC) /* on top of a check's own limit: for loading its module */
+
+struct batch {
+	struct batch *next;
+	struct daemon *daemon;
+	struct helper *helper; /* NULL while it waits for one */
+	struct check **checks; /* NULL for one that is no longer configured */
+	size_t n, at; /* checks[at] is the one that is looked at now */
+	char *item; /* what it announced last, or NULL */
+	struct varlink_call *caller; /* `tocsin check`: the result is shown and counts for nothing else */
+	struct item *shown; /* items of a run for a caller */
+	bool is_stuck; /* its process hangs in the kernel; kept until it is released */
+};
+
+static void start_batches(struct daemon *d);
+static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* ---- items and checks ---- */
+
+struct check *look_find_check(const struct daemon *d, const char *name)
+{
+	for (size_t i = 0; i < d->n_checks; i++)
+		if (strcmp(d->checks[i]->conf->name, name) == 0)
+			return d->checks[i];
+	return NULL;
+}
+
+static struct item *find_in(struct item *items, const char *name)
+{
+	for (struct item *i = items; i; i = i->next)
+		if (strcmp(i->name, name) == 0)
+			return i;
+	return NULL;
+}
+
+struct item *look_find_item(const struct check *c, const char *name)
+{
+	return find_in(c->items, name);
+}
+
+static struct item *add_to(struct item **items, struct check *c, const char *name)
+{
+	struct item **end = items, *item;
+	size_t n = 0;
+
+	for (; *end; end = &(*end)->next)
+		n++;
+	if (n >= ITEMS_MAX)
+		return NULL;
+	item = calloc(1, sizeof(*item));
+	if (!item)
+		return NULL;
+	item->check = c;
+	item->name = strdup(name);
+	if (!item->name) {
+		free(item);
+		return NULL;
+	}
+	return *end = item;
+}
+
+struct item *look_add_item(struct check *c, const char *name)
+{
+	return add_to(&c->items, c, name);
+}
+
+static void item_free(struct item *item)
+{
+	result_clear(&item->last);
+	result_clear(&item->incoming);
+	free(item->thread);
+	free(item->name);
+	free(item);
+}
+
+static void items_free(struct item *items)
+{
+	while (items) {
+		struct item *next = items->next;
+
+		item_free(items);
+		items = next;
+	}
+}
+
+static void remove_item(struct check *c, struct item *item)
+{
+	for (struct item **at = &c->items; *at; at = &(*at)->next) {
+		if (*at == item) {
+			*at = item->next;
+			break;
+		}
+	}
+	state_delete_item(c->daemon, item);
+	item_free(item);
+}
+
+static struct watch *watch_free(struct watch *w)
+{
+	if (w) {
+		sd_event_source_disable_unref(w->source);
+		close_fd(w->fd);
+		free(w);
+	}
+	return NULL;
+}
+
+static void watches_clear(struct watch **watches, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++)
+		watches[i] = watch_free(watches[i]);
+	*n = 0;
+}
+
+static struct check *check_free(struct check *c)
+{
+	if (!c)
+		return NULL;
+	for (struct batch *b = c->daemon->batches; b; b = b->next)
+		for (size_t i = 0; i < b->n; i++)
+			if (b->checks[i] == c)
+				b->checks[i] = NULL;
+	watches_clear(c->watches, &c->n_watches);
+	watches_clear(c->new_watches, &c->n_new_watches);
+	items_free(c->items);
+	for (size_t i = 0; i < c->n_memory; i++) {
+		free(c->memory[i].name);
+		free(c->memory[i].value);
+	}
+	free(c->memory);
+	free(c->not_applicable);
+	free(c);
+	return NULL;
+}
+
+static struct memory *find_memory(struct check *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_memory; i++)
+		if (strcmp(c->memory[i].name, name) == 0)
+			return &c->memory[i];
+	return NULL;
+}
+
+void look_remember(struct check *c, const char *name, const char *value, int64_t time_usec)
+{
+	struct memory *m = find_memory(c, name);
+	char *copy = strdup(value);
+
+	if (!m && copy && c->n_memory < MEMORIES_MAX) {
+		struct memory *grown = reallocarray(c->memory, c->n_memory + 1, sizeof(*grown));
+
+		if (grown) {
+			c->memory = grown;
+			m = &grown[c->n_memory];
+			*m = (struct memory){ .name = strdup(name) };
+			c->n_memory += m->name != NULL;
+			m = m->name ? m : NULL;
+		}
+	}
+	if (!m || !copy) {
+		free(copy);
+		return;
+	}
+	free(m->value);
+	m->value = copy;
+	m->time_usec = time_usec;
+}
+
+static struct alert_policy policy_of(const struct check *c)
+{
+	const struct conf_alert *a = &c->conf->alert;
+
+	return (struct alert_policy){
+		.confirm = a->confirm, .recover = a->recover, .unknown_confirm = a->unknown_confirm,
+		.interval = a->interval, .retry_interval = a->retry_interval, .grace = a->grace,
+	};
+}
+
+/* ---- the schedule ---- */
+
+static void arm_look_timer(struct daemon *d)
+{
+	daemon_set_timer(d, &d->look_source, CLOCK_BOOTTIME, schedule_next(d->schedule), on_look_due, d);
+}
+
+static void set_due(struct check *c, int64_t due_usec)
+{
+	struct daemon *d = c->daemon;
+
+	c->due_usec = due_usec;
+	if (schedule_set(d->schedule, c->id, due_usec) < 0)
+		log_error("no memory for the schedule; check %s pauses", c->conf->name);
+	arm_look_timer(d);
+}
+
+/* The earliest look that any item of the check wants, in phase with the interval otherwise. */
+static int64_t next_due(const struct check *c)
+{
+	const struct alert_policy policy = policy_of(c);
+	int64_t now = clock_boottime_usec();
+	int64_t due = schedule_after(c->due_usec, policy.interval, now);
+
+	for (const struct item *i = c->items; i; i = i->next) {
+		int64_t wanted = alert_is_confirming(&i->alert) ?
+			alert_next_look(&i->alert, &policy, c->started_usec) : USEC_NEVER;
+
+		if (wanted < due)
+			due = wanted;
+	}
+	return due < now ? now : due;
+}
+
+/* ---- results ---- */
+
+static void feed(struct item *item)
+{
+	struct check *c = item->check;
+	struct daemon *d = c->daemon;
+	const struct alert_policy policy = policy_of(c);
+	const struct alert_state before = item->alert;
+	int64_t now = clock_boottime_usec();
+
+	enum alert_event event = alert_feed(&item->alert, &policy, item->last.state, d->next_incident, now,
+		clock_realtime_usec());
+	if (item->alert.incident == d->next_incident) {
+		d->next_incident++;
+		state_put_facts(d);
+	}
+	if (event != ALERT_NONE)
+		mail_happening(d, item, event, &before);
+	/* Steady results are no news for the state file; it gets them now and then. */
+	if (memcmp(&before, &item->alert, sizeof(before)) != 0 || item->stored_usec == 0 ||
+		now - item->stored_usec >= STORE_PAUSE_USEC)
+		state_put_item(d, item);
+}
+
+/* Gives ITEM a result of our own making and feeds it. */
+static void feed_words(struct item *item, enum tocsin_state state, const char *text)
+{
+	struct result made = { .state = state, .text = strdup(text), .time_usec = clock_realtime_usec() };
+
+	if (!made.text)
+		return;
+	result_clear(&item->last);
+	item->last = made;
+	feed(item);
+}
+
+/* The check could not look: whatever of it was not reported is UNKNOWN; if it never reported anything, the check itself
+ * stands in as its only item. */
+static void feed_unknown(struct check *c, const char *text)
+{
+	if (!c->items) {
+		struct item *item = look_add_item(c, c->conf->name);
+
+		if (!item)
+			return;
+		item->stands_in = true;
+	}
+	for (struct item *i = c->items; i; i = i->next)
+		if (!i->is_reported)
+			feed_words(i, TOCSIN_UNKNOWN, text);
+}
+
+/* What a successful run did not report: gone for good after `forget`, UNKNOWN until then. */
+static void feed_absent(struct check *c)
+{
+	int64_t now = clock_realtime_usec();
+	struct item *next;
+
+	for (struct item *i = c->items; i; i = next) {
+		next = i->next;
+		if (i->is_reported) {
+			i->absent_since_usec = 0;
+			continue;
+		}
+		if (i->stands_in) { /* the check reports items of its own now */
+			feed_words(i, TOCSIN_OK, "the check works again");
+			if (i->alert.incident == 0)
+				remove_item(c, i);
+			continue;
+		}
+		if (i->absent_since_usec == 0)
+			i->absent_since_usec = now;
+		if (now - i->absent_since_usec >= c->conf->alert.forget) {
+			log_notice("%s: %s was not reported for so long that it is forgotten", c->conf->name, i->name);
+			remove_item(c, i);
+			continue;
+		}
+		feed_words(i, TOCSIN_UNKNOWN, "no longer reported");
+	}
+}
+
+static void take_over_reports(struct check *c)
+{
+	for (struct item *i = c->items; i; i = i->next) {
+		if (!i->is_reported)
+			continue;
+		result_clear(&i->last);
+		i->last = i->incoming;
+		i->incoming = (struct result){ 0 };
+		feed(i);
+	}
+}
+
+static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct watch *w = userdata;
+	struct check *c = w->check;
+	int64_t soonest = usec_add(c->started_usec, WATCH_PAUSE_USEC), now = clock_boottime_usec();
+
+	if (c->batch)
+		c->look_again = true;
+	else if (c->stuck_since_usec == 0)
+		set_due(c, soonest > now ? soonest : now);
+	return 0;
+}
+
+/* The watches of this run take the place of those of the last. */
+static void take_over_watches(struct check *c)
+{
+	struct daemon *d = c->daemon;
+
+	watches_clear(c->watches, &c->n_watches);
+	for (size_t i = 0; i < c->n_new_watches; i++) {
+		struct watch *w = TAKE_PTR(c->new_watches[i]);
+		int r = sd_event_add_io(d->event, &w->source, w->fd, w->events, on_watch, w);
+
+		if (r >= 0)
+			r = sd_event_source_set_enabled(w->source, SD_EVENT_ONESHOT);
+		if (r < 0) {
+			log_warning("%s: a descriptor cannot be watched: %s; polling remains", c->conf->name, strerror(-r));
+			watch_free(w);
+			continue;
+		}
+		c->watches[c->n_watches++] = w;
+	}
+	c->n_new_watches = 0;
+}
+
+static void forget_reports(struct check *c)
+{
+	struct item *next;
+
+	for (struct item *i = c->items; i; i = next) {
+		next = i->next;
+		i->is_reported = false;
+		result_clear(&i->incoming);
+		if (i->last.time_usec == 0) /* announced, never reported */
+			remove_item(c, i);
+	}
+}
+
+/* One run of C has ended, well or not: it is scheduled again. */
+static void check_ended(struct check *c)
+{
+	struct daemon *d = c->daemon;
+
+	watches_clear(c->new_watches, &c->n_new_watches);
+	forget_reports(c);
+	c->batch = NULL;
+	c->has_looked = true;
+	if (c->look_again) {
+		c->look_again = false;
+		set_due(c, usec_add(c->started_usec, WATCH_PAUSE_USEC));
+	} else {
+		set_due(c, next_due(c));
+	}
+	mail_looked(d);
+	daemon_changed(d);
+}
+
+static void set_not_applicable(struct check *c, const char *text)
+{
+	if (!c->not_applicable)
+		log_notice("%s: not applicable on this host: %s", c->conf->name, text);
+	free(c->not_applicable);
+	c->not_applicable = text ? strdup(text) : NULL;
+}
+
+/* The check said how its run went. */
+static void check_reported(struct check *c, int64_t error, const char *text)
+{
+	take_over_reports(c);
+	if (error == EOPNOTSUPP) {
+		set_not_applicable(c, text);
+		while (c->items)
+			remove_item(c, c->items);
+	} else if (error) {
+		feed_unknown(c, text);
+	} else {
+		feed_absent(c);
+		take_over_watches(c);
+		free(TAKE_PTR(c->not_applicable));
+	}
+	check_ended(c);
+}
+
+/* The process died or stalled over the check. */
+static void check_failed(struct check *c, const char *announced, const char *text)
+{
+	_cleanup_buf_ struct buf words = BUF(2000);
+
+	take_over_reports(c);
+	if (announced && !look_find_item(c, announced) && !c->items)
+		look_add_item(c, announced);
+	buf_printf(&words, "the check %s", text);
+	if (announced)
+		buf_printf(&words, " while it looked at %s", announced);
+	feed_unknown(c, buf_text(&words));
+	check_ended(c);
+}
+
+/* ---- batches ---- */
+
+static struct batch *batch_free(struct batch *b)
+{
+	for (struct batch **at = &b->daemon->batches; *at; at = &(*at)->next) {
+		if (*at == b) {
+			*at = b->next;
+			break;
+		}
+	}
+	items_free(b->shown);
+	free(b->checks);
+	free(b->item);
+	free(b);
+	return NULL;
+}
+
+static struct batch *batch_new(struct daemon *d, size_t room)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->checks = calloc(room ? room : 1, sizeof(*b->checks));
+	if (!b->checks) {
+		free(b);
+		return NULL;
+	}
+	b->daemon = d;
+	struct batch **end = &d->batches;
+	while (*end)
+		end = &(*end)->next;
+	return *end = b;
+}
+
+/* The check of B that is looked at now is called NAME: the reports of any other are out of turn. */
+static struct check *current(const struct batch *b, const char *name)
+{
+	struct check *c = b->at < b->n ? b->checks[b->at] : NULL;
+
+	return c && strcmp(c->conf->name, name) == 0 ? c : NULL;
+}
+
+static void set_announced(struct batch *b, const char *item)
+{
+	free(b->item);
+	b->item = item ? strdup(item) : NULL;
+}
+
+static void arm_deadline(struct batch *b)
+{
+	int64_t limit = RUN_GRACE_USEC;
+
+	if (b->at < b->n && b->checks[b->at])
+		limit = usec_add(limit, b->checks[b->at]->conf->timeout);
+	helper_set_deadline(b->helper, usec_add(clock_boottime_usec(), limit));
+}
+
+/* The item that a message is about, in the check or among those that are only shown. */
+static struct item *reported_item(struct batch *b, struct check *c, const char *name, bool create)
+{
+	struct item **items = b->caller ? &b->shown : &c->items;
+	struct item *item = find_in(*items, name);
+
+	return item || !create ? item : add_to(items, c, name);
+}
+
+static int on_look(struct batch *b, struct check *c, struct msg *m)
+{
+	set_announced(b, m->field[1]);
+	return 0;
+}
+
+static int on_item(struct batch *b, struct check *c, struct msg *m)
+{
+	enum tocsin_state state;
+	struct item *item;
+
+	if (state_parse(m->field[2], &state) < 0)
+		return -EBADMSG;
+	item = reported_item(b, c, m->field[1], true);
+	if (!item)
+		return 0; /* past the limit: the rest is as if it had not been reported */
+	result_clear(&item->incoming);
+	item->incoming = (struct result){ .state = state, .text = strdup(m->field[3]), .time_usec = clock_realtime_usec() };
+	item->is_reported = item->incoming.text != NULL;
+	set_announced(b, NULL);
+	return 0;
+}
+
+static double to_double(const char *text)
+{
+	double value;
+
+	return parse_number(text, &value) < 0 ? NAN : value;
+}
+
+static int on_metric(struct batch *b, struct check *c, struct msg *m)
+{
+	struct item *item = reported_item(b, c, m->field[1], false);
+	const struct metric metric = {
+		.name = (char *)m->field[2], .value = to_double(m->field[3]), .unit = (char *)m->field[4],
+		.warning = to_double(m->field[5]), .critical = to_double(m->field[6]), .min = to_double(m->field[7]),
+		.max = to_double(m->field[8]),
+	};
+
+	if (item)
+		result_add_metric(&item->incoming, &metric);
+	return 0;
+}
+
+static int on_evidence(struct batch *b, struct check *c, struct msg *m)
+{
+	struct item *item = reported_item(b, c, m->field[1], false);
+
+	if (item)
+		result_add_evidence(&item->incoming, m->field[2], m->field[3]);
+	return 0;
+}
+
+static int on_remember(struct batch *b, struct check *c, struct msg *m)
+{
+	if (b->caller)
+		return 0;
+	look_remember(c, m->field[1], m->field[2], clock_realtime_usec());
+	const struct memory *memory = find_memory(c, m->field[1]);
+	if (memory)
+		state_put_memory(c->daemon, c, memory);
+	return 0;
+}
+
+static int on_new_watch(struct batch *b, struct check *c, struct msg *m)
+{
+	int64_t mask;
+
+	if (msg_number(m, 1, &mask) < 0)
+		return -EBADMSG;
+	if (b->caller || c->n_new_watches == WATCHES_MAX)
+		return 0;
+	struct watch *w = calloc(1, sizeof(*w));
+	if (!w)
+		return 0;
+	w->check = c;
+	w->fd = TAKE_FD(m->fd);
+	w->events = (uint32_t)(mask & (POLLIN | POLLPRI | POLLOUT | POLLRDHUP)); /* EPOLLIN … have the same values */
+	c->new_watches[c->n_new_watches++] = w;
+	return 0;
+}
+
+/* A run for `tocsin check` has ended: its items are shown. */
+static void answer_caller(struct batch *b, struct check *c, const char *error)
+{
+	for (struct item *i = b->shown; i; i = i->next) {
+		i->last = i->incoming;
+		i->incoming = (struct result){ 0 };
+	}
+	control_looked(TAKE_PTR(b->caller), c, b->shown, error);
+}
+
+static int on_end(struct batch *b, struct check *c, struct msg *m)
+{
+	int64_t error;
+
+	if (msg_number(m, 1, &error) < 0)
+		return -EBADMSG;
+	set_announced(b, NULL);
+	b->at++;
+	arm_deadline(b);
+	if (b->caller)
+		answer_caller(b, c, error ? m->field[2] : NULL);
+	else
+		check_reported(c, error, m->field[2]);
+	return 0;
+}
+
+/* Past checks that were removed from the configuration while the batch ran. */
+static void skip_removed(struct batch *b)
+{
+	while (b->at < b->n && !b->checks[b->at])
+		b->at++;
+}
+
+static void on_message(struct helper *h, struct msg *m, void *userdata)
+{
+	static int (*const handlers[MSG_KINDS])(struct batch *b, struct check *c, struct msg *m) = {
+		[MSG_LOOK] = on_look,
+		[MSG_ITEM] = on_item,
+		[MSG_METRIC] = on_metric,
+		[MSG_EVIDENCE] = on_evidence,
+		[MSG_REMEMBER] = on_remember,
+		[MSG_WATCH] = on_new_watch,
+		[MSG_END] = on_end,
+	};
+	struct batch *b = userdata;
+
+	if (m->kind == MSG_DONE) {
+		struct daemon *d = b->daemon;
+
+		skip_removed(b);
+		if (b->at < b->n) {
+			log_warning("tocsin-check says it is done and is not");
+			helper_kill(h);
+			return;
+		}
+		batch_free(b);
+		helper_sweep_strays();
+		pool_give_back(d->checkers, h);
+		return;
+	}
+	if (!handlers[m->kind]) {
+		log_warning("tocsin-check sent '%s', which is not its to send", msg_name(m->kind));
+		helper_kill(h);
+		return;
+	}
+	skip_removed(b);
+	struct check *c = current(b, m->field[0]);
+	if (!c)
+		return; /* of a check that is no longer configured */
+	if (handlers[m->kind](b, c, m) < 0)
+		helper_kill(h);
+}
+
+/* The checks that the batch had not come to: into a new one. */
+static void requeue_rest(struct batch *b)
+{
+	struct batch *rest = NULL;
+
+	for (size_t i = b->at; i < b->n; i++) {
+		struct check *c = b->checks[i];
+
+		if (!c)
+			continue;
+		if (!rest)
+			rest = batch_new(b->daemon, b->n);
+		if (!rest) {
+			c->batch = NULL;
+			set_due(c, clock_boottime_usec());
+			continue;
+		}
+		rest->checks[rest->n++] = c;
+		c->batch = rest;
+	}
+	b->n = b->at;
+}
+
+static void on_ended(struct helper *h, const struct helper_end *end, void *userdata)
+{
+	struct batch *b = userdata;
+	struct daemon *d = b->daemon;
+	_cleanup_buf_ struct buf text = BUF(500);
+	struct check *c;
+
+	skip_removed(b);
+	c = b->at < b->n ? b->checks[b->at] : NULL;
+	b->helper = NULL;
+	helper_describe_end(end, &text);
+	if (c) {
+		if (helper_phase(h) == HELPER_STUCK && !b->caller) {
+			buf_clear(&text);
+			buf_puts(&text, "is stuck in the kernel");
+			c->stuck_since_usec = clock_realtime_usec();
+			b->is_stuck = true;
+		}
+		log_warning("check %s %s%s%s", c->conf->name, buf_text(&text), b->item ? " while it looked at " : "",
+			b->item ? b->item : "");
+		b->at++;
+		if (b->caller)
+			answer_caller(b, c, buf_text(&text));
+		else
+			check_failed(c, b->item, buf_text(&text));
+		if (b->is_stuck)
+			b->checks[b->at - 1] = c;
+	}
+	requeue_rest(b);
+	if (helper_phase(h) != HELPER_STUCK)
+		batch_free(b);
+	start_batches(d);
+}
+
+/* A process that hung in the kernel is gone: its check may be looked at again. */
+static void on_released(struct helper *h, void *userdata)
+{
+	struct batch *b = userdata;
+
+	for (size_t i = 0; i < b->n; i++) {
+		struct check *c = b->checks[i];
+
+		if (c && b->is_stuck && c->stuck_since_usec) {
+			log_notice("check %s: its process, stuck in the kernel, has ended", c->conf->name);
+			c->stuck_since_usec = 0;
+			set_due(c, clock_boottime_usec());
+		}
+	}
+	batch_free(b);
+}
+
+static const struct helper_callbacks batch_callbacks = {
+	.message = on_message, .ended = on_ended, .released = on_released,
+};
+
+struct text_number {
+	char text[24];
+};
+
+static const char *number(struct text_number *n, int64_t value)
+{
+	snprintf(n->text, sizeof(n->text), "%" PRId64, value);
+	return n->text;
+}
+
+static int send_check(struct helper *h, const struct check *c)
+{
+	int64_t now = clock_realtime_usec();
+	struct text_number n;
+
+	int r = helper_send(h, MSG_CHECK, c->conf->name, c->conf->module, number(&n, c->conf->timeout));
+	for (size_t i = 0; r >= 0 && i < c->conf->n_options; i++)
+		r = helper_send(h, MSG_OPTION, c->conf->name, c->conf->options[i].key, c->conf->options[i].value);
+	for (size_t i = 0; r >= 0 && i < c->n_memory; i++) {
+		const struct memory *m = &c->memory[i];
+		int64_t age = now > m->time_usec ? now - m->time_usec : 0;
+
+		r = helper_send(h, MSG_MEMORY, c->conf->name, m->name, m->value, number(&n, age));
+	}
+	return r;
+}
+
+static void run_batch(struct batch *b, struct helper *h)
+{
+	int r = 0;
+
+	b->helper = h;
+	for (size_t i = 0; r >= 0 && i < b->n; i++) {
+		struct check *c = b->checks[i];
+
+		if (!c)
+			continue;
+		if (!b->caller) {
+			c->started_usec = clock_boottime_usec();
+			c->look_again = false;
+		}
+		r = send_check(h, c);
+	}
+	if (r >= 0)
+		r = helper_send(h, MSG_RUN, "");
+	if (r < 0) {
+		log_error_errno(r, "cannot hand a batch of %zu checks to tocsin-check", b->n);
+		helper_kill(h); /* `ended` makes the best of it */
+		return;
+	}
+	arm_deadline(b);
+}
+
+static void start_batches(struct daemon *d)
+{
+	if (d->is_stopping)
+		return;
+	for (struct batch *b = d->batches; b; b = b->next) {
+		struct helper *h;
+
+		if (b->helper || b->is_stuck)
+			continue;
+		h = pool_take(d->checkers, &batch_callbacks, b);
+		if (!h)
+			return; /* look_checker_available() goes on */
+		run_batch(b, h);
+	}
+}
+
+void look_checker_available(struct pool *p, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	daemon_changed(d);
+	if (d->checkers)
+		start_batches(d);
+}
+
+/* A check is due whose process hangs in the kernel: no second one is sent after it. */
+static void look_at_stuck(struct check *c)
+{
+	_cleanup_buf_ struct buf text = BUF(200);
+
+	buf_puts(&text, "the check is stuck in the kernel since ");
+	format_time(&text, c->stuck_since_usec);
+	c->started_usec = clock_boottime_usec();
+	feed_unknown(c, buf_text(&text));
+	check_ended(c);
+}
+
+static void add_due(struct daemon *d, struct check *c, struct batch **quick)
+{
+	struct batch *b;
+
+	if (c->batch)
+		return; /* its end schedules it */
+	if (c->stuck_since_usec) {
+		look_at_stuck(c);
+		return;
+	}
+	b = c->conf->is_slow ? batch_new(d, 1) : *quick ? *quick : (*quick = batch_new(d, d->n_checks));
+	if (!b) {
+		set_due(c, usec_add(clock_boottime_usec(), USEC_PER_SEC));
+		return;
+	}
+	b->checks[b->n++] = c;
+	c->batch = b;
+}
+
+static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+	int64_t until = usec_add(clock_boottime_usec(), TOGETHER_USEC);
+	struct batch *quick = NULL;
+	size_t id;
+
+	while (schedule_pop(d->schedule, until, &id))
+		add_due(d, d->checks[id], &quick);
+	start_batches(d);
+	arm_look_timer(d);
+	return 0;
+}
+
+int look_now(struct daemon *d, const char *name, struct varlink_call *caller)
+{
+	struct check *c = look_find_check(d, name);
+	struct batch *b = c ? batch_new(d, 1) : NULL;
+
+	if (!c)
+		return -ENOENT;
+	if (!b)
+		return -ENOMEM;
+	b->checks[b->n++] = c;
+	b->caller = caller;
+	start_batches(d);
+	return 0;
+}
+
+/* ---- beginning, reloading, ending ---- */
+
+static bool same_check(const struct check *c, const struct conf_check *conf)
+{
+	return strcmp(c->conf->name, conf->name) == 0 && strcmp(c->conf->module, conf->module) == 0;
+}
+
+/* Of the OLD checks, the one that CONF goes on with, taken out of the array; or a new one. */
+static struct check *take_or_make(struct daemon *d, struct check **old, size_t n_old, const struct conf_check *conf)
+{
+	for (size_t i = 0; i < n_old; i++)
+		if (old[i] && same_check(old[i], conf))
+			return TAKE_PTR(old[i]);
+
+	struct check *c = calloc(1, sizeof(*c));
+	if (c) {
+		c->daemon = d;
+		c->due_usec = clock_boottime_usec();
+	}
+	return c;
+}
+
+static void forget_check(struct check *c)
+{
+	log_notice("check %s is no longer configured", c->conf->name);
+	while (c->items)
+		remove_item(c, c->items);
+	for (size_t i = 0; i < c->n_memory; i++)
+		state_delete_memory(c->daemon, c, &c->memory[i]);
+	check_free(c);
+}
+
+int look_configure(struct daemon *d)
+{
+	struct check **old = d->checks, **checks = calloc(d->conf->n_checks + 1, sizeof(*checks));
+	struct schedule *schedule = schedule_new();
+	size_t n_old = d->n_checks;
+
+	if (!checks || !schedule) {
+		free(checks);
+		schedule_free(schedule);
+		return -ENOMEM;
+	}
+	/* The old checks still point into the old configuration, which the caller frees after this. */
+	d->checks = checks;
+	d->n_checks = 0;
+	schedule_free(d->schedule);
+	d->schedule = schedule;
+	for (size_t i = 0; i < d->conf->n_checks; i++) {
+		struct check *c = take_or_make(d, old, n_old, &d->conf->checks[i]);
+
+		if (!c)
+			continue;
+		c->id = d->n_checks;
+		c->conf = &d->conf->checks[i];
+		checks[d->n_checks++] = c;
+	}
+	for (size_t i = 0; i < n_old; i++)
+		if (old[i])
+			forget_check(old[i]);
+	free(old);
+	return 0;
+}
+
+void look_start(struct daemon *d)
+{
+	int64_t now = clock_boottime_usec();
+
+	for (size_t i = 0; i < d->n_checks; i++) {
+		struct check *c = d->checks[i];
+
+		if (!c->batch) {
+			c->due_usec = now;
+			set_due(c, now);
+		}
+	}
+}
+
+void look_stop(struct daemon *d)
+{
+	d->look_source = sd_event_source_disable_unref(d->look_source);
+}
+
+void look_free(struct daemon *d)
+{
+	look_stop(d);
+	while (d->batches)
+		batch_free(d->batches);
+	for (size_t i = 0; i < d->n_checks; i++)
+		check_free(d->checks[i]);
+	free(d->checks);
+	d->schedule = schedule_free(d->schedule);
+}
+
+bool look_is_progressing(const struct daemon *d, int64_t now_usec)
+{
+	for (size_t i = 0; i < d->n_checks; i++) {
+		const struct check *c = d->checks[i];
+
+		/* A check at work has a deadline, a waiting one is retried: those move. One that is due and not even in
+		 * a batch has been forgotten. */
+		if (!c->batch && now_usec - c->due_usec > STALLED_USEC)
+			return false;
+	}
+	return true;
+}
+
+struct report_item *look_report_items(const struct daemon *d, size_t *ret_n)
+{
+	size_t n = 0, room = 1;
+
+	for (size_t i = 0; i < d->n_checks; i++) {
+		room++;
+		for (const struct item *item = d->checks[i]->items; item; item = item->next)
+			room++;
+	}
+	struct report_item *rows = calloc(room, sizeof(*rows));
+	for (size_t i = 0; rows && i < d->n_checks; i++) {
+		const struct check *c = d->checks[i];
+		static const struct alert_state unseen = { 0 };
+		static const struct result nothing = { 0 };
+
+		for (const struct item *item = c->items; item; item = item->next)
+			rows[n++] = (struct report_item){
+				.check = c->conf->name, .item = item->name, .alert = &item->alert, .result = &item->last,
+				.module = c->conf->module, .interval_usec = c->conf->alert.interval,
+			};
+		if (!c->items)
+			rows[n++] = (struct report_item){
+				.check = c->conf->name, .item = c->conf->name, .alert = &unseen, .result = &nothing,
+				.module = c->conf->module, .interval_usec = c->conf->alert.interval,
+				.not_applicable = c->not_applicable,
+			};
+	}
+	*ret_n = n;
+	return rows;
+}

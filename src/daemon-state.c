@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What must outlive the process, on its way to tocsin-store and back.
+ *
+ * The daemon's memory is the truth; the file is where a later start finds it. While all is well each change goes to
+ * the store at once and becomes durable with the commit at the end of the loop's turn. When a commit is not
+ * acknowledged in time, or fails, the daemon goes on in memory mode: nothing is sent, nothing waits. As soon as the
+ * store answers again it gets the whole state in one transaction (a snapshot), and all is well again. */
+#include "daemon.h"
+
+#include "log.h"
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#define COMMIT_LIMIT_USEC (2 * USEC_PER_SEC) /* law 1 */
+#define LOAD_LIMIT_USEC (10 * USEC_PER_SEC)
+#define RETRY_USEC (30 * USEC_PER_SEC)
+#define EVENTS_KEPT_USEC (90 * USEC_PER_DAY)
+
+static void enter_memory_mode(struct daemon *d, const char *why);
+
+/* ---- numbers and rows as text ---- */
+
+struct number {
+	char text[24];
+};
+
+static const char *number(struct number *n, int64_t value)
+{
+	snprintf(n->text, sizeof(n->text), "%" PRId64, value);
+	return n->text;
+}
+
+#define NUMBER(value) number(&(struct number){ "" }, value)
+
+static int64_t to_number(const char *text)
+{
+	int64_t value = 0;
+
+	parse_int(text, &value);
+	return value;
+}
+
+static char *result_to_text(const struct result *r)
+{
+	json_t *o = json_pack("{s:s, s:I, s:s}", "state", state_name(r->state), "time", (json_int_t)r->time_usec, "text",
+		r->text ? r->text : "");
+	char *text = json_dumps(o, JSON_COMPACT);
+
+	json_decref(o);
+	return text;
+}
+
+static void result_from_text(struct result *r, const char *text)
+{
+	json_t *o = json_loads(text, 0, NULL);
+	const char *state = json_string_value(json_object_get(o, "state"));
+	const char *words = json_string_value(json_object_get(o, "text"));
+
+	if (state && words && state_parse(state, &r->state) == 0) {
+		r->text = strdup(words);
+		r->time_usec = json_integer_value(json_object_get(o, "time"));
+	}
+	json_decref(o);
+}
+
+/* ---- to the store ---- */
+
+static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fields, size_t n)
+{
+	struct state_file *s = &d->state;
+
+	/* While rows still arrive, what is no longer wanted of them is already deleted. */
+	if (s->phase == STATE_MEMORY || !s->store)
+		return;
+	int r = helper_sendv(s->store, kind, fields, n);
+	if (r < 0)
+		enter_memory_mode(d, strerror(-r));
+	else
+		s->is_open = true;
+}
+
+#define SEND(d, kind, ...)                                                                                  \
+	send_row(d, kind, (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+void state_put_item(struct daemon *d, struct item *item)
+{
+	_cleanup_buf_ struct buf alert = BUF(2000);
+	_cleanup_free_ char *result = result_to_text(&item->last);
+
+	alert_format(&alert, &item->alert);
+	if (!result || buf_error(&alert))
+		return;
+	item->stored_usec = clock_boottime_usec();
+	SEND(d, MSG_PUT, "item", item->check->conf->name, item->name, item->check->conf->module, buf_text(&alert), result,
+		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", NUMBER(item->absent_since_usec));
+}
+
+void state_delete_item(struct daemon *d, const struct item *item)
+{
+	SEND(d, MSG_DELETE, "item", item->check->conf->name, item->name);
+}
+
+void state_put_happening(struct daemon *d, struct happening *h)
+{
+	SEND(d, MSG_PUT, "event", NUMBER(h->number), alert_event_name(h->event), h->check, h->item, state_name(h->from),
+		state_name(h->to), NUMBER(h->time_usec), NUMBER(h->since_usec), NUMBER(h->incident), h->text,
+		h->mail_id ? h->mail_id : "");
+	h->is_stored = d->state.phase == STATE_GOOD;
+}
+
+void state_put_mail(struct daemon *d, const struct outbox_mail *m)
+{
+	SEND(d, MSG_PUT, "mail", m->id, m->subject, m->sender, m->content, NUMBER(m->queued_usec), NUMBER(m->attempts),
+		NUMBER(m->next_try_usec));
+	for (size_t i = 0; i < m->n_recipients; i++) {
+		const struct outbox_recipient *r = &m->recipients[i];
+
+		SEND(d, MSG_PUT, "recipient", m->id, r->address, outbox_fate_name(r->fate), r->answer ? r->answer : "");
+	}
+}
+
+void state_delete_mail(struct daemon *d, const struct outbox_mail *m)
+{
+	SEND(d, MSG_DELETE, "mail", m->id);
+	for (size_t i = 0; i < m->n_recipients; i++)
+		SEND(d, MSG_DELETE, "recipient", m->id, m->recipients[i].address);
+}
+
+static void put_fact(struct daemon *d, const char *name, const char *value)
+{
+	SEND(d, MSG_PUT, "meta", name, value);
+}
+
+void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m)
+{
+	SEND(d, MSG_PUT, "memory", c->conf->name, m->name, m->value, NUMBER(m->time_usec));
+}
+
+void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m)
+{
+	SEND(d, MSG_DELETE, "memory", c->conf->name, m->name);
+}
+
+void state_put_facts(struct daemon *d)
+{
+	put_fact(d, "boot_id", d->boot_id);
+	put_fact(d, "next_incident", NUMBER(d->next_incident));
+	put_fact(d, "started_told", d->started_told ? "yes" : "no");
+	put_fact(d, "last_report", NUMBER(d->last_report_usec));
+	put_fact(d, "report_serial", NUMBER(d->report_serial));
+}
+
+/* Brings the file up to date with one transaction. Events are only added to: the older ones live in the file alone. */
+static void send_snapshot(struct daemon *d)
+{
+	static const char *const whole[] = { "item", "mail", "recipient", "memory" };
+
+	for (size_t i = 0; i < ELEMENTS(whole); i++)
+		SEND(d, MSG_CLEAR, whole[i]);
+	state_put_facts(d);
+	for (size_t i = 0; i < d->n_checks; i++) {
+		struct check *c = d->checks[i];
+
+		for (struct item *item = c->items; item; item = item->next)
+			state_put_item(d, item);
+		for (size_t j = 0; j < c->n_memory; j++)
+			state_put_memory(d, c, &c->memory[j]);
+	}
+	for (struct happening *h = d->happenings; h; h = h->next)
+		state_put_happening(d, h);
+	for (size_t i = 0; i < d->n_outbox; i++)
+		state_put_mail(d, d->outbox[i]);
+	d->state.is_snapshot_sent = true;
+}
+
+static int on_commit_overdue(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	enter_memory_mode(d, "the disk has not confirmed a write for 2 s");
+	return 0;
+}
+
+void state_commit(struct daemon *d)
+{
+	struct state_file *s = &d->state;
+
+	if (s->phase != STATE_GOOD || !s->is_open)
+		return;
+	s->is_open = false;
+	s->sent++;
+	int r = helper_send(s->store, MSG_COMMIT, NUMBER(s->sent));
+	if (r < 0)
+		enter_memory_mode(d, strerror(-r));
+	else if (!s->timer)
+		daemon_set_timer(d, &s->timer, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), COMMIT_LIMIT_USEC),
+			on_commit_overdue, d);
+}
+
+bool state_is_settled(const struct daemon *d)
+{
+	const struct state_file *s = &d->state;
+
+	return s->phase == STATE_MEMORY || !s->store || (s->phase == STATE_GOOD && !s->is_open && s->acknowledged == s->sent);
+}
+
+/* ---- memory mode ---- */
+
+static int start_store(struct daemon *d);
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (!d->state.store && start_store(d) < 0)
+		daemon_set_timer(d, &d->state.retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), RETRY_USEC), on_retry, d);
+	return 0;
+}
+
+static void retry_later(struct daemon *d)
+{
+	if (!d->is_stopping)
+		daemon_set_timer(d, &d->state.retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), RETRY_USEC), on_retry, d);
+}
+
+static void enter_memory_mode(struct daemon *d, const char *why)
+{
+	struct state_file *s = &d->state;
+	bool was_loading = s->phase == STATE_LOADING;
+
+	s->timer = sd_event_source_disable_unref(s->timer);
+	s->is_open = false;
+	s->is_snapshot_sent = false;
+	if (s->phase == STATE_MEMORY)
+		return;
+	s->phase = STATE_MEMORY;
+	if (!s->trouble) {
+		s->trouble = strdup(why);
+		s->memory_since_usec = clock_realtime_usec();
+		log_error("the state file %s cannot be written: %s; going on in memory, alerts are sent all the same",
+			d->options.state_path, why);
+	}
+	daemon_changed(d);
+	if (was_loading)
+		daemon_state_loaded(d);
+	mail_pump(d);
+}
+
+static void leave_memory_mode(struct daemon *d)
+{
+	struct state_file *s = &d->state;
+	_cleanup_buf_ struct buf lasted = BUF(100);
+
+	if (!s->trouble)
+		return;
+	format_duration(&lasted, clock_realtime_usec() - s->memory_since_usec);
+	mail_remark(d, "For %s the state file could not be written (%s). What happened meanwhile is stored now.",
+		buf_text(&lasted), s->trouble);
+	log_notice("the state file is written again, after %s", buf_text(&lasted));
+	free(TAKE_PTR(s->trouble));
+	daemon_changed(d);
+}
+
+/* ---- from the store ---- */
+
+static void load_meta(struct daemon *d, const char *const *v)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} numbers[] = {
+		{ "next_incident", offsetof(struct daemon, next_incident) },
+		{ "last_report", offsetof(struct daemon, last_report_usec) },
+		{ "report_serial", offsetof(struct daemon, report_serial) },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(numbers); i++) {
+		int64_t *value = (int64_t *)((char *)d + numbers[i].offset);
+
+		/* All of them only grow; what a late store says may be older than what is known. */
+		if (strcmp(v[0], numbers[i].name) == 0 && to_number(v[1]) > *value)
+			*value = to_number(v[1]);
+	}
+	if (strcmp(v[0], "started_told") == 0)
+		d->started_told |= strcmp(v[1], "yes") == 0;
+	if (strcmp(v[0], "boot_id") == 0)
+		d->is_same_boot = strcmp(v[1], d->boot_id) == 0;
+}
+
+static void load_item(struct daemon *d, const char *const *v)
+{
+	struct check *c = look_find_check(d, v[0]);
+
+	/* A check that is configured no more, or does something else now under the same name. */
+	if (!c || strcmp(c->conf->module, v[2]) != 0) {
+		SEND(d, MSG_DELETE, "item", v[0], v[1]);
+		return;
+	}
+	if (look_find_item(c, v[1]))
+		return; /* a late store: what was seen since is newer */
+	struct item *item = look_add_item(c, v[1]);
+	if (!item)
+		return;
+	if (alert_parse(v[3], &item->alert) < 0)
+		log_warning("state file: the state of %s %s cannot be read; it begins anew", v[0], v[1]);
+	result_from_text(&item->last, v[4]);
+	item->thread = *v[5] ? strdup(v[5]) : NULL;
+	item->stands_in = strcmp(v[6], "yes") == 0;
+	item->absent_since_usec = to_number(v[7]);
+}
+
+static void load_event(struct daemon *d, const char *const *v)
+{
+	struct happening *h;
+
+	if (to_number(v[6]) < clock_realtime_usec() - EVENTS_KEPT_USEC) {
+		SEND(d, MSG_DELETE, "event", v[0]);
+		return;
+	}
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return;
+	h->number = to_number(v[0]);
+	h->is_stored = true;
+	h->check = strdup(v[2]);
+	h->item = strdup(v[3]);
+	h->text = strdup(v[9]);
+	h->mail_id = *v[10] ? strdup(v[10]) : NULL;
+	h->time_usec = to_number(v[6]);
+	h->since_usec = to_number(v[7]);
+	h->incident = to_number(v[8]);
+	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
+		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
+			h->event = (enum alert_event)e;
+	if (!h->check || !h->item || !h->text || state_parse(v[4], &h->from) < 0 || state_parse(v[5], &h->to) < 0 ||
+		(h->mail_id && h->time_usec < d->last_report_usec)) {
+		happening_free(h); /* told, and before the last report: history that stays in the file */
+		return;
+	}
+	struct happening **at = &d->happenings;
+	while (*at && (*at)->number < h->number)
+		at = &(*at)->next;
+	h->next = *at;
+	*at = h;
+}
+
+static void load_mail(struct daemon *d, const char *const *v)
+{
+	if (mail_find(d, v[0]))
+		return;
+	struct outbox_mail *m = outbox_mail_new(v[0], v[1], v[2], v[3], NULL, 0, to_number(v[4]));
+	if (!m)
+		return;
+	m->attempts = to_number(v[5]);
+	m->next_try_usec = to_number(v[6]);
+	m->is_stored = true;
+	outbox_resume(m, clock_realtime_usec());
+	mail_adopt(d, m);
+}
+
+static void load_recipient(struct daemon *d, const char *const *v)
+{
+	struct outbox_mail *m = mail_find(d, v[0]);
+	struct outbox_recipient *grown, r = { 0 };
+
+	if (!m || outbox_fate_parse(v[2], &r.fate) < 0)
+		return;
+	for (size_t i = 0; i < m->n_recipients; i++)
+		if (strcmp(m->recipients[i].address, v[1]) == 0)
+			return;
+	grown = reallocarray(m->recipients, m->n_recipients + 1, sizeof(*grown));
+	if (!grown)
+		return;
+	m->recipients = grown;
+	r.address = strdup(v[1]);
+	r.answer = *v[3] ? strdup(v[3]) : NULL;
+	if (r.address)
+		m->recipients[m->n_recipients++] = r;
+}
+
+static void load_memory(struct daemon *d, const char *const *v)
+{
+	struct check *c = look_find_check(d, v[0]);
+
+	if (c)
+		look_remember(c, v[1], v[2], to_number(v[3]));
+	else
+		SEND(d, MSG_DELETE, "memory", v[0], v[1]);
+}
+
+static void on_row(struct daemon *d, const struct msg *m)
+{
+	static const struct {
+		const char *table;
+		void (*load)(struct daemon *d, const char *const *values);
+	} loaders[] = {
+		{ "meta", load_meta }, { "item", load_item }, { "event", load_event }, { "mail", load_mail },
+		{ "recipient", load_recipient }, { "memory", load_memory },
+	};
+	const struct store_table *table = store_find_table(m->field[0]);
+
+	if (!table || m->n_fields != table->n_columns + 1)
+		return;
+	d->state.had_rows = true;
+	for (size_t i = 0; i < ELEMENTS(loaders); i++)
+		if (strcmp(loaders[i].table, table->name) == 0)
+			loaders[i].load(d, m->field + 1);
+}
+
+static void on_ready(struct daemon *d, const struct msg *m)
+{
+	if (!*m->field[0])
+		return;
+	log_warning("state file: %s", m->field[0]);
+	mail_remark(d, "%s", m->field[0]);
+}
+
+/* All rows are here. The first time the daemon can begin; after a memory mode the file is brought up to date. */
+static void on_loaded(struct daemon *d, const struct msg *m)
+{
+	struct state_file *s = &d->state;
+	bool is_late = s->phase == STATE_MEMORY;
+
+	s->timer = sd_event_source_disable_unref(s->timer);
+	s->acknowledged = s->sent;
+	s->phase = STATE_GOOD;
+	if (is_late)
+		send_snapshot(d);
+	else
+		daemon_state_loaded(d);
+}
+
+static void on_committed(struct daemon *d, const struct msg *m)
+{
+	struct state_file *s = &d->state;
+	int64_t n;
+
+	if (msg_number(m, 0, &n) < 0 || n > s->sent)
+		return;
+	s->acknowledged = n;
+	if (n < s->sent)
+		return;
+	s->timer = sd_event_source_disable_unref(s->timer);
+	if (s->phase == STATE_MEMORY) { /* late, but it answers */
+		s->phase = STATE_GOOD;
+		send_snapshot(d);
+		return;
+	}
+	if (s->is_snapshot_sent) {
+		s->is_snapshot_sent = false;
+		leave_memory_mode(d);
+	}
+	mail_pump(d);
+}
+
+static void on_failed(struct daemon *d, const struct msg *m)
+{
+	struct state_file *s = &d->state;
+
+	s->acknowledged = s->sent;
+	enter_memory_mode(d, m->field[1]);
+	/* A new writer begins with a look at the file: a disk that was read-only, or a file that is damaged, is seen then. */
+	helper_retire(s->store);
+}
+
+static void on_message(struct helper *h, struct msg *m, void *userdata)
+{
+	static void (*const handlers[MSG_KINDS])(struct daemon *d, const struct msg *m) = {
+		[MSG_READY] = on_ready,
+		[MSG_ROW] = on_row,
+		[MSG_DONE] = on_loaded,
+		[MSG_COMMITTED] = on_committed,
+		[MSG_FAILED] = on_failed,
+	};
+
+	if (handlers[m->kind])
+		handlers[m->kind](userdata, m);
+	else
+		helper_kill(h);
+}
+
+static void on_ended(struct helper *h, const struct helper_end *end, void *userdata)
+{
+	struct daemon *d = userdata;
+	struct state_file *s = &d->state;
+	_cleanup_buf_ struct buf why = BUF(500);
+
+	if (helper_phase(h) == HELPER_STUCK)
+		return; /* it holds the file's lock; when it is gone, `released` starts another */
+	s->store = helper_free(h);
+	if (d->is_stopping)
+		return;
+	buf_puts(&why, "tocsin-store ");
+	helper_describe_end(end, &why);
+	enter_memory_mode(d, buf_text(&why));
+	retry_later(d);
+}
+
+static void on_released(struct helper *h, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	d->state.store = helper_free(h);
+	retry_later(d);
+}
+
+static int start_store(struct daemon *d)
+{
+	static const struct helper_callbacks callbacks = {
+		.message = on_message, .ended = on_ended, .released = on_released,
+	};
+	_cleanup_free_ char *path = helper_path("tocsin-store");
+	const char *argv[] = { "tocsin-store", d->options.state_path, NULL };
+	const struct helper_options options = { .path = path, .argv = argv };
+
+	return path ? helper_start(d->event, &options, &callbacks, d, &d->state.store) : -ENOMEM;
+}
+
+static int on_load_overdue(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	mail_remark(d, "The state file %s could not be read at the start: what was known before is not known now.",
+		d->options.state_path);
+	enter_memory_mode(d, "its rows could not be read within 10 s");
+	return 0;
+}
+
+int state_start(struct daemon *d)
+{
+	d->state.phase = STATE_LOADING;
+	daemon_set_timer(d, &d->state.timer, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), LOAD_LIMIT_USEC),
+		on_load_overdue, d);
+	return start_store(d);
+}
+
+void state_stop(struct daemon *d)
+{
+	struct state_file *s = &d->state;
+
+	for (size_t i = 0; i < d->n_checks; i++)
+		for (struct item *item = d->checks[i]->items; item; item = item->next)
+			state_put_item(d, item);
+	state_put_facts(d);
+	state_commit(d);
+	sd_event_source_disable_unref(TAKE_PTR(s->retry));
+}
+
+void state_free(struct daemon *d)
+{
+	struct state_file *s = &d->state;
+
+	sd_event_source_disable_unref(s->timer);
+	sd_event_source_disable_unref(s->retry);
+	s->store = helper_free(s->store);
+	free(s->trouble);
+	free(s->note);
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The life of the daemon: configuration, state, helpers, READY=1; reload; the end. And what systemd is told. */
+#include "daemon.h"
+
+#include "log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
+
+#define STOP_MAILER_USEC (2 * USEC_PER_SEC) /* a mail in flight may still get its receipt */
+#define STOP_STORE_USEC (2 * USEC_PER_SEC) /* then the daemon ends, whatever hangs */
+
+void daemon_set_timer(struct daemon *d, sd_event_source **source, clockid_t clock, int64_t when_usec,
+	sd_event_time_handler_t handler, void *userdata)
+{
+	int r;
+
+	if (when_usec == USEC_NEVER) {
+		*source = sd_event_source_disable_unref(*source);
+		return;
+	}
+	if (!*source) {
+		r = sd_event_add_time(d->event, source, clock, (uint64_t)when_usec, USEC_PER_MSEC, handler, userdata);
+		if (r >= 0)
+			r = sd_event_source_set_exit_on_failure(*source, true);
+	} else {
+		r = sd_event_source_set_time(*source, (uint64_t)when_usec);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(*source, SD_EVENT_ONESHOT);
+	}
+	if (r < 0) { /* only without memory or descriptors; a daemon without timers is none */
+		log_error_errno(r, "cannot set a timer");
+		d->exit_status = EX_OSERR;
+		sd_event_exit(d->event, r);
+	}
+}
+
+/* ---- what systemd is told ---- */
+
+static void format_status(const struct daemon *d, struct buf *b)
+{
+	size_t n_items;
+	_cleanup_free_ struct report_item *items = look_report_items(d, &n_items);
+	struct report report = { .items = items, .n_items = n_items };
+
+	if (!d->is_ready) {
+		buf_puts(b, "starting");
+		return;
+	}
+	if (!items)
+		return;
+	report_counts(b, &report);
+	if (!mail_is_configured(d))
+		buf_puts(b, "; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
+	if (d->n_outbox)
+		buf_printf(b, "; %zu mail%s queued", d->n_outbox, d->n_outbox == 1 ? "" : "s");
+	if (d->state.phase == STATE_MEMORY)
+		buf_printf(b, "; state file not written: %s", d->state.trouble ? d->state.trouble : "?");
+}
+
+void daemon_changed(struct daemon *d)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+	char *text;
+
+	if (!d->is_ready || d->is_stopping)
+		return;
+	format_status(d, &b);
+	text = buf_take(&b);
+	if (!text || (d->status && strcmp(d->status, text) == 0)) {
+		free(text);
+		return;
+	}
+	free(d->status);
+	d->status = text;
+	sd_notifyf(0, "STATUS=%s", text);
+}
+
+/* Configuration, state and checks stand: the daemon does its work from here on. */
+static void become_ready(struct daemon *d)
+{
+	if (d->is_ready || !d->has_state || !pool_is_ready(d->checkers))
+		return;
+	d->is_ready = true;
+	/* Pages that an alert needs shall not have to come from a disk that hangs. */
+	if (mlockall(MCL_CURRENT) < 0)
+		log_debug("memory is not locked: %s", strerror(errno));
+	log_notice("watching %s with %zu checks", d->conf->host, d->n_checks);
+	if (!mail_is_configured(d))
+		log_warning("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
+	look_start(d);
+	mail_start(d);
+	sd_notify(0, "READY=1");
+	daemon_changed(d);
+}
+
+static void on_checker_available(struct pool *p, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (!d->checkers)
+		d->checkers = p; /* ready within pool_new(): cannot be, but costs nothing */
+	become_ready(d);
+	look_checker_available(p, d);
+}
+
+/* WATCHDOG=1 says that the schedule and the outbox get on; that this timer came says that the loop turns. */
+static int on_watchdog(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+	int64_t now = clock_boottime_usec();
+
+	if (!d->is_ready || (look_is_progressing(d, now) && mail_is_progressing(d, now)))
+		sd_notify(0, "WATCHDOG=1");
+	else
+		log_error("no progress: systemd is not told that all is well");
+	daemon_set_timer(d, &d->watchdog_source, CLOCK_BOOTTIME, usec_add(now, (int64_t)d->watchdog_usec / 3), on_watchdog, d);
+	return 0;
+}
+
+/* ---- configuration ---- */
+
+static int configure_checkers(struct daemon *d)
+{
+	_cleanup_free_ char *path = helper_path("tocsin-check");
+	_cleanup_free_ const char **argv = calloc(d->conf->n_checks + 2, sizeof(*argv));
+	size_t n = 0;
+
+	if (!path || !argv)
+		return -ENOMEM;
+	argv[n++] = "tocsin-check";
+	for (size_t i = 0; i < d->conf->n_checks; i++) {
+		bool is_known = false;
+
+		for (size_t j = 1; j < n; j++)
+			is_known |= strcmp(argv[j], d->conf->checks[i].module) == 0;
+		if (!is_known)
+			argv[n++] = d->conf->checks[i].module;
+	}
+	const struct pool_options options = {
+		.what = "tocsin-check", .helper = { .path = path, .argv = argv, .dies_with_daemon = true },
+		.available = on_checker_available, .userdata = d,
+	};
+	return d->checkers ? pool_renew(d->checkers, argv) : pool_new(d->event, &options, &d->checkers);
+}
+
+/* Puts a good configuration in force. */
+static int apply(struct daemon *d, struct conf_loaded *loaded)
+{
+	struct conf *old = d->conf;
+
+	d->conf = TAKE_PTR(loaded->conf);
+	conf_settings_free(&d->settings);
+	d->settings = loaded->settings;
+	loaded->settings = (struct conf_settings){ 0 };
+	int r = look_configure(d);
+	conf_free(old);
+	if (r >= 0)
+		r = configure_checkers(d);
+	if (r >= 0)
+		r = mail_configure(d);
+	if (r >= 0 && d->is_ready)
+		look_start(d);
+	return r;
+}
+
+static void log_problems(const struct conf_problems *problems)
+{
+	for (size_t i = 0; i < problems->n; i++) {
+		_cleanup_buf_ struct buf line = BUF(4000);
+
+		conf_problem_format(&problems->items[i], &line);
+		log_message(problems->items[i].is_error ? LOG_ERR : LOG_WARNING, "%s", buf_text(&line));
+	}
+}
+
+static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	d->loader = NULL;
+	log_problems(&loaded->problems);
+	if (d->is_stopping)
+		return;
+	if (!loaded->conf) {
+		sd_notifyf(0, "STATUS=The configuration has %zu error(s); see the journal.\nERRNO=%d", loaded->problems.n_errors,
+			EINVAL);
+		d->exit_status = EX_CONFIG;
+		sd_event_exit(d->event, 0);
+		return;
+	}
+	int r = apply(d, loaded);
+	if (r >= 0)
+		r = state_start(d);
+	if (r >= 0)
+		r = control_start(d);
+	if (r < 0) {
+		log_error_errno(r, "cannot start");
+		d->exit_status = EX_OSERR;
+		sd_event_exit(d->event, r);
+	}
+}
+
+/* Rows that waited for the state file have come, or nobody waits for them any longer. */
+void daemon_state_loaded(struct daemon *d)
+{
+	int64_t now = clock_realtime_usec();
+
+	if (d->has_state)
+		return;
+	d->has_state = true;
+	if (d->next_incident == 0)
+		d->next_incident = 1;
+	state_put_facts(d); /* the boot that the state is of from now on */
+	for (size_t i = 0; i < d->n_checks; i++) {
+		const struct conf_alert *a = &d->checks[i]->conf->alert;
+		const struct alert_policy policy = {
+			.confirm = a->confirm, .recover = a->recover, .unknown_confirm = a->unknown_confirm,
+			.interval = a->interval, .retry_interval = a->retry_interval, .grace = a->grace,
+		};
+
+		for (struct item *item = d->checks[i]->items; item; item = item->next)
+			alert_resume(&item->alert, &policy, item->last.time_usec, d->is_same_boot, now);
+	}
+	become_ready(d);
+}
+
+static void notify_reloading(void)
+{
+	struct timespec t;
+
+	/* MONOTONIC_USEC: which reload this is the answer to (sd_notify(3)). */
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+}
+
+static void on_next_configuration(struct conf_loaded *loaded, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	d->loader = NULL;
+	log_problems(&loaded->problems);
+	if (loaded->conf) {
+		int r = apply(d, loaded);
+
+		if (r < 0)
+			log_error_errno(r, "the new configuration is only partly in force");
+		else
+			log_notice("configuration reloaded: %zu checks", d->n_checks);
+	} else {
+		log_error("the configuration was not reloaded: the one in force stays in force");
+	}
+	control_reloaded(d, &loaded->problems);
+	sd_notify(0, "READY=1");
+	free(TAKE_PTR(d->status)); /* systemd is told again */
+	daemon_changed(d);
+}
+
+static void load(struct daemon *d, conf_loaded_handler done)
+{
+	const struct conf_source source = { .path = d->options.conf_path, .dropins = d->options.conf_dropins };
+	int r = conf_loader_start(d->event, &source, done, d, &d->loader);
+
+	if (r < 0) {
+		struct conf_loaded nothing = { 0 };
+
+		conf_add_problem(&nothing.problems, true, d->options.conf_path, 0, "cannot start tocsin-check: %s",
+			strerror(-r));
+		done(&nothing, d);
+		conf_loaded_free(&nothing);
+	}
+}
+
+void daemon_reload(struct daemon *d, struct varlink_call *caller)
+{
+	if (caller) {
+		struct varlink_call **grown = reallocarray(d->reload_callers, d->n_reload_callers + 1, sizeof(*grown));
+
+		if (grown) {
+			d->reload_callers = grown;
+			grown[d->n_reload_callers++] = caller;
+		}
+	}
+	if (d->loader)
+		return; /* one is under way: its verdict is for all who asked */
+	notify_reloading();
+	load(d, on_next_configuration);
+}
+
+/* ---- the end ---- */
+
+static int on_stop_limit(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (!state_is_settled(d))
+		log_warning("ending without the last confirmation of the state file");
+	sd_event_exit(d->event, 0);
+	return 0;
+}
+
+/* No mail is in flight any more, or it has had its time: the last state goes to the file. */
+static void finish_stop(struct daemon *d)
+{
+	d->has_flushed = true;
+	if (d->mail_batch)
+		log_notice("a mail was in flight and stays queued");
+	state_stop(d);
+	d->stop_source = sd_event_source_disable_unref(d->stop_source);
+	daemon_set_timer(d, &d->stop_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), STOP_STORE_USEC), on_stop_limit,
+		d);
+}
+
+static int on_stop_mailer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	finish_stop(userdata);
+	return 0;
+}
+
+static void stop(struct daemon *d)
+{
+	if (d->is_stopping)
+		return;
+	sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+	log_notice("stopping");
+	d->is_stopping = true;
+	look_stop(d);
+	daemon_set_timer(d, &d->stop_source, CLOCK_BOOTTIME,
+		usec_add(clock_boottime_usec(), STOP_MAILER_USEC), on_stop_mailer, d);
+}
+
+/* The end of each turn of the loop: its transaction is complete. */
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	state_commit(d);
+	if (d->is_stopping && !d->mail_batch && !d->has_flushed)
+		finish_stop(d);
+	if (d->has_flushed && state_is_settled(d))
+		sd_event_exit(d->event, 0);
+	return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (si->ssi_signo == SIGHUP && d->is_ready)
+		daemon_reload(d, NULL);
+	else if (si->ssi_signo != SIGHUP)
+		stop(d);
+	return 0;
+}
+
+static int add_signals(struct daemon *d)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t set;
+	int r = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < ELEMENTS(numbers); i++)
+		sigaddset(&set, numbers[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; r >= 0 && i < ELEMENTS(numbers); i++)
+		r = sd_event_add_signal(d->event, NULL, numbers[i], on_signal, d);
+	return r;
+}
+
+static int start(struct daemon *d)
+{
+	sd_id128_t boot;
+	int r = sd_event_new(&d->event);
+
+	if (r >= 0)
+		r = add_signals(d);
+	if (r >= 0)
+		r = sd_event_add_post(d->event, &d->post_source, on_turn, d);
+	if (r < 0)
+		return log_error_errno(r, "cannot set up the event loop");
+	if (sd_id128_get_boot(&boot) >= 0)
+		sd_id128_to_string(boot, d->boot_id);
+	/* Strays of helpers come to us, and are ended (helper_sweep_strays()). */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		log_warning("cannot become a subreaper: %s", strerror(errno));
+	if (sd_watchdog_enabled(0, &d->watchdog_usec) > 0)
+		on_watchdog(NULL, 0, d);
+	load(d, on_first_configuration);
+	return 0;
+}
+
+static void daemon_free(struct daemon *d)
+{
+	control_free(d);
+	conf_loader_free(d->loader);
+	free(d->reload_callers);
+	mail_free(d);
+	d->checkers = pool_free(d->checkers);
+	look_free(d);
+	state_free(d);
+	helper_sweep_strays();
+	sd_event_source_disable_unref(d->watchdog_source);
+	sd_event_source_disable_unref(d->stop_source);
+	sd_event_source_disable_unref(d->post_source);
+	sd_event_unref(d->event);
+	conf_settings_free(&d->settings);
+	conf_free(d->conf);
+	free(d->status);
+}
+
+int daemon_run(const struct options *options)
+{
+	struct daemon d = { .options = *options, .started_usec = clock_realtime_usec() };
+	int r = start(&d);
+
+	if (r >= 0)
+		r = sd_event_loop(d.event);
+	int status = d.exit_status;
+	if (r < 0 && status == 0) {
+		log_error_errno(r, "the event loop failed");
+		sd_notifyf(0, "ERRNO=%d", -r);
+		status = EX_SOFTWARE;
+	}
+	daemon_free(&d);
+	return status;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "module.h"
+
+#include "buf.h"
+#include "text.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 48
+#define ERROR_MAX_BYTES 4096
+#define SUFFIX ".so"
+
+const char *module_directory(void)
+{
+	const char *dir = getenv("TOCSIN_CHECK_DIR");
+
+	return dir && *dir ? dir : CHECKDIR;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_name(char ***names, size_t *n, const char *name, size_t len)
+{
+	char **grown = realloc(*names, (*n + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	*names = grown;
+	grown[*n] = strndup(name, len);
+	if (!grown[*n])
+		return -ENOMEM;
+	(*n)++;
+	return 0;
+}
+
+static int read_names(DIR *dir, char ***names, size_t *n)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		size_t len = strlen(entry->d_name), suffix = strlen(SUFFIX);
+
+		if (entry->d_name[0] == '.' || len <= suffix || strcmp(entry->d_name + len - suffix, SUFFIX) != 0)
+			continue;
+		int r = add_name(names, n, entry->d_name, len - suffix);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int module_names(const char *path, char ***ret_names, size_t *ret_n)
+{
+	char **names = NULL;
+	size_t n = 0;
+
+	DIR *dir = opendir(path);
+	if (!dir)
+		return -errno;
+	int r = read_names(dir, &names, &n);
+	closedir(dir);
+	if (r < 0) {
+		module_names_free(names, n);
+		return r;
+	}
+	if (n)
+		qsort(names, n, sizeof(*names), compare_names);
+	*ret_names = names;
+	*ret_n = n;
+	return 0;
+}
+
+void module_names_free(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* Letters of a file name that cannot leave the folder. */
+static bool name_is_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= NAME_MAX_BYTES && name[0] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == len;
+}
+
+/* Hands out the sentence and the error. */
+static int fail(int error, struct buf *sentence, char **ret_error)
+{
+	char *text = buf_take(sentence);
+
+	if (!text)
+		return -ENOMEM;
+	*ret_error = text;
+	return error;
+}
+
+static int fail_missing(const char *dir, const char *name, char **ret_error)
+{
+	_cleanup_buf_ struct buf b = BUF(ERROR_MAX_BYTES);
+	char **names = NULL;
+	size_t n = 0;
+
+	buf_puts(&b, "there is no check module '");
+	text_clean(&b, name, NAME_MAX_BYTES);
+	buf_puts(&b, "'");
+	int r = module_names(dir, &names, &n);
+	if (r < 0) {
+		buf_printf(&b, ", and %s cannot be read: %s", dir, strerror(-r));
+		return fail(-ENOENT, &b, ret_error);
+	}
+	const char *nearest = text_nearest(name, (const char *const *)names, n);
+	if (nearest)
+		buf_printf(&b, "; did you mean '%s'?", nearest);
+	buf_printf(&b, "%s %s has %s", nearest ? "" : ";", dir, n ? "" : "none");
+	for (size_t i = 0; i < n && b.len < ERROR_MAX_BYTES - 100; i++)
+		buf_printf(&b, "%s%s", i ? ", " : "", names[i]);
+	module_names_free(names, n);
+	return fail(-ENOENT, &b, ret_error);
+}
+
+static int fail_with(int error, char **ret_error, const char *format, ...) _printf_(3, 4);
+static int fail_with(int error, char **ret_error, const char *format, ...)
+{
+	_cleanup_buf_ struct buf raw = BUF(ERROR_MAX_BYTES), b = BUF(4 * ERROR_MAX_BYTES);
+	va_list arguments;
+
+	va_start(arguments, format);
+	buf_vprintf(&raw, format, arguments);
+	va_end(arguments);
+	text_clean(&b, buf_error(&raw) ? format : buf_text(&raw), ERROR_MAX_BYTES);
+	return fail(error, &b, ret_error);
+}
+
+/* The size of the member that an option of this type fills. */
+static const size_t member_size[] = {
+	[TOCSIN_BOOL] = sizeof(bool),
+	[TOCSIN_INT] = sizeof(int64_t),
+	[TOCSIN_NUMBER] = sizeof(double),
+	[TOCSIN_DURATION] = sizeof(int64_t),
+	[TOCSIN_SIZE] = sizeof(int64_t),
+	[TOCSIN_PERCENT] = sizeof(double),
+	[TOCSIN_LIMIT] = sizeof(struct tocsin_limit),
+	[TOCSIN_STRING] = sizeof(char *),
+	[TOCSIN_PATH] = sizeof(char *),
+	[TOCSIN_CHOICE] = sizeof(int),
+	[TOCSIN_LIST] = sizeof(struct tocsin_list),
+};
+
+static bool option_fits(const struct tocsin_option *o, size_t config_size)
+{
+	return (size_t)o->type < ELEMENTS(member_size) && o->offset <= config_size &&
+	       member_size[o->type] <= config_size - o->offset && (o->type != TOCSIN_CHOICE || o->choices);
+}
+
+static int check_sizes(const char *path, const struct tocsin_check *m, char **ret_error)
+{
+	if (m->abi != TOCSIN_CHECK_ABI)
+		return fail_with(-EPROTO, ret_error,
+			"%s was built for interface %u of check modules and this tocsin has %u: build it again with the "
+			"tocsin-check.h of this version",
+			path, m->abi, TOCSIN_CHECK_ABI);
+	if (m->check_size != sizeof(*m) || m->option_size != sizeof(struct tocsin_option))
+		return fail_with(-EPROTO, ret_error,
+			"%s was built with another tocsin-check.h (its structures have %u and %u bytes, those of this tocsin "
+			"%zu and %zu): build it again",
+			path, m->check_size, m->option_size, sizeof(*m), sizeof(struct tocsin_option));
+	return 0;
+}
+
+static int check_content(const char *path, const char *name, const struct tocsin_check *m, char **ret_error)
+{
+	if (!m->name || strcmp(m->name, name) != 0)
+		return fail_with(-EPROTO, ret_error, "%s calls itself '%s': name and file name must be the same", path,
+			m->name ? m->name : "");
+	if (!m->run || !m->summary || !m->options)
+		return fail_with(-EPROTO, ret_error, "%s has no %s", path,
+			!m->run ? "run() function" : !m->summary ? "summary" : "option table");
+	for (const struct tocsin_option *o = m->options; o->name; o++)
+		if (!option_fits(o, m->config_size))
+			return fail_with(-EPROTO, ret_error, "%s: option '%s' does not lie within its configuration", path,
+				o->name);
+	return 0;
+}
+
+int module_load(const char *dir, const char *name, const struct tocsin_check **ret, char **ret_error)
+{
+	_cleanup_buf_ struct buf path = BUF(4096);
+
+	if (!name_is_valid(name))
+		return fail_missing(dir, name, ret_error);
+	buf_printf(&path, "%s/%s" SUFFIX, dir, name);
+	if (buf_error(&path))
+		return buf_error(&path);
+	/* Not asked before whether it is there: a module that is loaded already must not touch the disk again. */
+	void *handle = dlopen(buf_text(&path), RTLD_NOW | RTLD_LOCAL);
+	if (!handle) {
+		const char *why = dlerror();
+
+		if (access(buf_text(&path), F_OK) < 0 && errno == ENOENT)
+			return fail_missing(dir, name, ret_error);
+		return fail_with(-ELIBBAD, ret_error, "%s cannot be loaded: %s", buf_text(&path), why ? why : "");
+	}
+	/* The handle stays open: code of the module may be anywhere by now. */
+	const struct tocsin_check *m = dlsym(handle, "tocsin_check_module");
+	if (!m)
+		return fail_with(-ELIBBAD, ret_error, "%s is no check module: it does not export tocsin_check_module",
+			buf_text(&path));
+	int r = check_sizes(buf_text(&path), m, ret_error);
+	if (r < 0)
+		return r;
+	r = check_content(buf_text(&path), name, m, ret_error);
+	if (r < 0)
+		return r;
+	*ret = m;
+	return 0;
+}

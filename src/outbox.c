@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The fates of a mail's recipients and the times of its attempts. Sending is the mailer's, storing the writer's. */
+#include "outbox.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const fate_names[] = {
+	[OUTBOX_PENDING] = "pending",
+	[OUTBOX_SENT] = "sent",
+	[OUTBOX_REFUSED] = "refused",
+	[OUTBOX_GIVEN_UP] = "given-up",
+};
+
+const char *outbox_fate_name(enum outbox_fate fate)
+{
+	return fate_names[fate];
+}
+
+int outbox_fate_parse(const char *name, enum outbox_fate *ret)
+{
+	for (size_t i = 0; i < ELEMENTS(fate_names); i++) {
+		if (strcmp(fate_names[i], name) == 0) {
+			*ret = (enum outbox_fate)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static struct outbox_recipient *find_recipient(const struct outbox_mail *m, const char *address)
+{
+	for (size_t i = 0; i < m->n_recipients; i++)
+		if (strcmp(m->recipients[i].address, address) == 0)
+			return &m->recipients[i];
+	return NULL;
+}
+
+/* An address that is named twice gets one mail: with two rows, one of them would never hear its result. */
+static bool copy_recipients(struct outbox_mail *m, const char *const *recipients, size_t n)
+{
+	m->recipients = calloc(n > 0 ? n : 1, sizeof(*m->recipients));
+	if (!m->recipients)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (find_recipient(m, recipients[i]))
+			continue;
+		m->recipients[m->n_recipients].address = strdup(recipients[i]);
+		if (!m->recipients[m->n_recipients].address)
+			return false;
+		m->n_recipients++;
+	}
+	return true;
+}
+
+struct outbox_mail *outbox_mail_new(const char *id, const char *subject, const char *sender, const char *content,
+	const char *const *recipients, size_t n_recipients, int64_t now_usec)
+{
+	_cleanup_outbox_mail_ struct outbox_mail *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->id = strdup(id);
+	m->subject = strdup(subject);
+	m->sender = strdup(sender);
+	m->content = strdup(content);
+	m->queued_usec = m->next_try_usec = now_usec;
+	if (!m->id || !m->subject || !m->sender || !m->content || !copy_recipients(m, recipients, n_recipients))
+		return NULL;
+	return TAKE_PTR(m);
+}
+
+struct outbox_mail *outbox_mail_free(struct outbox_mail *m)
+{
+	if (!m)
+		return NULL;
+	for (size_t i = 0; i < m->n_recipients; i++) {
+		free(m->recipients[i].address);
+		free(m->recipients[i].answer);
+	}
+	free(m->recipients);
+	free(m->id);
+	free(m->subject);
+	free(m->sender);
+	free(m->content);
+	free(m);
+	return NULL;
+}
+
+int64_t outbox_retry_delay(int64_t attempts)
+{
+	static const int64_t minutes[] = { 1, 2, 5, 10, 30, 60 };
+
+	if (attempts < 1)
+		return 0;
+	if (attempts > (int64_t)ELEMENTS(minutes))
+		attempts = ELEMENTS(minutes);
+	return minutes[attempts - 1] * USEC_PER_MINUTE;
+}
+
+static int outcome_parse(const char *outcome, enum outbox_fate *ret)
+{
+	static const struct {
+		const char *name;
+		enum outbox_fate fate;
+	} outcomes[] = {
+		{ "sent", OUTBOX_SENT },
+		{ "temporary", OUTBOX_PENDING },
+		{ "permanent", OUTBOX_REFUSED },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(outcomes); i++) {
+		if (strcmp(outcomes[i].name, outcome) == 0) {
+			*ret = outcomes[i].fate;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int outbox_result(struct outbox_mail *m, const char *address, const char *outcome, const char *answer)
+{
+	struct outbox_recipient *recipient = find_recipient(m, address);
+	enum outbox_fate fate;
+
+	int r = outcome_parse(outcome, &fate);
+	if (r < 0)
+		return r;
+	if (!recipient || recipient->fate != OUTBOX_PENDING)
+		return -ENOENT;
+
+	/* Without memory the words are lost; the fate must not be, or the mail goes out twice. */
+	free(recipient->answer);
+	recipient->answer = answer ? strdup(answer) : NULL;
+	recipient->fate = fate;
+	return 0;
+}
+
+static void give_up(struct outbox_mail *m)
+{
+	for (size_t i = 0; i < m->n_recipients; i++)
+		if (m->recipients[i].fate == OUTBOX_PENDING)
+			m->recipients[i].fate = OUTBOX_GIVEN_UP;
+}
+
+bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_usec)
+{
+	m->in_flight = false;
+	m->attempts++;
+	m->next_try_usec = usec_add(now_usec, outbox_retry_delay(m->attempts));
+	if (now_usec >= usec_add(m->queued_usec, give_up_usec))
+		give_up(m);
+	return outbox_is_finished(m);
+}
+
+bool outbox_is_finished(const struct outbox_mail *m)
+{
+	return outbox_pending(m) == 0;
+}
+
+size_t outbox_pending(const struct outbox_mail *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_recipients; i++)
+		n += m->recipients[i].fate == OUTBOX_PENDING;
+	return n;
+}
+
+void outbox_resume(struct outbox_mail *m, int64_t now_usec)
+{
+	int64_t latest = usec_add(now_usec, outbox_retry_delay(m->attempts));
+
+	m->in_flight = false;
+	if (m->next_try_usec > latest)
+		m->next_try_usec = latest;
+	if (m->queued_usec > now_usec)
+		m->queued_usec = now_usec;
+}
+
+void outbox_clock_stepped(struct outbox_mail *m, int64_t delta_usec)
+{
+	m->queued_usec = usec_add(m->queued_usec, delta_usec);
+	m->next_try_usec = usec_add(m->next_try_usec, delta_usec);
+}

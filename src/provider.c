@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tables of well-known mail services and of what their refusals mean; see provider.h. Nobody here has an account with
+ * each of them: "from documentation" marks what was read and not seen, "seen by others" what a public report quotes. */
+#include "provider.h"
+
+#include "clock.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define CODE_LOGIN "the user name is the whole address; the password is the authorization code (授权码) from the mail " \
+		   "settings, not the login password"
+#define APP_LOGIN "the user name is the whole address; the password is an app password made in the account's security " \
+		  "settings"
+
+static const struct provider providers[] = {
+	{ "qq", "smtp.qq.com", 465, SMTP_TLS, "qq.com,foxmail.com,vip.qq.com", "", CODE_LOGIN,
+		"from documentation: QQ Mail help, service.mail.qq.com, no. 1001256, 2026-11" },
+	{ "exmail", "smtp.exmail.qq.com", 465, SMTP_TLS, "", "hwsmtp.exmail.qq.com",
+		"the user name is the whole address; the password is the client password when the domain demands one",
+		"from documentation: Tencent Exmail help, 2026-11" },
+	{ "163", "smtp.163.com", 465, SMTP_TLS, "163.com", "", CODE_LOGIN,
+		"from documentation: NetEase mail help, help.mail.163.com, 2026-11" },
+	{ "126", "smtp.126.com", 465, SMTP_TLS, "126.com", "", CODE_LOGIN,
+		"from documentation: NetEase mail help, help.mail.163.com, 2026-11" },
+	{ "yeah", "smtp.yeah.net", 465, SMTP_TLS, "yeah.net", "", CODE_LOGIN,
+		"from documentation: NetEase mail help, help.mail.163.com, 2026-11" },
+	{ "aliyun", "smtp.aliyun.com", 465, SMTP_TLS, "aliyun.com", "",
+		"the user name is the whole address; client access must be switched on in the mail settings",
+		"from documentation: Alibaba mail help, 2026-11" },
+	{ "gmail", "smtp.gmail.com", 465, SMTP_TLS, "gmail.com,googlemail.com", "smtp-relay.gmail.com,smtp.googlemail.com",
+		APP_LOGIN " (it needs 2-step verification), or auth = XOAUTH2 with token_command",
+		"from documentation: support.google.com/mail/answer/7126229, 2026-11" },
+	{ "outlook", "smtp-mail.outlook.com", 587, SMTP_STARTTLS, "outlook.com,hotmail.com,live.com,msn.com", "",
+		"the user name is the whole address; passwords are being switched off: auth = XOAUTH2 with token_command",
+		"from documentation: support.microsoft.com, POP, IMAP and SMTP settings for Outlook.com, 2026-11" },
+	{ "office365", "smtp.office365.com", 587, SMTP_STARTTLS, "", "*.office365.com,*.office.com",
+		"the user name is the whole address; SMTP AUTH must be enabled for the mailbox, and auth = XOAUTH2 with "
+		"token_command where passwords are switched off",
+		"from documentation: learn.microsoft.com, Authenticated client SMTP submission, 2026-11" },
+	{ "icloud", "smtp.mail.me.com", 587, SMTP_STARTTLS, "icloud.com,me.com,mac.com", "", APP_LOGIN,
+		"from documentation: support.apple.com/102525, 2026-11" },
+	{ "fastmail", "smtp.fastmail.com", 465, SMTP_TLS, "fastmail.com,fastmail.fm", "smtp.messagingengine.com", APP_LOGIN,
+		"from documentation: fastmail.com/help/technical/servernamesandports.html, 2026-11" },
+	{ "yahoo", "smtp.mail.yahoo.com", 465, SMTP_TLS, "yahoo.com,ymail.com,rocketmail.com", "", APP_LOGIN,
+		"from documentation: help.yahoo.com SLN4724, 2026-11" },
+	{ "zoho", "smtp.zoho.com", 465, SMTP_TLS, "zohomail.com,zoho.com", "smtp.zoho.eu,smtppro.zoho.com", APP_LOGIN,
+		"from documentation: zoho.com/mail/help/zoho-smtp.html, 2026-11" },
+	{ "gmx", "mail.gmx.net", 465, SMTP_TLS, "gmx.net,gmx.de", "mail.gmx.com",
+		"the user name is the whole address; POP3/IMAP access must be switched on in the mail settings",
+		"from documentation: hilfe.gmx.net, 2026-11" },
+	{ "yandex", "smtp.yandex.com", 465, SMTP_TLS, "yandex.com,yandex.ru", "smtp.yandex.ru", APP_LOGIN,
+		"from documentation: yandex.com/support/mail/mail-clients, 2026-11" },
+	{ "mailru", "smtp.mail.ru", 465, SMTP_TLS, "mail.ru,bk.ru,inbox.ru,list.ru", "", APP_LOGIN,
+		"from documentation: help.mail.ru, 2026-11" },
+};
+
+#define WANTS_CODE "this wants the authorization code (授权码) from the mail settings, not the login password"
+#define WANTS_APP_PASSWORD "this wants an app password from the account's security settings, not the login password"
+#define FROM_IS_LOGIN "the sender (from) must be the address that logs in"
+#define SLOW (30 * USEC_PER_MINUTE)
+#define LOCKED USEC_PER_HOUR
+
+/* More special rows first. A refused login is not tried again soon: services lock accounts after a few. */
+static const struct provider_advice advice[] = {
+	{ "qq", 535, NULL, "frequency", "logins came too often: QQ Mail pauses this account, so wait before the next", LOCKED,
+		"from documentation: QQ Mail help, 2026-11" },
+	{ "qq", 535, NULL, NULL,
+		"this wants the authorization code (授权码) from the mail settings, not the QQ password; SMTP must be "
+		"switched on there, and a changed QQ password ends the code",
+		LOCKED, "seen by others: github.com/YMFE/yapi/issues/2219 (2021-06), pppscn/SmsForwarder/issues/507 (2024-08)" },
+	{ "qq", 501, NULL, "authorization user", FROM_IS_LOGIN, 0,
+		"seen by others: github.com/nodeSolidServer/node-solid-server/issues/1281 (2019-08)" },
+	{ "qq", 550, NULL, "\"From\" header", "the From header must hold the address that logs in, written literally", 0,
+		"from documentation: QQ Mail help on RFC 5322 and RFC 2047, 2026-11" },
+	{ "163", 535, NULL, NULL, WANTS_CODE, LOCKED,
+		"seen by others: github.com/hongrunhui/node_12306/issues/1 (2017-01)" },
+	{ "126", 535, NULL, NULL, WANTS_CODE, LOCKED, "from documentation: NetEase mail help, 2026-11" },
+	{ "yeah", 535, NULL, NULL, WANTS_CODE, LOCKED, "from documentation: NetEase mail help, 2026-11" },
+	{ "163", 550, NULL, "authori", WANTS_CODE ", and SMTP must be switched on there", LOCKED,
+		"from documentation: NetEase mail help, error codes, 2026-11" },
+	{ "163", 554, NULL, "DT:SPM", "the service takes this for spam: send less often, and add the recipient as a contact",
+		SLOW, "from documentation: NetEase mail help, error codes, 2026-11" },
+	{ "126", 554, NULL, "DT:SPM", "the service takes this for spam: send less often, and add the recipient as a contact",
+		SLOW, "from documentation: NetEase mail help, error codes, 2026-11" },
+	{ "aliyun", 526, NULL, NULL, "the login was refused, or refused too often: check the password, then wait", LOCKED,
+		"from documentation: Alibaba mail error codes, 2026-11" },
+	{ "aliyun", 440, NULL, NULL, FROM_IS_LOGIN, 0, "from documentation: Alibaba mail error codes, 2026-11" },
+	{ "gmail", 534, "5.7.9", NULL, WANTS_APP_PASSWORD, LOCKED,
+		"from documentation: support.google.com/a/answer/3726730, 2026-11" },
+	{ "gmail", 535, "5.7.8", NULL, WANTS_APP_PASSWORD, LOCKED,
+		"from documentation: support.google.com/a/answer/3726730, 2026-11" },
+	{ "gmail", 0, "5.4.5", NULL, "the day's sending limit is reached", 6 * USEC_PER_HOUR,
+		"from documentation: support.google.com/a/answer/3726730, 2026-11" },
+	{ "gmail", 454, "4.7.0", NULL, "logins came too often: wait before the next", SLOW,
+		"from documentation: support.google.com/a/answer/3726730, 2026-11" },
+	{ NULL, 535, "5.7.139", "disabled for the tenant",
+		"SMTP AUTH is switched off in this organisation: an administrator enables it in the Exchange admin centre, or for "
+		"the one mailbox",
+		LOCKED, "from documentation: learn.microsoft.com, Authenticated client SMTP submission, 2026-11" },
+	{ NULL, 535, "5.7.139", "disabled for the mailbox",
+		"SMTP AUTH is switched off for this mailbox: an administrator enables Authenticated SMTP for it", LOCKED,
+		"from documentation: learn.microsoft.com, Authenticated client SMTP submission, 2026-11" },
+	{ NULL, 535, "5.7.139", NULL,
+		"Microsoft refuses password logins here (security defaults, or basic authentication switched off): use auth = "
+		"XOAUTH2 with token_command",
+		LOCKED, "from documentation: learn.microsoft.com, Fix issues with SMTP AUTH, 2026-11" },
+	{ NULL, 550, "5.7.30", NULL,
+		"Microsoft takes no passwords for sending any more: use auth = XOAUTH2 with token_command", LOCKED,
+		"from documentation: learn.microsoft.com, Exchange Online to retire basic auth for client submission, 2026-11" },
+	{ NULL, 0, "5.7.57", NULL, "Microsoft wants a login: set username, and auth = XOAUTH2 with token_command", 0,
+		"from documentation: learn.microsoft.com, NDR error codes, 2026-11" },
+	{ NULL, 0, "5.2.252", NULL, FROM_IS_LOGIN ", or a mailbox that it may send as", 0,
+		"from documentation: learn.microsoft.com, NDR error codes, 2026-11" },
+	{ NULL, 0, NULL, "SendAsDenied", FROM_IS_LOGIN ", or a mailbox that it may send as", 0,
+		"from documentation: learn.microsoft.com, NDR error codes, 2026-11" },
+	{ "office365", 432, "4.3.2", NULL, "too many connections at once: wait", SLOW,
+		"from documentation: learn.microsoft.com, SMTP AUTH limits, 2026-11" },
+	{ "icloud", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED, "from documentation: support.apple.com/102654, 2026-11" },
+	{ "icloud", 550, "5.7.0", NULL, FROM_IS_LOGIN ", or one of its aliases", 0, "from documentation: support.apple.com/102525, 2026-11" },
+	{ "fastmail", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
+		"from documentation: fastmail.com/help/technical/servernamesandports.html, 2026-11" },
+	{ "fastmail", 551, "5.7.1", NULL, FROM_IS_LOGIN ", or one of its aliases", 0, "from documentation: fastmail.help, 2026-11" },
+	{ "yahoo", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED, "from documentation: help.yahoo.com SLN15241, 2026-11" },
+	{ "yahoo", 550, NULL, "may not be sent", FROM_IS_LOGIN, 0, "from documentation: help.yahoo.com, 2026-11" },
+	{ "zoho", 535, NULL, NULL, WANTS_APP_PASSWORD " (where two-factor authentication is on)", LOCKED,
+		"from documentation: zoho.com/mail/help/zoho-smtp.html, 2026-11" },
+	{ "zoho", 553, NULL, "not allowed to relay", FROM_IS_LOGIN ", or one of its aliases", 0,
+		"from documentation: zoho.com/mail/help/zoho-smtp.html, 2026-11" },
+	{ "yandex", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED, "from documentation: yandex.com/support/mail, 2026-11" },
+	{ "mailru", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED, "from documentation: help.mail.ru, 2026-11" },
+	{ "gmx", 535, NULL, NULL, "POP3/IMAP access must be switched on in the mail settings before programs may send",
+		LOCKED, "from documentation: hilfe.gmx.net, 2026-11" },
+	{ NULL, 553, NULL, "authorized user", FROM_IS_LOGIN, 0, "from documentation: NetEase mail help, error codes, 2026-11" },
+	{ NULL, 553, NULL, "not owned by user", FROM_IS_LOGIN ", or one that the server's sender map allows it", 0,
+		"postconf(5), reject_sender_login_mismatch" },
+	{ NULL, 535, NULL, NULL, "check username and password; some services want an app password or authorization code here",
+		LOCKED, "RFC 4954, section 6" },
+	{ NULL, 534, NULL, NULL, "the server wants a stronger mechanism or an app password for this account", LOCKED,
+		"RFC 4954, section 6" },
+	{ NULL, 530, NULL, NULL, "set username and a password (password_file) for this server", 0, "RFC 4954, section 6" },
+};
+
+const struct provider *provider_get(size_t i)
+{
+	return i < ELEMENTS(providers) ? &providers[i] : NULL;
+}
+
+const struct provider_advice *provider_advice_get(size_t i)
+{
+	return i < ELEMENTS(advice) ? &advice[i] : NULL;
+}
+
+const struct provider *provider_find(const char *name)
+{
+	for (size_t i = 0; i < ELEMENTS(providers); i++)
+		if (strcasecmp(providers[i].name, name) == 0)
+			return &providers[i];
+	return NULL;
+}
+
+/* Is HOST one of LIST: names, or "*.x" for all below x? */
+static bool is_listed(const char *host, const char *list)
+{
+	size_t len = strlen(host);
+
+	for (size_t n; *list; list += n + (list[n] == ',')) {
+		n = strcspn(list, ",");
+		if (n == len && strncasecmp(host, list, n) == 0)
+			return true;
+		if (list[0] == '*' && len > n - 1 && strncasecmp(host + len - (n - 1), list + 1, n - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+const struct provider *provider_of_server(const char *server)
+{
+	for (size_t i = 0; i < ELEMENTS(providers); i++)
+		if (strcasecmp(server, providers[i].server) == 0 || is_listed(server, providers[i].servers))
+			return &providers[i];
+	return NULL;
+}
+
+static bool contains(const char *text, const char *pattern)
+{
+	size_t n = strlen(pattern);
+
+	for (; *text; text++)
+		if (strncasecmp(text, pattern, n) == 0)
+			return true;
+	return false;
+}
+
+static bool advice_fits(const struct provider_advice *a, const struct provider *p, int code, const char *enhanced,
+	const char *text)
+{
+	return (!a->provider || (p && strcmp(a->provider, p->name) == 0)) && (!a->code || a->code == code) &&
+	       (!a->enhanced || strcmp(a->enhanced, enhanced) == 0) && (!a->pattern || contains(text, a->pattern));
+}
+
+const struct provider_advice *provider_advise(const struct provider *provider, int code, const char *enhanced,
+	const char *text)
+{
+	for (size_t i = 0; i < ELEMENTS(advice); i++)
+		if (advice_fits(&advice[i], provider, code, enhanced, text))
+			return &advice[i];
+	return NULL;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tocsin-check: the helper of tocsind that runs checks, It is started by the daemon, with
+ * a socket as descriptor 3; all that it does is in runner.c. */
+#include "log.h"
+#include "module.h"
+#include "msg.h"
+#include "runner.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+static const char usage[] =
+	"Usage: tocsin-check [--root DIR] [MODULE...]\n"
+	"\n"
+	"A helper of tocsind, which starts it with a socket as descriptor 3.\n"
+	"To run a check by hand use \"tocsin check NAME\".\n"
+	"\n"
+	"  --root DIR      look at the recorded tree in DIR instead of this host\n"
+	"  --help, --version\n"
+	"\n"
+	"Modules are looked for in $TOCSIN_CHECK_DIR, else in " CHECKDIR ".\n";
+
+struct arguments {
+	char *root;
+	const char *config, *conf_dir;
+	bool with_defaults;
+};
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_arguments(int argc, char **argv, struct arguments *a)
+{
+	static const struct option options[] = {
+		{ "root", required_argument, NULL, 'r' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "conf-dir", required_argument, NULL, 'd' },
+		{ "defaults", no_argument, NULL, 'D' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
+		switch (option) {
+		case 'r':
+			a->root = optarg;
+			break;
+		case 'c':
+			a->config = optarg;
+			break;
+		case 'd':
+			a->conf_dir = optarg;
+			break;
+		case 'D':
+			a->with_defaults = true;
+			break;
+		case 'h':
+			return fputs(usage, stdout) < 0 ? EX_IOERR : EX_OK;
+		case 'v':
+			return puts(PACKAGE_STRING) < 0 ? EX_IOERR : EX_OK;
+		default:
+			return EX_USAGE;
+		}
+	for (size_t len = strlen(a->root); len && a->root[len - 1] == '/';)
+		a->root[--len] = '\0';
+	return -1;
+}
+
+static int serve(int socket, const char *root, char *const *modules, size_t n)
+{
+	_cleanup_runner_ struct runner *runner = NULL;
+
+	int r = runner_prepare_process(&socket);
+	if (r == 0)
+		r = runner_new(socket, module_directory(), root, &runner);
+	if (r < 0)
+		return log_error_errno(r, "cannot start"), EX_OSERR;
+	runner_preload(runner, modules, n);
+	r = runner_serve(runner);
+	if (r < 0)
+		return log_error_errno(r, "the conversation with the daemon broke"), EX_PROTOCOL;
+	return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+	char no_root[] = "";
+	struct arguments a = { .root = no_root };
+	int type;
+	socklen_t len = sizeof(type);
+
+	log_open("tocsin-check");
+	int status = parse_arguments(argc, argv, &a);
+	if (status >= 0)
+		return status;
+	if (getsockopt(MSG_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) {
+		fputs(usage, stderr);
+		return EX_USAGE;
+	}
+	status = serve(MSG_FD, a.root, argv + optind, (size_t)(argc - optind));
+	/* Handlers that modules left with atexit() are not ours to run. */
+	_exit(status);
+}

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a real tocsind with a configuration of the test, and plays its service manager: owns NOTIFY_SOCKET, collects
+what comes there and on standard error, and ends it by its process id.
+
+It knows command lines and environment variables, and nothing of how the programs work inside."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+BUILD = pathlib.Path(os.environ.get("TOCSIN_BUILD", pathlib.Path(__file__).parents[2] / "build")).resolve()
+MARK = "TOCSIN_TEST_MARK"
+
+
+def program(name):
+    """The built program; libtool may have put a script there, which becomes the program by exec."""
+    return str(BUILD / "src" / name)
+
+
+class Victim:
+    """A process that a check watches by its pidfile, and that the test may end."""
+
+    def __init__(self, folder, name="victim"):
+        self.name = name
+        self.pidfile = pathlib.Path(folder) / f"{name}.pid"
+        self._process = None
+
+    def start(self):
+        self._process = subprocess.Popen(["sleep", "900"], stdin=subprocess.DEVNULL)
+        partial = self.pidfile.with_suffix(".new")
+        partial.write_text(f"{self._process.pid}\n")
+        partial.rename(self.pidfile)
+        return self
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def kill(self):
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def check(self, **options):
+        return check(self.name, "process", pidfile=self.pidfile, **options)
+
+
+def check(name, module, **options):
+    lines = [f"[check {name}]", f"type = {module}", *(f"{k} = {v}" for k, v in options.items())]
+    return "\n".join(lines) + "\n"
+
+
+class Setup:
+    """A folder with configuration, secret, state and control socket, and the checks that a daemon may load."""
+
+    def __init__(self, folder, server, ca_file):
+        self.folder = pathlib.Path(folder)
+        self.config = self.folder / "tocsin.conf"
+        self.state = self.folder / "state.db"
+        self.control = self.folder / "control"
+        self.password_file = self.folder / "mail-password"
+        self.password_file.touch(mode=0o600)
+        self.password_file.write_text(server.password + "\n")
+        self.modules = self.folder / "checks"
+        self.modules.mkdir()
+        for path in (*BUILD.glob("checks/.libs/*.so"), *BUILD.glob("tests/modules/.libs/*.so")):
+            (self.modules / path.name).symlink_to(path)
+        self.mail = {"server": "localhost", "port": server.port_tls, "security": "tls", "username": server.username,
+                     "password_file": self.password_file, "to": "ops@example.org", "tls_ca_file": ca_file,
+                     "timeout": "5s"}
+        # One bad look is enough and nothing is collected: the tests are about the way of a result, not about patience.
+        self.sections = {
+            "tocsin": {"host": "testhost", "interval": "1s"},
+            "report": {"every": "24h"},
+            "alert": {"confirm": 1, "recover": 1, "unknown_confirm": 1, "retry_interval": "1s", "grace": "0s",
+                      "group_wait": "0s", "group_second": "1s", "group_interval": "1s"},
+        }
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TOCSIN_LIBEXEC_DIR": str(BUILD / "src"),
+                "TOCSIN_CHECK_DIR": str(self.modules), MARK: str(self.folder),
+                **{k: v for k, v in os.environ.items() if k.startswith(("ASAN_", "UBSAN_", "LSAN_"))}}
+
+    def write(self, *checks, text=""):
+        parts = []
+        sections = {**self.sections, **({"mail": self.mail} if self.mail else {})}
+        for name, keys in sections.items():
+            parts.append(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()))
+        partial = self.config.with_suffix(".new")
+        partial.write_text("\n".join([*parts, *checks, text]))
+        partial.rename(self.config)
+
+    def tocsin(self, *arguments, input="", timeout=60):
+        """Runs the administrator's command line; returns the CompletedProcess."""
+        return subprocess.run([program("tocsin"), *arguments], input=input, capture_output=True, text=True,
+                              timeout=timeout, env={**self.environment(), "TOCSIN_CONTROL": str(self.control)})
+
+    def tocsind(self, *arguments, timeout=60):
+        """Runs tocsind for what ends by itself, like --check-config."""
+        return subprocess.run([program("tocsind"), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=timeout, env=self.environment())
+
+
+class Daemon:
+    def __init__(self, setup, watchdog_usec=None):
+        self.setup = setup
+        self.messages = []  # (key, value) of all notifications, in order
+        self._log = []
+        self._changed = threading.Condition()
+        self._notify_path = str(setup.folder / "notify")
+        environment = {**setup.environment(), "NOTIFY_SOCKET": self._notify_path}
+        if watchdog_usec:
+            environment["WATCHDOG_USEC"] = str(watchdog_usec)
+        pathlib.Path(self._notify_path).unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self._notify_path)
+        self.process = subprocess.Popen(
+            [program("tocsind"), "--config", str(setup.config), "--state", str(setup.state),
+             "--control", str(setup.control)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+        self._threads = [threading.Thread(target=target, daemon=True)
+                         for target in (self._read_notifications, self._read_log)]
+        for thread in self._threads:
+            thread.start()
+
+    def _read_notifications(self):
+        while True:
+            datagram = self._socket.recv(65536).decode(errors="replace")
+            if datagram == "end":
+                return
+            with self._changed:
+                for line in datagram.splitlines():
+                    self.messages.append(tuple(line.partition("=")[::2]))
+                self._changed.notify_all()
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            with self._changed:
+                self._log.append(line.decode(errors="replace"))
+                self._changed.notify_all()
+
+    @property
+    def log(self):
+        with self._changed:
+            return "".join(self._log)
+
+    def _wait(self, what, is_true, timeout):
+        """IS_TRUE is asked with the lock held, at each change."""
+        end = time.monotonic() + timeout
+        with self._changed:
+            while not is_true():
+                left = end - time.monotonic()
+                if left <= 0 or self.process.poll() is not None and left < timeout - 2:
+                    raise AssertionError(f"waited for {what}; exit status {self.process.poll()}\n"
+                                         f"notifications: {self.messages[-20:]}\nlog:\n{''.join(self._log)}")
+                self._changed.wait(min(left, 0.2))
+
+    def wait_notified(self, key, pattern="", timeout=30, count=1):
+        def is_there():
+            return sum(1 for k, v in self.messages if k == key and re.search(pattern, v)) >= count
+        self._wait(f"{count} × {key}={pattern!r}", is_there, timeout)
+        return self
+
+    def wait_log(self, pattern, timeout=30):
+        self._wait(f"{pattern!r} on standard error", lambda: re.search(pattern, "".join(self._log), re.I), timeout)
+        return self
+
+    def wait_ready(self, timeout=30):
+        return self.wait_notified("READY", "^1$", timeout)
+
+    def notified(self, key):
+        with self._changed:
+            return [v for k, v in self.messages if k == key]
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def leftovers(self):
+        """Ids and command lines of processes that this daemon has left behind."""
+        found = []
+        mark = f"{MARK}={self.setup.folder}".encode()
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append((int(entry.name), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()))
+            except OSError:
+                pass
+        return found
+
+    def stop(self, timeout=20):
+        """SIGTERM; returns how many seconds it took. Fails if it has to be killed, or if it leaves anything."""
+        began = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"tocsind did not end within {timeout} s of SIGTERM\n{self.log}") from None
+        took = time.monotonic() - began
+        self._close()
+        end = time.monotonic() + 5
+        while self.leftovers() and time.monotonic() < end:
+            time.sleep(0.1)
+        assert self.leftovers() == [], "processes outlived the daemon"
+        return took
+
+    def kill(self):
+        """For the end of a test that failed: the daemon, and what it started, by their ids."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for pid, _ in self.leftovers():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self._close()
+
+    def _close(self):
+        if self._socket:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+                s.sendto(b"end", self._notify_path)
+            for thread in self._threads:
+                thread.join(5)
+            self._socket.close()
+            self._socket = None
