@@ -172,6 +172,28 @@ tests_modules_misfit_constructor_la_LDFLAGS = $(ROGUE_LDFLAGS)
 EXTRA_DIST += tests/fixtures
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_checks.py
+
+check_PROGRAMS += tests/fuzz/corpus-mime
+tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
+tests_fuzz_corpus_mime_LDADD = src/libtocsin.a
+EXTRA_DIST += tests/fuzz/mime
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-mime
+tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
+tests_fuzz_fuzz_mime_LDADD = src/libtocsin.a
+tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+# The mails that compose-mail has samples of, as they were last looked at: read the difference before you refresh.
+EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/golden
+refresh-golden: tests/unit/compose-mail
+	for name in `tests/unit/compose-mail | grep -v hostile`; do \
+		{ tests/unit/compose-mail $$name subject && echo && echo && tests/unit/compose-mail $$name text; } \
+			>$(srcdir)/tests/golden/$$name.txt && \
+		tests/unit/compose-mail $$name html >$(srcdir)/tests/golden/$$name.html || exit 1; \
+	done
+.PHONY: refresh-golden
 check_PROGRAMS += tests/unit/compose-mail
 tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
 EXTRA_DIST += tests/e2e/mailer_client.py
