@@ -49,7 +49,7 @@ UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
 # Not cmocka: it plays files.
-SMTP_LIBS = $(GNUTLS_LIBS) $(JANSSON_LIBS)
+SMTP_LIBS = $(GNUTLS_LIBS) $(JANSSON_LIBS) -lm
 UNIT_TESTS += tests/unit/test-smtp
 tests_unit_test_smtp_LDADD = src/libtocsin.a $(SMTP_LIBS) -lm
 check_PROGRAMS += $(UNIT_TESTS)
@@ -58,6 +58,7 @@ TESTS += $(UNIT_TESTS)
 # The daemon around the alert engine, for its scenarios, its property test and the simulator.
 FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 EXTRA_DIST += tests/scenarios/alert
+EXTRA_DIST += tests/scenarios/smtp
 EXTRA_DIST += tests/e2e/helper.py
 # Modules that misbehave, for the tests that load them; never installed (-rpath only makes libtool build a .so).
 TEST_MODULE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
@@ -113,7 +114,23 @@ check_PROGRAMS += tests/fuzz/corpus-ini
 tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
 tests_fuzz_corpus_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
 EXTRA_DIST += tests/fuzz/ini
+check_PROGRAMS += tests/fuzz/corpus-reply
+tests_fuzz_corpus_reply_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-reply.c
+tests_fuzz_corpus_reply_LDADD = src/libtocsin.a
+EXTRA_DIST += tests/fuzz/reply
+check_PROGRAMS += tests/fuzz/corpus-scram
+tests_fuzz_corpus_scram_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-scram.c
+tests_fuzz_corpus_scram_LDADD = src/libtocsin.a $(SMTP_LIBS)
+EXTRA_DIST += tests/fuzz/scram
 if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-reply
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz-reply.c
+tests_fuzz_fuzz_reply_LDADD = src/libtocsin.a
+tests_fuzz_fuzz_reply_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-scram
+tests_fuzz_fuzz_scram_SOURCES = tests/fuzz/fuzz-scram.c
+tests_fuzz_fuzz_scram_LDADD = src/libtocsin.a $(SMTP_LIBS)
+tests_fuzz_fuzz_scram_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
