@@ -26,6 +26,8 @@ struct mail_helper {
 	int socket;
 	int status; /* of the program, where the error alone does not say it */
 	struct conf_settings settings;
+	struct conf_settings addresses; /* key: server, value: address */
+	bool tells_addresses;
 	struct conf *conf;
 	struct mailer *mailer; /* NULL until MSG_LOAD */
 	struct mailer_mail *mails; /* the batch that is being received */
@@ -77,11 +79,14 @@ static struct mailer_mail *find_mail(const struct mail_helper *h, const char *id
 
 static int on_setting(struct mail_helper *h, const struct msg *m)
 {
+	bool is_address = strcmp(m->field[0], "address") == 0;
+	struct conf_settings *list = is_address ? &h->addresses : &h->settings;
 	int64_t line;
 
-	if (h->mailer || h->settings.n >= SETTINGS_MAX || msg_number(m, 5, &line) < 0 || line < 0)
+	if (h->mailer || list->n >= SETTINGS_MAX || msg_number(m, 5, &line) < 0 || line < 0)
 		return -EBADMSG;
-	return conf_add_setting(&h->settings, m->field[0], m->field[1], m->field[2], m->field[3], m->field[4],
+	h->tells_addresses |= is_address;
+	return conf_add_setting(list, m->field[0], m->field[1], m->field[2], m->field[3], m->field[4],
 		(unsigned)line);
 }
 
@@ -117,6 +122,9 @@ static int on_load(struct mail_helper *h, const struct msg *m)
 		r = mailer_new(h->conf, &h->mailer);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < h->addresses.n; i++)
+		mailer_remember(h->mailer, h->addresses.items[i].name, h->addresses.items[i].key,
+			h->addresses.items[i].value);
 	mailer_load(h->mailer, &notes);
 	lock_memory(&notes);
 	text_clean(&clean, buf_text(&notes), MSG_INLINE_MAX / 8);
@@ -186,6 +194,13 @@ static void send_dialogue(void *data, const char *direction, const char *line)
 	keep_error(h, msg_send(h->socket, MSG_DIALOGUE, -1, direction, line));
 }
 
+static void send_address(void *data, const char *relay, const char *server, const char *address)
+{
+	struct mail_helper *h = data;
+
+	keep_error(h, msg_send(h->socket, MSG_SETTING, -1, "address", relay, server, address, "default", "0"));
+}
+
 static int on_run(struct mail_helper *h, const struct msg *m)
 {
 	int64_t deadline = 0;
@@ -195,7 +210,8 @@ static int on_run(struct mail_helper *h, const struct msg *m)
 		return -EBADMSG;
 	const struct mailer_batch batch = {
 		.mails = h->mails, .n = h->n_mails, .deadline_usec = deadline, .result = send_result,
-		.dialogue = dialogue ? send_dialogue : NULL, .by_hand = dialogue, .data = h,
+		.dialogue = dialogue ? send_dialogue : NULL,
+		.connected = h->tells_addresses ? send_address : NULL, .by_hand = dialogue, .data = h,
 	};
 	int r = mailer_run(h->mailer, &batch);
 	batch_clear(h);
@@ -238,6 +254,7 @@ static void helper_free(struct mail_helper *h)
 	mailer_free(h->mailer);
 	conf_free(h->conf);
 	conf_settings_free(&h->settings);
+	conf_settings_free(&h->addresses);
 }
 
 static int exit_status(const struct mail_helper *h, int r)

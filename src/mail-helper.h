@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tocsin-mail's side of msg.h: settings and MSG_LOAD once, then batches, until the daemon closes. */
+/* tocsin-mail's side of msg.h: settings and MSG_LOAD once, then batches, until the daemon closes.
+ *
+ * Addresses: the daemon may send MSG_SETTING "address", relay, server, address, "default", "0" before MSG_LOAD, for what
+ * it keeps with its state, the last three empty when it keeps none. Then, and only then, the mailer answers
+ * with the same message during a batch when it has connected. */
 #pragma once
 
 /* Serves the daemon at SOCKET. Returns the exit status: 0 at its end, EX_PROTOCOL for a message that is none, EX_CONFIG

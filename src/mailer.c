@@ -312,6 +312,23 @@ static int64_t stage_deadline(const struct run *run, int64_t timeout_usec)
 	return end < run->deadline_usec ? end : run->deadline_usec;
 }
 
+static void relay_set_address(struct relay *relay, const char *address)
+{
+	free(relay->address);
+	relay->address = strdup(address);
+}
+
+void mailer_remember(struct mailer *m, const char *name, const char *server, const char *address)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct relay *relay = &m->relays[i];
+
+		if (text_equal(relay->conf->name, name) && text_equal(relay->conf->server, server) &&
+			connect_is_literal(address, NULL, NULL))
+			relay_set_address(relay, address);
+	}
+}
+
 static int session_connect(const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
 {
 	const struct conf_mail *c = relay->conf;
@@ -335,8 +352,9 @@ static int session_connect(const struct run *run, struct relay *relay, struct se
 	if (transport_new(fd, relay->trust, s->host, &s->transport) < 0)
 		return failed(failure, EX_TEMPFAIL, NULL);
 	s->stream = transport_stream(s->transport);
-	free(relay->address);
-	relay->address = strdup(buf_text(&peer));
+	relay_set_address(relay, buf_text(&peer));
+	if (run->batch->connected)
+		run->batch->connected(run->batch->data, c->name, c->server, buf_text(&peer));
 	return 0;
 }
 

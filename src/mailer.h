@@ -32,6 +32,8 @@ struct mailer_batch {
 	/* Called once for each recipient, as soon as its outcome is final. */
 	void (*result)(void *data, const struct mailer_result *result);
 	void (*dialogue)(void *data, const char *direction, const char *line); /* or NULL */
+	/* The address that a relay was reached at, for mailer_remember() of a later process. Or NULL. */
+	void (*connected)(void *data, const char *relay, const char *server, const char *address);
 	bool by_hand; /* somebody is waiting: a relay that is being spared is tried all the same */
 	void *data;
 };
@@ -40,6 +42,10 @@ struct mailer;
 
 /* CONF must outlive the mailer. -ENOMEM. */
 int mailer_new(const struct conf *conf, struct mailer **ret);
+
+/* The relay of section RELAY was reached at ADDRESS while it was called SERVER: to be used when the resolver fails or
+ * hangs. Ignored when it has another name now. */
+void mailer_remember(struct mailer *m, const char *relay, const char *server, const char *address);
 
 /* Reads secrets and authorities of every relay ahead. What could not be read is said in NOTES, one sentence after the
  * other, and is read again by the next run. */

@@ -20,6 +20,8 @@ UNIT_TESTS += tests/unit/test-ini
 tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
 UNIT_TESTS += tests/unit/test-connect
 tests_unit_test_connect_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-mountinfo
+tests_unit_test_mountinfo_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-mime
 tests_unit_test_mime_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
@@ -33,14 +35,21 @@ tests_unit_test_reply_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-sasl
 tests_unit_test_sasl_LDADD = $(UNIT_LDADD) $(SMTP_LIBS)
 UNIT_TESTS += tests/unit/test-outbox
+tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
+tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_outbox_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-schedule
-tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h
+tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h tests/support/torture.h
+tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-option
 tests_unit_test_option_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-store
 tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
+UNIT_TESTS += tests/unit/test-proctree
+tests_unit_test_proctree_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-secret
+tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -55,25 +64,18 @@ tests_unit_test_smtp_LDADD = src/libtocsin.a $(SMTP_LIBS) -lm
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 
+TORTURE_LDFLAGS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
+
 # The daemon around the alert engine, for its scenarios, its property test and the simulator.
 FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 EXTRA_DIST += tests/scenarios/alert
 EXTRA_DIST += tests/scenarios/smtp
 EXTRA_DIST += tests/e2e/helper.py
-# Modules that misbehave, for the tests that load them; never installed (-rpath only makes libtool build a .so).
-TEST_MODULE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
-check_LTLIBRARIES += tests/modules/alien.la
-tests_modules_alien_la_SOURCES = tests/modules/alien.c
-tests_modules_alien_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
-check_LTLIBRARIES += tests/modules/crash.la
-tests_modules_crash_la_SOURCES = tests/modules/crash.c
-tests_modules_crash_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+
+# A check module that never comes back; -rpath only makes libtool build a shared object, it is not installed.
 check_LTLIBRARIES += tests/modules/hang.la
 tests_modules_hang_la_SOURCES = tests/modules/hang.c
-tests_modules_hang_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
-check_LTLIBRARIES += tests/modules/noise.la
-tests_modules_noise_la_SOURCES = tests/modules/noise.c
-tests_modules_noise_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+tests_modules_hang_la_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
 
 # All pytest files as one test; bootstrap counts them one by one from its log.
 AM_TESTS_ENVIRONMENT = TOCSIN_BUILD='$(abs_top_builddir)'; export TOCSIN_BUILD;
@@ -147,3 +149,48 @@ tests_modules_sample_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -
 EXTRA_DIST += tests/e2e/test_store.py
 TESTS += tests/manuals
 EXTRA_DIST += tests/manuals
+# Check modules that misbehave; -rpath only makes libtool build a shared object, they are never installed.
+ROGUE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
+check_LTLIBRARIES += tests/modules/rogue.la
+tests_modules_rogue_la_SOURCES = tests/modules/rogue.c
+tests_modules_rogue_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-abi.la
+tests_modules_misfit_abi_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_abi_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-abi"' -DMISFIT_ABI=99
+tests_modules_misfit_abi_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-size.la
+tests_modules_misfit_size_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_size_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-size"' -DMISFIT_SIZE=8
+tests_modules_misfit_size_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-name.la
+tests_modules_misfit_name_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"somebody-else"'
+tests_modules_misfit_name_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-offset.la
+tests_modules_misfit_offset_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_offset_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-offset"' -DMISFIT_OFFSET=4
+tests_modules_misfit_offset_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-symbol.la
+tests_modules_misfit_symbol_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_symbol_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-symbol"' -DMISFIT_SYMBOL
+tests_modules_misfit_symbol_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += tests/modules/misfit-constructor.la
+tests_modules_misfit_constructor_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_constructor_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-constructor"' -DMISFIT_CONSTRUCTOR
+tests_modules_misfit_constructor_la_LDFLAGS = $(ROGUE_LDFLAGS)
+EXTRA_DIST += tests/fixtures
+EXTRA_DIST += tests/e2e/test_runner.py
+EXTRA_DIST += tests/e2e/test_checks.py
+check_PROGRAMS += tests/unit/compose-mail
+tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
+EXTRA_DIST += tests/e2e/mailer_client.py
+EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_mailer.py
+EXTRA_DIST += tests/e2e/test_mailer_postfix.py
+
+TESTS += tests/system/run
+EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
+
+check_PROGRAMS += tests/bench/simulate
+tests_bench_simulate_SOURCES = tests/bench/simulate.c $(FAKE_DAEMON) tests/support/random.h
+tests_bench_simulate_LDADD = src/libtocsin.a -lm

@@ -81,6 +81,7 @@ static void connects_to_a_literal(void **state)
 	uint16_t port;
 	_cleanup_close_ int listener = listen_on("127.0.0.1", 0, &port);
 
+	assert_true(listener >= 0);
 	assert_int_equal(connect_simply((struct connect_options){ .host = "127.0.0.1", .port = port }, &fd, &error), 0);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
@@ -190,7 +191,7 @@ static void passes_a_silent_address(void **state)
 	_cleanup_close_ int good = listen_on("127.0.0.4", port, &same);
 	struct connect_options o = { .host = "mail.test", .port = port, .resolve = resolve_silent_first };
 
-	assert_true(good >= 0);
+	assert_true(silent >= 0 && good >= 0);
 	fill("127.0.0.3", port, fillers, ELEMENTS(fillers));
 	int64_t begun = clock_boottime_usec();
 	assert_int_equal(connect_simply(o, &fd, &error), 0);
@@ -279,6 +280,7 @@ static void uses_the_remembered_address(void **state)
 	uint16_t port;
 	_cleanup_close_ int listener = listen_on("127.0.0.1", 0, &port);
 
+	assert_true(listener >= 0);
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		_cleanup_free_ char *error = NULL;
 		_cleanup_close_ int fd = -1;
@@ -299,6 +301,7 @@ static void resolves_localhost(void **state)
 	uint16_t port;
 	_cleanup_close_ int listener = listen_on("127.0.0.1", 0, &port);
 
+	assert_true(listener >= 0);
 	assert_int_equal(connect_simply((struct connect_options){ .host = "localhost", .port = port }, &fd, &error), 0);
 	assert_true(fd >= 0);
 }
@@ -312,6 +315,7 @@ static void uses_the_source_address(void **state)
 	_cleanup_close_ int listener = listen_on("127.0.0.1", 0, &port);
 	struct connect_options o = { .host = "127.0.0.1", .port = port, .source_address = "127.0.0.9" };
 
+	assert_true(listener >= 0);
 	assert_int_equal(connect_simply(o, &fd, &error), 0);
 	connect_own_address(fd, &own);
 	assert_string_equal(buf_text(&own), "127.0.0.9");

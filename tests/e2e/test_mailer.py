@@ -1,0 +1,531 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tocsin-mail as it is built, over its socket, against scripted servers on loopback."""
+
+import os
+import socket
+
+import pytest
+
+import certs
+from mailer_client import Mailer, program
+from smtp_server import CLOSE, DRIP, RESET, SILENCE, SmtpServer
+
+pytestmark = pytest.mark.skipif(not os.access(program(), os.X_OK), reason="tocsin-mail is not built")
+
+THREE = ["a@example.org", "b@example.org", "c@example.org"]
+
+
+@pytest.fixture
+def mailer(tmp_path):
+    started = []
+
+    def start(**environment):
+        m = Mailer(tmp_path, environment)
+        started.append(m)
+        return m
+
+    yield start
+    for m in started:
+        # ends properly when the daemon goes; sanitizers speak through the status
+        assert m.wait(0) is not None or m.close() == 0, m.log.read_text()
+
+
+@pytest.fixture
+def password(tmp_path):
+    path = tmp_path / "password"
+    path.write_text("s3cret\nsecond line\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def tls_server(server_certificate):
+    """Implicit TLS with a login."""
+    with SmtpServer(server_certificate, tls=True, users={"me": "s3cret"}) as s:
+        yield s
+
+
+def relay(server, authority=None, **keys):
+    settings = {"server": "127.0.0.1", "port": server if isinstance(server, int) else server.port, "to": "a@example.org",
+                "from": "tocsin@client.test", "timeout": "2s", "timeout_receipt": "2s",
+                "security": "tls" if authority else "none"}
+    if authority:
+        settings["tls_ca_file"] = authority.ca_file
+    return {**settings, **keys}
+
+
+def login(path):
+    return {"username": "me", "password_file": path}
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def outcomes(batch):
+    return {r.address: r.outcome for r in batch.results}
+
+
+# What works.
+
+
+def test_implicit_tls_with_login(mailer, tls_server, authority, password):
+    m = mailer()
+    note = m.load(relay(tls_server, authority, **login(password)))
+    assert "mail" not in note  # nothing wrong with the relay; memory may not be lockable here
+    batch = m.send_one(THREE, content="Subject: x\n\n.dot\nend\n")
+    assert outcomes(batch) == {a: "sent" for a in THREE}
+    assert {(r.id, r.code, r.status, r.relay) for r in batch.results} == {("1", "250", "0", "")}
+    assert tls_server.logins == [("me", "s3cret")]
+    assert tls_server.mails == [("tocsin@client.test", THREE, b"Subject: x\r\n\r\n.dot\r\nend")]
+    assert batch.dialogue == []
+
+
+def test_starttls(mailer, server_certificate, authority, password):
+    with SmtpServer(server_certificate, starttls=True, users={"me": "s3cret"}) as s:
+        m = mailer()
+        m.load(relay(s, authority, security="starttls", **login(password)))
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+        assert s.lines[:2] == ["EHLO client.test", "STARTTLS"]
+        assert s.lines[2] == "EHLO client.test"
+        assert s.logins == [("me", "s3cret")]
+
+
+def test_plain_on_loopback_needs_no_leave(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s))
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_name_is_resolved(mailer, server_certificate, authority):
+    with SmtpServer(server_certificate, tls=True) as s:
+        m = mailer()
+        m.load({**relay(s, authority), "server": "localhost"})
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_address_is_told_and_used_when_the_resolver_fails(mailer):
+    name = "mail.invalid"  # never resolves (RFC 6761)
+    with SmtpServer() as s:
+        m = mailer()
+        m.send("setting", "address", "", name, "127.0.0.1", "default", 0)
+        m.send("setting", "address", "", "former.invalid", "127.0.0.77", "default", 0)
+        m.load({**relay(s), "server": name, "timeout": "20s"})
+        batch = m.send_one()
+        assert outcomes(batch) == {"a@example.org": "sent"}
+        assert batch.addresses == [("", name, "127.0.0.1")]
+
+
+def test_address_of_another_server_is_not_used(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.send("setting", "address", "", "former.invalid", "127.0.0.1", "default", 0)
+        m.load({**relay(s), "server": "mail.invalid", "timeout": "20s"})
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "75")
+        assert result.text.startswith("mail.invalid: ")
+        assert s.connections == 0
+
+
+def test_hello_without_a_dot_is_the_literal(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s), host="web1")
+        m.send_one()
+        assert s.lines[0] == "EHLO [127.0.0.1]"
+
+
+def test_mails_share_one_connection_and_batches_follow(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s))
+        for round in (1, 2):
+            for i in range(5):
+                m.mail(f"{round}-{i}", [f"r{i}@example.org"])
+            batch = m.run()
+            assert [(r.id, r.outcome) for r in batch.results] == [(f"{round}-{i}", "sent") for i in range(5)]
+            assert s.connections == round
+        assert len(s.mails) == 10
+
+
+def test_large_content_comes_in_a_memfd(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s))
+        body = "x" * 70 + "\n"
+        assert outcomes(m.send_one(content="Subject: x\n\n" + body * 10000)) == {"a@example.org": "sent"}
+        assert s.mails[0][2].count(b"x" * 70) == 10000
+
+
+def test_server_that_takes_one_mail_for_each_connection(mailer):
+    with SmtpServer(at={"mail": [None, "421 4.7.0 one is enough", None, "421 4.7.0 one is enough", None]}) as s:
+        m = mailer()
+        m.load(relay(s), relay(closed_port(), name="other"))
+        for i in range(3):
+            m.mail(str(i), ["a@example.org"])
+        batch = m.run()
+        # what the 421 hit is temporary at this relay; what was not begun is sent over the next connection
+        sent = [r.id for r in batch.results if r.outcome == "sent"]
+        assert "0" in sent and len(batch.results) == 3
+        assert s.connections >= 2
+        assert len(s.mails) == len(sent)
+
+
+# Recipients.
+
+
+def test_one_of_three_refused(mailer):
+    refuse = {"rcpt": lambda line: "550 5.1.1 no such user" if b"b@" in line else None}
+    with SmtpServer(at=refuse) as s:
+        m = mailer()
+        m.load(relay(s))
+        batch = m.send_one(THREE)
+        assert outcomes(batch) == {"a@example.org": "sent", "b@example.org": "permanent", "c@example.org": "sent"}
+        refused = [r for r in batch.results if r.outcome == "permanent"][0]
+        assert (refused.code, refused.enhanced, refused.status) == ("550", "5.1.1", "69")
+        assert "no such user" in refused.text
+        assert s.mails[0][1] == ["a@example.org", "c@example.org"]
+
+
+def test_permanent_refusal_does_not_go_to_the_next_relay(mailer):
+    with SmtpServer(at={"rcpt": "550 5.1.1 no such user"}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second"))
+        assert outcomes(m.send_one()) == {"a@example.org": "permanent"}
+        assert second.connections == 0
+
+
+def test_what_is_no_address_is_refused_before_connecting(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s))
+        batch = m.send_one(["a b@example.org", "a@example.org\r\nRCPT TO:<x@example.org>"])
+        assert set(outcomes(batch).values()) == {"permanent"}
+        assert s.connections == 0
+
+
+def test_temporary_refusal_goes_to_the_next_relay_alone(mailer):
+    grey = {"rcpt": lambda line: "451 4.7.1 greylisted" if b"b@" in line else None}
+    with SmtpServer(at=grey) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second"))
+        batch = m.send_one(THREE)
+        assert set(outcomes(batch).values()) == {"sent"} and len(batch.results) == 3
+        assert {r.address: r.relay for r in batch.results} == {
+            "a@example.org": "", "b@example.org": "second", "c@example.org": ""}
+        assert second.mails[0][1] == ["b@example.org"]
+
+
+# Servers that fail.
+
+STAGES = ["connect", "greeting", "ehlo", "mail", "rcpt", "data", "content"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("action", [SILENCE, RESET, CLOSE])
+def test_failure_at_each_stage_is_temporary_and_ends(mailer, stage, action):
+    with SmtpServer(at={stage: action}) as s:
+        m = mailer()
+        m.load(relay(s, timeout="1s", timeout_receipt="1s"))
+        batch = m.send_one(THREE)
+        assert outcomes(batch) == {a: "temporary" for a in THREE}
+        assert {r.status for r in batch.results} == {"75"}
+        assert all(r.text for r in batch.results)
+        assert batch.seconds < 15
+        assert s.mails == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_failure_at_each_stage_goes_to_the_next_relay(mailer, stage):
+    with SmtpServer(at={stage: RESET}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second"))
+        batch = m.send_one(THREE)
+        assert outcomes(batch) == {a: "sent" for a in THREE}
+        assert {r.relay for r in batch.results} == {"second"}
+        assert first.connections == 1 and len(second.mails) == 1
+
+
+@pytest.mark.parametrize("action", [SILENCE, RESET, CLOSE])
+def test_failure_in_the_tls_handshake(mailer, server_certificate, authority, action):
+    with SmtpServer(server_certificate, tls=True, at={"connect": action}) as s:
+        m = mailer()
+        m.load(relay(s, authority, timeout="1s"))
+        batch = m.send_one()
+        assert outcomes(batch) == {"a@example.org": "temporary"}
+        assert batch.results[0].status == "75"
+        assert "TLS" in batch.results[0].text or "reset" in batch.results[0].text
+
+
+def test_lost_receipt_under_tls_is_temporary(mailer, server_certificate, authority):
+    with SmtpServer(server_certificate, tls=True, at={"content": RESET}) as s:
+        m = mailer()
+        m.load(relay(s, authority))
+        assert outcomes(m.send_one()) == {"a@example.org": "temporary"}
+
+
+def test_nothing_after_the_receipt_changes_it(mailer):
+    for action in (SILENCE, RESET, CLOSE, "500 what?"):
+        with SmtpServer(at={"quit": action}) as s:
+            m = mailer()
+            m.load(relay(s))
+            batch = m.send_one()
+            assert outcomes(batch) == {"a@example.org": "sent"}
+            assert batch.seconds < 10
+
+
+def test_drip_is_ended(mailer):
+    with SmtpServer(at={"greeting": DRIP}) as s:
+        m = mailer()
+        m.load(relay(s, timeout="30s"))
+        batch = m.send_one(seconds=3)
+        assert outcomes(batch) == {"a@example.org": "temporary"}
+        assert batch.seconds < 12
+
+
+def test_deadline_holds_over_all_relays(mailer):
+    with SmtpServer(at={"greeting": SILENCE}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first, timeout="60s"), relay(second, name="second"))
+        batch = m.send_one(seconds=4)
+        # the first one may use its share only, so that there is time for the second
+        assert outcomes(batch) == {"a@example.org": "sent"}
+        assert batch.seconds < 15
+
+
+def test_refused_connection_and_what_each_relay_said(mailer):
+    port = closed_port()
+    with SmtpServer(at={"greeting": "554 5.3.2 go away"}) as s:
+        m = mailer()
+        m.load(relay(port), relay(s, name="second"))
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "75")
+        assert f"[mail]: connection refused by 127.0.0.1:{port}" in result.text
+        assert "[mail second]: " in result.text and "go away" in result.text
+
+
+# TLS.
+
+
+def test_unknown_authority(mailer, tmp_path, server_certificate, authority, password):
+    other = certs.Authority(tmp_path / "other", "another CA")
+    with SmtpServer(server_certificate, tls=True, users={"me": "s3cret"}) as s:
+        m = mailer()
+        m.load(relay(s, other, **login(password)))
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "76")
+        assert "was issued by \"CN=tocsin test CA\"" in result.text
+        pin = result.text[result.text.index("sha256:"):].split()[0]
+        assert s.lines == [] and s.logins == []
+        # and the pin that it says makes it work
+        again = mailer()
+        again.load(relay(s, authority, tls_pin=pin, **login(password)))
+        assert outcomes(again.send_one()) == {"a@example.org": "sent"}
+
+
+def test_wrong_certificate_after_starttls_sends_nothing(mailer, authority, password):
+    wrong = authority.issue("wrong", names=("other.test",))
+    with SmtpServer(wrong, starttls=True, users={"me": "s3cret"}) as s:
+        m = mailer()
+        m.load(relay(s, authority, security="starttls", **login(password)))
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "76")
+        assert "is for \"other.test\", not for \"127.0.0.1\"" in result.text
+        assert s.lines == ["EHLO client.test", "STARTTLS"]
+
+
+def test_expired_certificate(mailer, authority):
+    with SmtpServer(authority.issue("old", expired=True), tls=True) as s:
+        m = mailer()
+        m.load(relay(s, authority))
+        result = m.send_one().results[0]
+        assert result.status == "76" and "expired on" in result.text and "clock" in result.text
+
+
+def test_plain_server_on_the_tls_port(mailer, authority):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s, authority))
+        result = m.send_one().results[0]
+        assert result.status == "76" and "this port does not speak TLS" in result.text
+
+
+def test_tls_server_on_the_plain_port(mailer, server_certificate, authority):
+    with SmtpServer(server_certificate, tls=True) as s:
+        m = mailer()
+        m.load(relay(s, authority, security="starttls"))
+        result = m.send_one().results[0]
+        assert result.outcome == "temporary" and "this port speaks TLS" in result.text
+
+
+def test_starttls_not_offered(mailer, authority, password):
+    with SmtpServer(users={"me": "s3cret"}) as s:
+        m = mailer()
+        m.load(relay(s, authority, security="starttls", **login(password)))
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "76")
+        assert s.logins == [] and s.mails == []
+
+
+# Login and secrets.
+
+
+def test_refused_login_goes_to_the_next_relay(mailer, server_certificate, authority, password):
+    with SmtpServer(server_certificate, tls=True, users={"me": "other"}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first, authority, **login(password)), relay(second, name="second"))
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+        assert len(first.logins) == 1
+
+
+def test_refused_login_is_reported_when_nobody_delivers(mailer, server_certificate, authority, password):
+    with SmtpServer(server_certificate, tls=True, users={"me": "other"}) as s:
+        m = mailer()
+        m.load(relay(s, authority, **login(password)), relay(closed_port(), name="second"))
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status, result.code, result.enhanced) == ("temporary", "77", "535", "5.7.8")
+        assert "authentication failed" in result.text and "connection refused" in result.text
+
+
+def test_changed_password_is_read_again_after_a_refusal(mailer, tls_server, authority, password):
+    password.write_text("wrong\n")
+    m = mailer()
+    m.load(relay(tls_server, authority, **login(password)))
+    assert outcomes(m.send_one()) == {"a@example.org": "temporary"}
+    password.write_text("s3cret\n")
+    # by hand, as a dialogue: an account that is being spared is tried all the same
+    assert outcomes(m.send_one(dialogue=True)) == {"a@example.org": "sent"}
+
+
+def test_account_is_spared_when_the_service_asks_for_a_pause(mailer, tls_server, authority, password):
+    tls_server.at["auth"] = ["535 Login fail. Login frequency limited, code 1"]
+    m = mailer()
+    m.load(relay(tls_server, authority, provider="qq", **login(password)))
+    assert m.send_one().results[0].status == "77"
+    result = m.send_one().results[0]
+    assert (result.outcome, result.status) == ("temporary", "75")
+    assert "to spare the account" in result.text and "frequency limited" in result.text
+    assert len(tls_server.logins) == 1
+    # somebody who waits may know better
+    assert outcomes(m.send_one(dialogue=True)) == {"a@example.org": "sent"}
+
+
+def test_missing_password_file_is_noted_and_read_again(mailer, tls_server, authority, tmp_path):
+    path = tmp_path / "later"
+    m = mailer()
+    note = m.load(relay(tls_server, authority, **login(path)))
+    assert f"[mail]: password_file {path} cannot be read: No such file" in note
+    result = m.send_one().results[0]
+    assert (result.outcome, result.status) == ("temporary", "78")
+    assert tls_server.connections == 0
+    path.write_text("s3cret")
+    assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_password_stays_in_memory(mailer, tls_server, authority, password):
+    m = mailer()
+    m.load(relay(tls_server, authority, **login(password)))
+    password.unlink()
+    assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_world_readable_password_gets_a_warning(mailer, tls_server, authority, password):
+    password.chmod(0o644)
+    m = mailer()
+    m.load(relay(tls_server, authority, **login(password)))
+    assert "can be read by every user" in m.log.read_text()
+    assert "s3cret" not in m.log.read_text()
+    assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_credential(mailer, tls_server, authority, password):
+    m = mailer(CREDENTIALS_DIRECTORY=str(password.parent))
+    m.load(relay(tls_server, authority, username="me", credential="password"))
+    assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_password_command(mailer, tls_server, authority):
+    m = mailer()
+    m.load(relay(tls_server, authority, username="me", password_command="echo s3cret; echo more"))
+    assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+@pytest.mark.parametrize("command, words", [
+    ("exit 3", "token_command failed with exit status 3"),
+    ("true", "first line of its output is empty"),
+    ("yes x | tr -d '\\n'", "printed more than"),
+    ("sleep 100", "did not end in time"),
+])
+def test_command_that_fails(mailer, server_certificate, authority, command, words):
+    with SmtpServer(server_certificate, tls=True, users={}, mechanisms="XOAUTH2") as s:
+        m = mailer()
+        m.load(relay(s, authority, username="me", token_command=command))
+        batch = m.send_one(seconds=3)
+        assert outcomes(batch) == {"a@example.org": "temporary"}
+        assert words in batch.results[0].text
+        assert batch.seconds < 20 and s.logins == []
+
+
+def test_token_command_runs_for_each_session(mailer, server_certificate, authority, tmp_path):
+    token = tmp_path / "token"
+    with SmtpServer(server_certificate, tls=True, users={"me": "t2"}, mechanisms="XOAUTH2") as s:
+        m = mailer()
+        m.load(relay(s, authority, username="me", token_command=f"cat {token}"))
+        token.write_text("t2\n")
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+        assert s.logins == [("me", "t2")]
+
+
+def test_dialogue_shows_all_but_the_secret(mailer, tls_server, authority, password):
+    m = mailer()
+    m.load(relay(tls_server, authority, **login(password)))
+    batch = m.send_one(dialogue=True)
+    text = "\n".join(" ".join(l) for l in batch.dialogue)
+    assert "* connected to 127.0.0.1" in text and "TLS1.3" in text
+    assert "> EHLO client.test" in text and "< 235 2.7.0 welcome" in text
+    assert "s3cret" not in text and "AG1lAHMzY3JldA==" not in text
+    assert "Hello." not in text
+
+
+# The daemon.
+
+
+def test_no_relay_is_a_configuration_failure(mailer):
+    m = mailer()
+    m.load()
+    result = m.send_one().results[0]
+    assert (result.outcome, result.status) == ("temporary", "78")
+    assert "[mail] section" in result.text
+
+
+def test_end_of_the_daemon_ends_the_mailer(mailer):
+    m = mailer()
+    m.load()
+    assert m.close() == 0
+
+
+@pytest.mark.parametrize("message", [
+    b"", b"rubbish", b"rubbish\0", b"mail\0", b"run\0x\0no\0", b"load\0", b"recipient\0nobody\0a@example.org\0",
+    b"setting\0mail\0\0server\0x\0f\0001\0", b"check\0a\0b\0001\0", b"mail\0" + b"1\0s\0c", b"memfd\0",
+])
+def test_what_the_daemon_cannot_mean_ends_it(mailer, message):
+    m = mailer()
+    m.load()
+    if message:
+        m.socket.send(message)
+        assert m.wait() == 76
+        assert "the daemon sent" in m.log.read_text()
+    else:  # an empty datagram reads like the end
+        m.socket.send(message)
+        assert m.wait() == 0
+
+
+def test_settings_that_are_none(mailer):
+    m = mailer()
+    m.send("setting", "mail", "", "security", "maybe", "test.conf", 7)
+    m.send("load")
+    assert m.receive() is None
+    assert m.wait() == 78
+    assert "test.conf:7" in m.log.read_text()
