@@ -58,7 +58,7 @@ UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
 # Not cmocka: it plays files.
-SMTP_LIBS = $(GNUTLS_LIBS) $(JANSSON_LIBS)
+SMTP_LIBS = $(GNUTLS_LIBS) $(JANSSON_LIBS) -lm
 UNIT_TESTS += tests/unit/test-smtp
 tests_unit_test_smtp_LDADD = src/libtocsin.a $(SMTP_LIBS) -lm
 check_PROGRAMS += $(UNIT_TESTS)
@@ -69,6 +69,7 @@ TORTURE_LDFLAGS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
 # The daemon around the alert engine, for its scenarios, its property test and the simulator.
 FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 EXTRA_DIST += tests/scenarios/alert
+EXTRA_DIST += tests/scenarios/smtp
 EXTRA_DIST += tests/e2e/helper.py
 
 # A check module that never comes back; -rpath only makes libtool build a shared object, it is not installed.
@@ -124,6 +125,23 @@ noinst_PROGRAMS += tests/fuzz/fuzz-proc
 tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c
 tests_fuzz_fuzz_proc_LDADD = src/libtocsin.a
 tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+check_PROGRAMS += tests/fuzz/corpus-reply
+tests_fuzz_corpus_reply_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-reply.c
+tests_fuzz_corpus_reply_LDADD = src/libtocsin.a
+EXTRA_DIST += tests/fuzz/reply
+check_PROGRAMS += tests/fuzz/corpus-scram
+tests_fuzz_corpus_scram_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-scram.c
+tests_fuzz_corpus_scram_LDADD = src/libtocsin.a $(SMTP_LIBS)
+EXTRA_DIST += tests/fuzz/scram
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-reply
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz-reply.c
+tests_fuzz_fuzz_reply_LDADD = src/libtocsin.a
+tests_fuzz_fuzz_reply_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-scram
+tests_fuzz_fuzz_scram_SOURCES = tests/fuzz/fuzz-scram.c
+tests_fuzz_fuzz_scram_LDADD = src/libtocsin.a $(SMTP_LIBS)
+tests_fuzz_fuzz_scram_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
