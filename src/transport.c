@@ -300,6 +300,9 @@ static int tls_write(struct transport *t, const char *bytes, size_t len, int64_t
 static int verify(gnutls_session_t session)
 {
 	struct transport *t = gnutls_session_get_ptr(session);
+
+	if (!t->trust) /* only probing: nothing is believed */
+		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 	const struct certificate_policy policy = {
 		.host = t->host,
 		.pin = t->trust->has_pin ? t->trust->pin : NULL,
@@ -399,7 +402,7 @@ static int explain_version(struct transport *t, const char *detail)
 /* Why the handshake failed, as -errno with the words in t->why. */
 static int explain_handshake(struct transport *t, int code)
 {
-	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR || code == GNUTLS_E_CERTIFICATE_ERROR)
+	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR && t->why.len)
 		return -EKEYREJECTED; /* verify() has said why */
 	if (t->n_first && !first_is_tls(t))
 		return explain_no_tls(t);
@@ -415,7 +418,8 @@ static int explain_handshake(struct transport *t, int code)
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED && gnutls_alert_get(t->session) == GNUTLS_A_PROTOCOL_VERSION)
 		return explain_version(t, "it answers \"protocol version\"");
 	int r = tls_error(t, code);
-	if (r == -EPROTO)
+	if (r == -EPROTO && !(code == GNUTLS_E_FATAL_ALERT_RECEIVED &&
+				    certificate_alert_is_about_ours(gnutls_alert_get(t->session))))
 		buf_puts(&t->why, ", during the handshake; it may have only outdated versions, ciphers or keys");
 	return r;
 }
@@ -428,6 +432,7 @@ static int stream_start_tls(void *data, int64_t deadline_usec, char **ret_error)
 		return refuse(ret_error, -EINVAL, "TLS was not prepared for this connection");
 	t->n_first = 0;
 	t->pull_error = 0;
+	buf_clear(&t->why);
 	int r = session_set_up(t);
 	if (r < 0) {
 		session_end(t);
