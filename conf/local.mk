@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+# The configuration as it is packaged; the user's own files belong into conf.d or replace it.
+tocsinconfdir = $(sysconfdir)/tocsin
+dist_tocsinconf_DATA = conf/tocsin.conf
 # Unit, user, .pc file and manuals. The templates are filled by make, not by configure, because $(bindir) and its like
 # are known only here.
 sysusersdir = $(prefix)/lib/sysusers.d

@@ -200,7 +200,7 @@ bool conf_section_is_valid(const char *section, const char *name, struct buf *b)
 	} else if (*name && !is_name(name)) {
 		buf_puts(b, "'");
 		text_clean(b, name, 60);
-		buf_printf(b, "' is no name of a %s: expected 1 to %d letters, digits, '.', '_' or '-'", section,
+		buf_printf(b, "' is no NAME for [%s NAME]: expected 1 to %d letters, digits, '.', '_' or '-'", section,
 			CONF_NAME_MAX);
 	} else {
 		return true;
@@ -489,10 +489,10 @@ static int build_general(struct build *b)
 
 	if (c->alert.interval == 0)
 		c->alert.interval = c->interval;
-	if (c->report_every > 0 && c->report_every < SEC)
-		return error_at(b, place_of(b, "report", "", "every"),
-			"every: expected 0 for no reports, or at least 1s");
-	return build_host(b);
+	int r = build_host(b);
+	if (r == 0 && c->report_every > 0 && c->report_every < SEC)
+		r = error_at(b, place_of(b, "report", "", "every"), "every: expected 0 for no reports, or at least 1s");
+	return r;
 }
 
 /* A mailbox as a person writes it into a file. mime_is_address() knows the whole grammar; quoted local parts and
@@ -637,8 +637,8 @@ static int check_from(struct build *b, struct conf_mail *m)
 		return m->from ? 0 : -ENOMEM;
 	}
 	if (!m->from)
-		return error_at(b, mail_place(b, m, "username"),
-			"from is required, since the username is no mail address: expected from = ADDRESS");
+		return error_at(b, mail_place(b, m, "username"), "from is required%s: expected from = ADDRESS",
+			m->username ? ", since the username is no mail address" : "");
 	if (!is_address(m->from))
 		return error_at(b, mail_place(b, m, "from"), "from: expected one mail address, like tocsin@example.org");
 	if (login_is_address && strcasecmp(m->from, m->username) != 0)
@@ -654,7 +654,8 @@ static int check_recipients(struct build *b, struct conf_mail *m)
 	for (size_t i = 0; i < all->n; i++) {
 		const struct conf_setting *s = &all->items[i];
 
-		if (!is_in_section(s, "mail", m->name) || strcmp(s->key, "to") != 0 || is_address(s->value))
+		if (!is_in_section(s, "mail", m->name) || strcmp(s->key, "to") != 0 || is_address(s->value) ||
+			!*s->value /* told already */)
 			continue;
 		int r = error_at(b, s, "to: expected one mail address, like ops@example.org; for more, repeat the line");
 		if (r < 0)
@@ -665,20 +666,21 @@ static int check_recipients(struct build *b, struct conf_mail *m)
 
 static int check_secret(struct build *b, struct conf_mail *m)
 {
-	const char *const secrets[] = { m->password_file, m->password_command, m->credential, m->token_command };
 	static const char *const keys[] = { "password_file", "password_command", "credential", "token_command" };
 	const char *key = NULL;
 
-	for (size_t i = 0; i < ELEMENTS(secrets); i++) {
-		if (secrets[i] && key)
+	/* By the settings, not the members: a value that was refused is not missing besides. */
+	for (size_t i = 0; i < ELEMENTS(keys); i++) {
+		if (!find_setting(b->settings, 0, "mail", m->name, keys[i]))
+			continue;
+		if (key)
 			return error_at(b, mail_place(b, m, keys[i]), "%s and %s are both given: expected one of them",
 				key, keys[i]);
-		if (secrets[i])
-			key = keys[i];
+		key = keys[i];
 	}
 	if (key && !m->username)
 		return error_at(b, mail_place(b, m, key), "%s is given, but no username: expected username = LOGIN", key);
-	if (m->username && !key && !m->tls_cert_file)
+	if (m->username && !key && !m->tls_cert_file && !find_setting(b->settings, 0, "mail", m->name, "password"))
 		return warning_at(b, mail_place(b, m, "username"),
 			"there is a username, but nothing says its password: add password_file or credential");
 	return 0;
@@ -735,6 +737,8 @@ static int check_mail_is_possible(struct build *b)
 	const struct conf *c = b->conf;
 	size_t recipients = 0;
 
+	if (b->problems->n_errors > 0) /* perhaps that is why */
+		return 0;
 	for (size_t i = 0; i < c->n_mails; i++)
 		recipients += c->mails[i].to.n;
 	if (c->n_mails == 0)

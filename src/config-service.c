@@ -22,6 +22,7 @@
 struct loaded {
 	char *name;
 	const struct tocsin_check *module; /* NULL: it cannot be loaded */
+	bool is_deadly; /* loading it ends the process: not to be tried here */
 };
 
 struct service {
@@ -82,7 +83,7 @@ static struct loaded *find_loaded(const struct service *s, const char *name)
 	return NULL;
 }
 
-static int add_loaded(struct service *s, const char *name, const struct tocsin_check *module)
+static int add_loaded(struct service *s, const char *name, const struct tocsin_check *module, bool is_deadly)
 {
 	struct loaded *loaded = realloc(s->loaded, (s->n_loaded + 1) * sizeof(*loaded));
 	if (!loaded)
@@ -96,7 +97,7 @@ static int add_loaded(struct service *s, const char *name, const struct tocsin_c
 	char *copy = strdup(name);
 	if (!copy)
 		return -ENOMEM;
-	loaded[s->n_loaded++] = (struct loaded){ .name = copy, .module = module };
+	loaded[s->n_loaded++] = (struct loaded){ .name = copy, .module = module, .is_deadly = is_deadly };
 	if (module)
 		modules[s->n_modules++] = (struct conf_module){
 			.name = copy, .is_slow = module->flags & TOCSIN_CHECK_SLOW, .is_event = module->flags & TOCSIN_CHECK_EVENT,
@@ -113,11 +114,12 @@ static int load_module(struct service *s, const struct conf_setting *type)
 
 	if (before && before->module)
 		return 0;
-	if (!before && !module_survives_loading(type->value))
+	bool is_deadly = before ? before->is_deadly : !module_survives_loading(type->value);
+	if (is_deadly)
 		r = report_module(s, type, "the module crashes or hangs when it is loaded");
 	else if (module_load(module_directory(), type->value, &module, &error) < 0)
 		r = error ? report_module(s, type, error) : -ENOMEM;
-	return r < 0 || before ? r : add_loaded(s, type->value, module);
+	return r < 0 || before ? r : add_loaded(s, type->value, module, is_deadly);
 }
 
 static int load_modules(struct service *s)

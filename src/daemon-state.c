@@ -205,7 +205,7 @@ bool state_is_settled(const struct daemon *d)
 {
 	const struct state_file *s = &d->state;
 
-	return s->phase == STATE_MEMORY || (s->phase == STATE_GOOD && !s->is_open && s->acknowledged == s->sent);
+	return s->phase == STATE_MEMORY || !s->store || (s->phase == STATE_GOOD && !s->is_open && s->acknowledged == s->sent);
 }
 
 /* ---- memory mode ---- */
@@ -215,17 +215,9 @@ static int start_store(struct daemon *d);
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct daemon *d = userdata;
-	struct state_file *s = &d->state;
 
-	s->retry = sd_event_source_disable_unref(s->retry);
-	if (!s->store) {
-		if (start_store(d) < 0)
-			daemon_set_timer(d, &s->retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), RETRY_USEC), on_retry, d);
-	} else if (s->phase == STATE_MEMORY && s->acknowledged == s->sent) {
-		/* It answers, but its last commit failed: try again with everything. */
-		s->phase = STATE_GOOD;
-		send_snapshot(d);
-	}
+	if (!d->state.store && start_store(d) < 0)
+		daemon_set_timer(d, &d->state.retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), RETRY_USEC), on_retry, d);
 	return 0;
 }
 
@@ -471,7 +463,8 @@ static void on_failed(struct daemon *d, const struct msg *m)
 
 	s->acknowledged = s->sent;
 	enter_memory_mode(d, m->field[1]);
-	retry_later(d);
+	/* A new writer begins with a look at the file: a disk that was read-only, or a file that is damaged, is seen then. */
+	helper_retire(s->store);
 }
 
 static void on_message(struct helper *h, struct msg *m, void *userdata)

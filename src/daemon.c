@@ -187,6 +187,8 @@ static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
 
 	d->loader = NULL;
 	log_problems(&loaded->problems);
+	if (d->is_stopping)
+		return;
 	if (!loaded->conf) {
 		sd_notifyf(0, "STATUS=The configuration has %zu error(s); see the journal.\nERRNO=%d", loaded->problems.n_errors,
 			EINVAL);

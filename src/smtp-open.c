@@ -485,7 +485,7 @@ static int log_in(struct smtp *s)
 {
 	const struct sasl_account a = {
 		.username = s->o->username, .secret = s->o->secret, .token = s->o->token,
-		.server = s->o->server, .port = s->o->port, .stream = s->stream,
+		.server = s->o->server, .port = s->o->port, .stream = s->stream, .nonce = s->o->nonce,
 	};
 	_cleanup_buf_ struct buf reasons = BUF(4096);
 	bool was_tried = false;

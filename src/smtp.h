@@ -57,8 +57,10 @@ struct smtp_options {
 	void (*dialogue)(void *data, const char *direction, const char *line);
 	void *dialogue_data;
 
-	int64_t (*now)(void *data); /* NULL: clock_boottime_usec(). Tests bring their own. */
+	/* Tests bring their own. */
+	int64_t (*now)(void *data); /* NULL: clock_boottime_usec() */
 	void *now_data;
+	const char *nonce; /* of SCRAM; NULL: a random one */
 };
 
 /* What became of something, for a person and for sysexits.h. */

@@ -82,6 +82,7 @@ static const struct {
 	{ SQLITE_NOMEM, ENOMEM },
 	{ SQLITE_TOOBIG, EMSGSIZE },
 	{ SQLITE_PERM, EACCES },
+	{ SQLITE_CONSTRAINT, EINVAL },
 };
 
 /* An SQLite result code as a negative errno. */
@@ -326,8 +327,8 @@ static bool disk_has_room(const struct store *s)
 	return statvfs(s->path, &st) == 0 && (int64_t)st.f_bavail * (int64_t)st.f_frsize >= SPACE_TO_GROW;
 }
 
-/* Makes RESERVE_PAGES free pages. In two transactions: pages that are taken and freed within one are never written,
- * and then the file only has a hole there, which needs blocks of the disk when it is too late. */
+/* Makes RESERVE_PAGES free pages. In two transactions: SQLite need not write pages that are taken and freed in one,
+ * and then the file has a hole there, which needs blocks of the disk when it is too late. */
 static int fill_reserve(struct store *s)
 {
 	_cleanup_buf_ struct buf sql = BUF(256);
@@ -366,13 +367,20 @@ static int grow_journal(struct store *s)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-static void tend(struct store *s, int64_t enough)
+/* A former writer that died half way in fill_reserve() left the pages taken. */
+static int64_t count_reserve(struct store *s, int64_t enough)
 {
 	int64_t n = count_free_pages(s);
 
+	return n < enough && transact(s, "DROP TABLE IF EXISTS reserve") == 0 ? count_free_pages(s) : n;
+}
+
+static void tend(struct store *s, int64_t enough)
+{
 	if (s->read_only || !sqlite3_get_autocommit(s->db) || s->tend_pause > 0)
 		return;
-	if (n < enough || n < 0) {
+	int64_t n = count_reserve(s, enough);
+	if (n < enough) {
 		s->tend_pause = TEND_EVERY;
 		if (!disk_has_room(s)) {
 			log_warning("%s: the disk is nearly full; %lld of %d reserved pages are left to store alerts in", s->path,

@@ -54,7 +54,7 @@ int store_put(struct store *s, const struct store_table *table, const char *cons
 int store_delete(struct store *s, const struct store_table *table, const char *const *keys);
 int store_clear(struct store *s, const struct store_table *table);
 
-/* -ENOSPC, -EDQUOT, -EROFS, -EIO, -EUCLEAN (damaged: the next store_open() will set the file aside) …; store_error()
+/* -ENOSPC, -EROFS, -EIO, -EUCLEAN (damaged: the next store_open() will set the file aside) …; store_error()
  * has SQLite's words, "" when nothing has failed yet. */
 int store_commit(struct store *s);
 const char *store_error(const struct store *s);

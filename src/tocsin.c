@@ -32,7 +32,7 @@ static void print_help(void)
 		printf("  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
 	puts("\n      --config FILE     configuration (" SYSCONFDIR "/tocsin/tocsin.conf)\n"
 	     "      --conf-dir DIR    folder of further *.conf files (" SYSCONFDIR "/tocsin/conf.d)\n"
-	     "      --control SOCKET  control socket of the daemon (/run/tocsin/control)\n"
+	     "      --control SOCKET  control socket of the daemon ($TOCSIN_CONTROL, /run/tocsin/control)\n"
 	     "      --direct          past the daemon, with the rights of the caller\n"
 	     "      --mail NAME       the relay [mail NAME]; '' is [mail]\n"
 	     "      --timeout TIME    gives up after this time\n"
@@ -83,7 +83,8 @@ int main(int argc, char *argv[])
 		{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, OPT_HELP }, { 0 },
 	};
-	struct cli cli = { .conf_path = NULL, .control_path = "/run/tocsin/control" };
+	const char *control = getenv("TOCSIN_CONTROL");
+	struct cli cli = { .conf_path = NULL, .control_path = control ? control : "/run/tocsin/control" };
 	int c;
 
 	log_open("tocsin");

@@ -12,6 +12,10 @@ tests_unit_test_alert_properties_SOURCES = tests/unit/test-alert-properties.c te
 tests_unit_test_alert_properties_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-buf
 tests_unit_test_buf_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-conf
+tests_unit_test_conf_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
+UNIT_TESTS += tests/unit/test-config-service
+tests_unit_test_config_service_LDADD = $(UNIT_LDADD) $(INIH_LIBS) -ldl
 UNIT_TESTS += tests/unit/test-ini
 tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
 UNIT_TESTS += tests/unit/test-connect
@@ -20,6 +24,14 @@ UNIT_TESTS += tests/unit/test-mime
 tests_unit_test_mime_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
 tests_unit_test_msg_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-content
+tests_unit_test_content_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-provider
+tests_unit_test_provider_LDADD = $(UNIT_LDADD) $(SMTP_LIBS)
+UNIT_TESTS += tests/unit/test-reply
+tests_unit_test_reply_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-sasl
+tests_unit_test_sasl_LDADD = $(UNIT_LDADD) $(SMTP_LIBS)
 UNIT_TESTS += tests/unit/test-outbox
 tests_unit_test_outbox_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-schedule
@@ -29,6 +41,8 @@ UNIT_TESTS += tests/unit/test-option
 tests_unit_test_option_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-secret
 tests_unit_test_secret_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-store
+tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -36,6 +50,10 @@ tests_unit_test_transport_LDADD = $(UNIT_LDADD) $(GNUTLS_LIBS)
 UNIT_TESTS += tests/unit/test-units
 tests_unit_test_units_LDADD = $(UNIT_LDADD)
 endif
+# Not cmocka: it plays files.
+SMTP_LIBS = $(GNUTLS_LIBS) $(JANSSON_LIBS)
+UNIT_TESTS += tests/unit/test-smtp
+tests_unit_test_smtp_LDADD = src/libtocsin.a $(SMTP_LIBS) -lm
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 
@@ -70,6 +88,48 @@ EXTRA_DIST += tests/e2e/test_daemon.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 
+# Files that the tests of the configuration read, with what they expect.
+EXTRA_DIST += tests/conf/gbk.conf tests/conf/gbk.expected
+EXTRA_DIST += tests/conf/good.conf tests/conf/good.expected
+EXTRA_DIST += tests/conf/mails.conf tests/conf/mails.expected
+EXTRA_DIST += tests/conf/merge-wrong.conf tests/conf/merge-wrong.expected
+EXTRA_DIST += tests/conf/merge-wrong.d/9-last.conf
+EXTRA_DIST += tests/conf/merge.conf tests/conf/merge.expected
+EXTRA_DIST += tests/conf/merge.d/10-first.conf
+EXTRA_DIST += tests/conf/merge.d/9-last.conf
+EXTRA_DIST += tests/conf/merge.d/ignored.conf.bak
+EXTRA_DIST += tests/conf/no-mail.conf tests/conf/no-mail.expected
+EXTRA_DIST += tests/conf/no-recipient.conf tests/conf/no-recipient.expected
+EXTRA_DIST += tests/conf/providers.conf tests/conf/providers.expected
+EXTRA_DIST += tests/conf/repeated.conf tests/conf/repeated.expected
+EXTRA_DIST += tests/conf/traps.conf tests/conf/traps.expected
+EXTRA_DIST += tests/conf/windows.conf tests/conf/windows.expected
+EXTRA_DIST += tests/conf/wrong-keys.conf tests/conf/wrong-keys.expected
+EXTRA_DIST += tests/conf/wrong-sections.conf tests/conf/wrong-sections.expected
+EXTRA_DIST += tests/conf/wrong-values.conf tests/conf/wrong-values.expected
+
+# Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
+EXTRA_DIST += tests/fuzz/run-corpus
+TESTS += tests/fuzz/run-corpus
+check_PROGRAMS += tests/fuzz/corpus-ini
+tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
+tests_fuzz_corpus_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
+EXTRA_DIST += tests/fuzz/ini
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-ini
+tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
+tests_fuzz_fuzz_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
+tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+# Modules for the test of the configuration service; never installed (libtool wants -rpath to build a shared object).
+check_LTLIBRARIES += tests/modules/explosive.la
+tests_modules_explosive_la_SOURCES = tests/modules/explosive.c
+tests_modules_explosive_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += tests/modules/sample.la
+tests_modules_sample_la_SOURCES = tests/modules/sample.c
+tests_modules_sample_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += tests/e2e/test_store.py
 TESTS += tests/manuals
 EXTRA_DIST += tests/manuals
 EXTRA_DIST += tests/e2e/mailer_client.py

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration from file to struct. Each tests/conf/NAME.conf (with NAME.d beside it) has in NAME.expected
+ * all its problems word for word, and, when it has no error, every value in force. */
+#include "test.h"
+
+#include "buf.h"
+#include "clock.h"
+#include "conf.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TEXT_MAX (1024 * 1024)
+
+static const char *data_folder(void)
+{
+	const char *srcdir = getenv("srcdir"); /* set by make check */
+	static char path[4096];
+
+	snprintf(path, sizeof(path), "%s/tests/conf", srcdir ? srcdir : "..");
+	return path;
+}
+
+/* The name of a file without its folder, so that the expectation is the same everywhere. */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void put_problems(struct buf *b, const struct conf_problems *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		buf_printf(b, "%s:%u: %s: %s\n", base_name(p->items[i].file), p->items[i].line,
+			p->items[i].is_error ? "error" : "warning", p->items[i].text);
+}
+
+static void put_settings(struct buf *b, const struct conf_settings *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct conf_setting *item = &s->items[i];
+
+		if (strcmp(item->key, "host") == 0 && strcmp(item->file, "default") == 0)
+			continue; /* of whatever machine this is */
+		buf_printf(b, "[%s%s%s] %s = %s  (%s:%u)\n", item->section, *item->name ? " " : "", item->name, item->key,
+			item->value, base_name(item->file), item->line);
+	}
+}
+
+static void put_file(struct buf *b, const char *path)
+{
+	char piece[4096];
+	size_t n;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		fail_msg("%s: %s", path, strerror(errno));
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+		buf_append(b, piece, n);
+	fclose(f);
+}
+
+static void check_case(const char *name)
+{
+	_cleanup_buf_ struct buf actual = BUF(TEXT_MAX), expected = BUF(TEXT_MAX);
+	_cleanup_free_ char *path = NULL, *dropins = NULL, *golden = NULL;
+	struct conf_settings settings = { 0 };
+	struct conf_problems problems = { 0 };
+	struct conf *conf = NULL;
+
+	assert_true(asprintf(&path, "%s/%s.conf", data_folder(), name) > 0);
+	assert_true(asprintf(&dropins, "%s/%s.d", data_folder(), name) > 0);
+	assert_true(asprintf(&golden, "%s/%s.expected", data_folder(), name) > 0);
+	assert_int_equal(conf_read(path, dropins, &settings, &problems), 0);
+	int r = conf_build(&settings, NULL, 0, &problems, &conf);
+	assert_int_equal(r, problems.n_errors ? -EINVAL : 0);
+	assert_int_equal(conf == NULL, r < 0);
+	put_problems(&actual, &problems);
+	if (r == 0) {
+		assert_int_equal(conf_add_defaults(&settings, NULL, 0), 0);
+		put_settings(&actual, &settings);
+	}
+	put_file(&expected, golden);
+	if (strcmp(buf_text(&actual), buf_text(&expected)) != 0)
+		fprintf(stderr, "--- %s has become:\n%s---\n", golden, buf_text(&actual));
+	assert_string_equal(buf_text(&actual), buf_text(&expected));
+	conf_free(conf);
+	conf_settings_free(&settings);
+	conf_problems_free(&problems);
+}
+
+#define CASE(identifier, name)                                                                               \
+	static void identifier(void **state)                                                                 \
+	{                                                                                                    \
+		check_case(name);                                                                            \
+	}
+
+CASE(every_key, "good")
+CASE(wrong_keys, "wrong-keys")
+CASE(wrong_values, "wrong-values")
+CASE(wrong_sections, "wrong-sections")
+CASE(repeated_keys_and_sections, "repeated")
+CASE(wrong_mails, "mails")
+CASE(without_mail, "no-mail")
+CASE(without_recipient, "no-recipient")
+CASE(from_windows, "windows")
+CASE(in_gbk, "gbk")
+CASE(later_files_replace, "merge")
+CASE(wrong_values_that_are_replaced, "merge-wrong")
+CASE(inih_traps, "traps")
+CASE(providers, "providers")
+
+/* ---- conf_build() from settings */
+
+struct fixture {
+	struct conf_settings settings;
+	struct conf_problems problems;
+	struct conf *conf;
+};
+
+/* Lines "section.name.key=value", ended by NULL. */
+static int build(struct fixture *f, const struct conf_module *modules, size_t n_modules, const char *const *lines)
+{
+	*f = (struct fixture){ 0 };
+	for (size_t i = 0; lines[i]; i++) {
+		_cleanup_free_ char *copy = strdup(lines[i]);
+		char *rest = copy;
+		const char *section = strsep(&rest, "."), *name = strsep(&rest, "."), *key = strsep(&rest, "=");
+
+		assert_int_equal(conf_add_setting(&f->settings, section, name, key, rest, "x.conf", (unsigned)i + 1), 0);
+	}
+	return conf_build(&f->settings, modules, n_modules, &f->problems, &f->conf);
+}
+
+static void fixture_clear(struct fixture *f)
+{
+	conf_free(f->conf);
+	conf_settings_free(&f->settings);
+	conf_problems_free(&f->problems);
+}
+
+static void an_empty_configuration_has_all_defaults(void **state)
+{
+	static const char *const lines[] = { NULL };
+	struct fixture f;
+
+	assert_int_equal(build(&f, NULL, 0, lines), 0);
+	assert_int_equal(f.problems.n, 1); /* no [mail] */
+	assert_true(f.conf->host[0] != '\0');
+	assert_int_equal(f.conf->interval, 60 * USEC_PER_SEC);
+	assert_int_equal(f.conf->report_every, USEC_PER_DAY);
+	assert_true(f.conf->report_on_first_start);
+	assert_int_equal(f.conf->alert.interval, 60 * USEC_PER_SEC);
+	assert_int_equal(f.conf->alert.retry_interval, 20 * USEC_PER_SEC);
+	assert_int_equal(f.conf->alert.confirm, 3);
+	assert_int_equal(f.conf->alert.recover, 5);
+	assert_int_equal(f.conf->alert.unknown_confirm, 5);
+	assert_int_equal(f.conf->alert.grace, 0);
+	assert_int_equal(f.conf->alert.group_wait, 2 * USEC_PER_SEC);
+	assert_int_equal(f.conf->alert.group_second, 30 * USEC_PER_SEC);
+	assert_int_equal(f.conf->alert.group_interval, 5 * USEC_PER_MINUTE);
+	assert_int_equal(f.conf->alert.give_up, 5 * USEC_PER_DAY);
+	assert_int_equal(f.conf->alert.forget, 7 * USEC_PER_DAY);
+	assert_int_equal(f.conf->n_mails + f.conf->n_checks, 0);
+	fixture_clear(&f);
+}
+
+static void checks_inherit(void **state)
+{
+	static const char *const lines[] = {
+		"check.a.type=disk", "check.a.path=/", "check.a.confirm=7", "check.a.path=/home", "check.b.type=load",
+		"check.b.interval=5s", "tocsin..interval=90s", "alert..confirm=2", "alert..recover=9", NULL,
+	};
+	struct fixture f;
+
+	assert_int_equal(build(&f, NULL, 0, lines), 0);
+	assert_int_equal(f.conf->n_checks, 2);
+	const struct conf_check *a = &f.conf->checks[0], *b = &f.conf->checks[1];
+	assert_string_equal(a->name, "a");
+	assert_string_equal(a->module, "disk");
+	assert_string_equal(a->file, "x.conf");
+	assert_int_equal(a->line, 1);
+	assert_int_equal(a->timeout, 10 * USEC_PER_SEC);
+	assert_int_equal(a->alert.interval, 90 * USEC_PER_SEC);
+	assert_int_equal(a->alert.confirm, 7);
+	assert_int_equal(a->alert.recover, 9);
+	assert_int_equal(a->n_options, 2);
+	assert_string_equal(a->options[1].key, "path");
+	assert_string_equal(a->options[1].value, "/home");
+	assert_int_equal(a->options[1].line, 4);
+	assert_int_equal(b->alert.interval, 5 * USEC_PER_SEC);
+	assert_int_equal(b->alert.retry_interval, 5 * USEC_PER_SEC); /* never less often than the interval */
+	assert_int_equal(b->alert.confirm, 2);
+	assert_int_equal(b->n_options, 0);
+	fixture_clear(&f);
+}
+
+static void events_need_no_confirmation(void **state)
+{
+	static const struct conf_module modules[] = { { "process", false, true }, { "http", true, false } };
+	static const char *const plain[] = { "alert..confirm=4", "check.p.type=process", "check.h.type=http", NULL };
+	static const char *const own[] = {
+		"alert..grace=1s", "alert..recover=3", "check.p.type=process", "check.p.confirm=2", NULL,
+	};
+	struct fixture f;
+
+	assert_int_equal(build(&f, modules, ELEMENTS(modules), plain), 0);
+	assert_true(f.conf->checks[0].is_event && !f.conf->checks[0].is_slow);
+	assert_int_equal(f.conf->checks[0].alert.confirm, 1); /* the general 4 is for what has noise */
+	assert_int_equal(f.conf->checks[0].alert.recover, 1);
+	assert_int_equal(f.conf->checks[0].alert.grace, 5 * USEC_PER_SEC);
+	assert_true(!f.conf->checks[1].is_event && f.conf->checks[1].is_slow);
+	assert_int_equal(f.conf->checks[1].alert.confirm, 4);
+	assert_int_equal(f.conf->checks[1].alert.grace, 0);
+	fixture_clear(&f);
+
+	assert_int_equal(build(&f, modules, ELEMENTS(modules), own), 0);
+	assert_int_equal(f.conf->checks[0].alert.confirm, 2);
+	assert_int_equal(f.conf->checks[0].alert.recover, 3);
+	assert_int_equal(f.conf->checks[0].alert.grace, USEC_PER_SEC);
+	fixture_clear(&f);
+}
+
+static void mails_are_tried_in_order(void **state)
+{
+	static const char *const lines[] = {
+		"mail.b.server=localhost", "mail.b.from=a@example.org", "mail.b.to=x@example.org", "mail.a.provider=gmail",
+		"mail.a.username=me@gmail.com", "mail.a.password_file=/x", "mail..provider=qq", "mail..username=1@qq.com",
+		"mail..credential=c", "mail..security=starttls", "mail..to=x@example.org", "mail..to=y@example.org", NULL,
+	};
+	struct fixture f;
+
+	assert_int_equal(build(&f, NULL, 0, lines), 0);
+	assert_int_equal(f.problems.n, 0);
+	assert_int_equal(f.conf->n_mails, 3);
+	const struct conf_mail *first = &f.conf->mails[0], *second = &f.conf->mails[1], *third = &f.conf->mails[2];
+	assert_string_equal(first->name, "");
+	assert_string_equal(second->name, "b");
+	assert_string_equal(third->name, "a");
+	assert_string_equal(first->server, "smtp.qq.com");
+	assert_int_equal(first->security, CONF_STARTTLS);
+	assert_int_equal(first->port, 587); /* the provider's 465 is for tls */
+	assert_string_equal(first->from, "1@qq.com");
+	assert_int_equal(first->to.n, 2);
+	assert_string_equal(first->to.items[1], "y@example.org");
+	assert_string_equal(first->auth, "auto");
+	assert_int_equal(first->timeout, 30 * USEC_PER_SEC);
+	assert_int_equal(first->timeout_receipt, 120 * USEC_PER_SEC);
+	assert_int_equal(first->deadline, 5 * USEC_PER_MINUTE);
+	assert_int_equal(first->min_rate, 100);
+	assert_int_equal(second->port, 465);
+	assert_string_equal(third->server, "smtp.gmail.com");
+	fixture_clear(&f);
+}
+
+/* What another process sends is held against the same rules as what a file says. */
+static void settings_of_no_section_are_refused(void **state)
+{
+	static const char *const lines[] = { "nonsense..a=b", "check.a b.type=disk", "tocsin.x.host=h", NULL };
+	_cleanup_buf_ struct buf b = BUF(10000);
+	struct fixture f;
+
+	assert_int_equal(build(&f, NULL, 0, lines), -EINVAL);
+	put_problems(&b, &f.problems);
+	assert_non_null(strstr(buf_text(&b), "x.conf:1: error: unknown section [nonsense]"));
+	assert_non_null(strstr(buf_text(&b), "x.conf:2: error: 'a b' is no NAME for [check NAME]"));
+	assert_non_null(strstr(buf_text(&b), "x.conf:3: error: [tocsin] takes no name"));
+	assert_null(f.conf);
+	fixture_clear(&f);
+}
+
+static void problems_are_limited(void **state)
+{
+	struct conf_problems p = { 0 };
+
+	for (int i = 0; i < CONF_PROBLEMS_MAX + 500; i++)
+		assert_int_equal(conf_add_problem(&p, i % 2 == 0, "f", 1, "%d", i), 0);
+	assert_int_equal(p.n, CONF_PROBLEMS_MAX + 1);
+	assert_int_equal(p.n_errors, (CONF_PROBLEMS_MAX + 500) / 2);
+	assert_string_equal(p.items[CONF_PROBLEMS_MAX - 1].text, "999");
+	assert_string_equal(p.items[CONF_PROBLEMS_MAX].text,
+		"there are too many problems: this and further ones are not shown");
+	conf_problems_free(&p);
+}
+
+static void keys_of_checks_are_known(void **state)
+{
+	assert_true(conf_is_check_key("type") && conf_is_check_key("timeout") && conf_is_check_key("confirm"));
+	assert_false(conf_is_check_key("path") || conf_is_check_key("host") || conf_is_check_key(""));
+	assert_string_equal(conf_nearest_check_key("timeot"), "timeout");
+	assert_null(conf_nearest_check_key("completely_different"));
+}
+
+/* ---- conf_read() and the disk */
+
+static char *folder;
+
+static char *path_of(const char *name)
+{
+	char *path = NULL;
+
+	assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
+	return path;
+}
+
+static FILE *create(const char *name)
+{
+	_cleanup_free_ char *path = path_of(name);
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	return f;
+}
+
+static void write_text(const char *name, const char *text)
+{
+	FILE *f = create(name);
+
+	fputs(text, f);
+	fclose(f);
+}
+
+/* Reads NAME with DROPINS; the problems as text. */
+static void read_into(struct fixture *f, const char *name, const char *dropins, struct buf *b)
+{
+	_cleanup_free_ char *path = path_of(name), *directory = dropins ? path_of(dropins) : NULL;
+
+	*f = (struct fixture){ 0 };
+	assert_int_equal(conf_read(path, directory, &f->settings, &f->problems), 0);
+	put_problems(b, &f->problems);
+}
+
+static void dropins_are_chosen_with_care(void **state)
+{
+	_cleanup_free_ char *dropins = path_of("d"), *inner = path_of("d/folder.conf"), *link = path_of("d/link.conf"),
+			    *null = path_of("d/null.conf");
+	_cleanup_buf_ struct buf b = BUF(10000);
+	struct fixture f;
+
+	write_text("main.conf", "[tocsin]\nhost = a\n");
+	assert_int_equal(mkdir(dropins, 0700) | mkdir(inner, 0700), 0);
+	assert_int_equal(symlink("../nowhere", link) | symlink("/dev/null", null), 0);
+	write_text("d/.x.conf", "nonsense\n");
+	write_text("d/#x.conf", "nonsense\n");
+	write_text("d/x.conf~", "nonsense\n");
+	write_text("d/x.conf.dpkg-new", "nonsense\n");
+	write_text("d/.conf", "nonsense\n");
+	write_text("d/real.conf", "[tocsin]\nhost = b\n");
+	read_into(&f, "main.conf", "d", &b);
+	assert_string_equal(buf_text(&b),
+		"link.conf:0: error: the file cannot be opened: No such file or directory\n");
+	assert_int_equal(f.settings.n, 1);
+	assert_string_equal(f.settings.items[0].value, "b");
+	fixture_clear(&f);
+
+	buf_clear(&b);
+	read_into(&f, "missing.conf", "missing.d", &b);
+	assert_string_equal(buf_text(&b), "missing.conf:0: error: the file cannot be opened: No such file or directory\n");
+	fixture_clear(&f);
+
+	buf_clear(&b);
+	read_into(&f, "main.conf", "main.conf", &b);
+	assert_string_equal(buf_text(&b), "main.conf:0: error: the folder cannot be read: Not a directory\n");
+	fixture_clear(&f);
+}
+
+static void the_limit_of_sections(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF(10000);
+	struct fixture f;
+	FILE *file = create("many.conf");
+
+	for (int i = 0; i < 10001; i++)
+		fprintf(file, "[check c%d]\ntype = load\n", i);
+	fclose(file);
+	read_into(&f, "many.conf", NULL, &b);
+	assert_string_equal(buf_text(&b), "many.conf:20001: error: there are too many sections: expected at most 10000\n");
+	assert_int_equal(f.settings.n, 10000);
+	f.problems.n_errors = 0;
+	assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), 0);
+	assert_int_equal(f.conf->n_checks, 10000);
+	fixture_clear(&f);
+}
+
+static void the_limit_of_settings(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF(10000);
+	struct fixture f;
+	FILE *file = create("many.conf");
+
+	fputs("[check a]\n", file);
+	for (int i = 0; i < 1001; i++)
+		fprintf(file, "key%d = 1\n", i);
+	fclose(file);
+	read_into(&f, "many.conf", NULL, &b);
+	assert_string_equal(
+		buf_text(&b), "many.conf:1002: error: there are too many settings in this section: expected at most 1000\n");
+	assert_int_equal(f.settings.n, 1000);
+	fixture_clear(&f);
+}
+
+static int make_folder(void **state)
+{
+	folder = strdup("/tmp/test-conf-XXXXXX");
+	return folder && mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	static const char *const names[] = {
+		"d/.x.conf", "d/#x.conf", "d/x.conf~", "d/x.conf.dpkg-new", "d/.conf", "d/real.conf", "d/link.conf",
+		"d/null.conf", "d/folder.conf", "d", "main.conf", "many.conf",
+	};
+
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		_cleanup_free_ char *path = path_of(names[i]);
+
+		remove(path);
+	}
+	rmdir(folder);
+	free(folder);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key),
+		cmocka_unit_test(wrong_keys),
+		cmocka_unit_test(wrong_values),
+		cmocka_unit_test(wrong_sections),
+		cmocka_unit_test(repeated_keys_and_sections),
+		cmocka_unit_test(wrong_mails),
+		cmocka_unit_test(without_mail),
+		cmocka_unit_test(without_recipient),
+		cmocka_unit_test(from_windows),
+		cmocka_unit_test(in_gbk),
+		cmocka_unit_test(later_files_replace),
+		cmocka_unit_test(wrong_values_that_are_replaced),
+		cmocka_unit_test(inih_traps),
+		cmocka_unit_test(providers),
+		cmocka_unit_test(an_empty_configuration_has_all_defaults),
+		cmocka_unit_test(checks_inherit),
+		cmocka_unit_test(events_need_no_confirmation),
+		cmocka_unit_test(mails_are_tried_in_order),
+		cmocka_unit_test(settings_of_no_section_are_refused),
+		cmocka_unit_test(problems_are_limited),
+		cmocka_unit_test(keys_of_checks_are_known),
+		cmocka_unit_test(dropins_are_chosen_with_care),
+		cmocka_unit_test(the_limit_of_sections),
+		cmocka_unit_test(the_limit_of_settings),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, make_folder, remove_folder);
+}

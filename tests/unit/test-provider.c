@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The tables are whole, and the advice is found. */
+#include "test.h"
+#include "provider.h"
+
+#include <string.h>
+
+static void knows_every_row(void **state)
+{
+	const struct provider *p;
+
+	for (size_t i = 0; (p = provider_get(i)); i++) {
+		assert_ptr_equal(provider_find(p->name), p);
+		assert_ptr_equal(provider_of_server(p->server), p);
+		assert_true(p->port == (p->security == SMTP_TLS ? 465 : 587));
+		assert_int_not_equal(p->security, SMTP_PLAIN);
+		assert_true(strlen(p->login) > 0);
+		assert_true(strlen(p->source) > 0);
+	}
+	for (const char *const *name = (const char *const[]){ "qq", "163", "gmail", "outlook", "fastmail", "icloud", NULL };
+		*name; name++)
+		assert_non_null(provider_find(*name));
+	assert_null(provider_find("nobody"));
+}
+
+/* Each row of advice names its source and a service that there is, and is found by what it describes unless an
+ * earlier row for the same service says it better. */
+static void finds_every_advice(void **state)
+{
+	const struct provider_advice *a;
+
+	for (size_t i = 0; (a = provider_advice_get(i)); i++) {
+		const struct provider *p = a->provider ? provider_find(a->provider) : NULL;
+
+		assert_true(!a->provider || p);
+		assert_true(strlen(a->source) > 0 && strlen(a->advice) > 0);
+		assert_ptr_equal(provider_advise(p, a->code ? a->code : 550, a->enhanced ? a->enhanced : "",
+					 a->pattern ? a->pattern : ""),
+			a);
+	}
+}
+
+static void knows_servers(void **state)
+{
+	assert_string_equal(provider_of_server("SMTP.QQ.com")->name, "qq");
+	assert_string_equal(provider_of_server("smtp-relay.gmail.com")->name, "gmail");
+	assert_string_equal(provider_of_server("smtp.eu.office365.com")->name, "office365");
+	assert_null(provider_of_server("notoffice365.com"));
+	assert_null(provider_of_server("office365.com.example.org"));
+	assert_null(provider_of_server("mail.example.org"));
+}
+
+static void advises(void **state)
+{
+	const struct provider_advice *a =
+		provider_advise(provider_find("qq"), 535, "", "Login Fail. Please enter your authorization code to login.");
+
+	assert_non_null(strstr(a->advice, "not the QQ password"));
+	assert_true(a->pause_usec > 0);
+	a = provider_advise(NULL, 535, "5.7.139", "SmtpClientAuthentication is disabled for the Tenant.");
+	assert_non_null(strstr(a->advice, "switched off in this organisation"));
+	assert_null(provider_advise(NULL, 550, "5.1.1", "no such user"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_every_row),
+		cmocka_unit_test(finds_every_advice),
+		cmocka_unit_test(knows_servers),
+		cmocka_unit_test(advises),
+	};
+
+	return cmocka_run_group_tests_name("provider", tests, NULL, NULL);
+}
