@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which sections and keys there are. Between conf.c and conf-read.c; everybody else uses conf.h. */
+/* Which sections and keys there are. Between the files conf*.c; everybody else uses conf.h. */
 #pragma once
 
 #include "buf.h"
@@ -19,6 +19,15 @@ struct conf_kind {
 	const struct tocsin_option *more; /* those of [alert] in [check NAME], or NULL */
 	bool takes_others; /* further keys belong to the module */
 };
+
+extern const struct tocsin_option conf_tocsin_options[]; /* fill struct conf */
+extern const struct tocsin_option conf_report_options[]; /* fill struct conf */
+extern const struct tocsin_option conf_alert_options[]; /* fill struct conf_alert */
+extern const struct tocsin_option conf_check_options[]; /* fill struct conf_check */
+extern const struct tocsin_option conf_mail_options[]; /* fill struct conf_mail */
+
+/* One word of [A-Za-z0-9._-]: it stands in subjects, file names and on command lines. */
+bool conf_is_name(const char *name);
 
 /* The kind of section called NAME, or NULL. */
 const struct conf_kind *conf_kind_find(const char *name);

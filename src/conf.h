@@ -65,7 +65,7 @@ struct conf_mail {
 	char *name; /* "" for [mail] */
 	const char *provider; /* key of the table in provider.c; sets server, port and security unless given */
 	const char *server;
-	int64_t port; /* 0: from provider, else 465 (tls), 587 (starttls), 25 (none) */
+	int64_t port; /* given, from provider, else 465 (tls), 587 (starttls), 25 (none) */
 	int security; /* enum conf_security */
 	const char *username;
 	const char *password_file, *password_command, *credential, *token_command;
@@ -80,7 +80,9 @@ struct conf_mail {
 	bool allow_plaintext;
 };
 
-/* [alert], and the same keys in [check NAME]: all that one policy says. Times in µs. */
+/* [alert], and the same keys in [check NAME]: all that one policy says. Times in µs. retry_interval is never more than
+ * interval. For modules with is_event, confirm is 1 unless the check's own section says otherwise; recover is 1 and grace
+ * 5 s unless that or [alert] does. */
 struct conf_alert {
 	int64_t interval, retry_interval;
 	int64_t confirm, recover, unknown_confirm; /* results */
@@ -98,7 +100,7 @@ struct conf_check {
 	struct conf_alert alert; /* [alert], overridden by the section's own keys */
 	struct conf_setting *options; /* of the module; owned */
 	size_t n_options;
-	char *file; /* where the section begins */
+	char *file; /* of the section's first setting */
 	unsigned line;
 };
 

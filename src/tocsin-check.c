@@ -6,6 +6,7 @@
 #include "msg.h"
 #include "runner.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static const char usage[] =
 	"Modules are looked for in $TOCSIN_CHECK_DIR, else in " CHECKDIR ".\n";
 
 struct arguments {
-	char *root;
+	const char *root;
 	const char *config, *conf_dir;
 	bool with_defaults;
 };
@@ -64,18 +65,21 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		default:
 			return EX_USAGE;
 		}
-	for (size_t len = strlen(a->root); len && a->root[len - 1] == '/';)
-		a->root[--len] = '\0';
 	return -1;
 }
 
 static int serve(int socket, const char *root, char *const *modules, size_t n)
 {
 	_cleanup_runner_ struct runner *runner = NULL;
+	/* Checks run in /, so what was named from here must not depend on here. */
+	_cleanup_free_ char *real_root = realpath(root, NULL), *module_dir = realpath(module_directory(), NULL);
 
+	if (!real_root)
+		return log_error_errno(-errno, "the recorded tree %s", root), EX_USAGE;
 	int r = runner_prepare_process(&socket);
 	if (r == 0)
-		r = runner_new(socket, module_directory(), root, &runner);
+		r = runner_new(socket, module_dir ? module_dir : module_directory(),
+			strcmp(real_root, "/") == 0 ? "" : real_root, &runner);
 	if (r < 0)
 		return log_error_errno(r, "cannot start"), EX_OSERR;
 	runner_preload(runner, modules, n);
@@ -87,8 +91,7 @@ static int serve(int socket, const char *root, char *const *modules, size_t n)
 
 int main(int argc, char **argv)
 {
-	char no_root[] = "";
-	struct arguments a = { .root = no_root };
+	struct arguments a = { .root = "/" };
 	int type;
 	socklen_t len = sizeof(type);
 

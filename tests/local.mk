@@ -20,6 +20,8 @@ UNIT_TESTS += tests/unit/test-ini
 tests_unit_test_ini_LDADD = $(UNIT_LDADD) $(INIH_LIBS)
 UNIT_TESTS += tests/unit/test-connect
 tests_unit_test_connect_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-mountinfo
+tests_unit_test_mountinfo_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-mime
 tests_unit_test_mime_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-msg
@@ -43,6 +45,8 @@ UNIT_TESTS += tests/unit/test-secret
 tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-store
 tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
+UNIT_TESTS += tests/unit/test-proctree
+tests_unit_test_proctree_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -136,3 +140,37 @@ EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/smtp_server.py
 EXTRA_DIST += tests/e2e/test_mailer.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
+# Check modules that misbehave; -rpath only makes libtool build a shared object, they are never installed.
+ROGUE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
+check_LTLIBRARIES += tests/modules/rogue.la
+tests_modules_rogue_la_SOURCES = tests/modules/rogue.c
+tests_modules_rogue_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-abi.la
+tests_modules_misfit_abi_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_abi_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-abi"' -DMISFIT_ABI=99
+tests_modules_misfit_abi_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-size.la
+tests_modules_misfit_size_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_size_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-size"' -DMISFIT_SIZE=8
+tests_modules_misfit_size_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-name.la
+tests_modules_misfit_name_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"somebody-else"'
+tests_modules_misfit_name_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-offset.la
+tests_modules_misfit_offset_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_offset_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-offset"' -DMISFIT_OFFSET=4
+tests_modules_misfit_offset_la_LDFLAGS = $(ROGUE_LDFLAGS)
+check_LTLIBRARIES += tests/modules/misfit-symbol.la
+tests_modules_misfit_symbol_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_symbol_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-symbol"' -DMISFIT_SYMBOL
+tests_modules_misfit_symbol_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += tests/modules/misfit-constructor.la
+tests_modules_misfit_constructor_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_constructor_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-constructor"' -DMISFIT_CONSTRUCTOR
+tests_modules_misfit_constructor_la_LDFLAGS = $(ROGUE_LDFLAGS)
+EXTRA_DIST += tests/fixtures
+EXTRA_DIST += tests/e2e/test_runner.py
+EXTRA_DIST += tests/e2e/test_checks.py
+check_PROGRAMS += tests/unit/compose-mail
+tests_unit_compose_mail_LDADD = src/libtocsin.a -lm

@@ -401,6 +401,38 @@ static void the_limit_of_settings(void **state)
 	fixture_clear(&f);
 }
 
+/* What is installed must be right as it stands, and right when its examples are switched on. */
+static void the_packaged_file(void **state)
+{
+	_cleanup_free_ char *path = NULL, *copy = path_of("main.conf");
+	_cleanup_buf_ struct buf text = BUF(TEXT_MAX), problems = BUF(TEXT_MAX);
+	struct fixture f = { 0 };
+
+	assert_true(asprintf(&path, "%s/../../conf/tocsin.conf", data_folder()) > 0);
+	assert_int_equal(conf_read(path, NULL, &f.settings, &f.problems), 0);
+	assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), 0);
+	put_problems(&problems, &f.problems);
+	assert_string_equal(buf_text(&problems), "tocsin.conf:0: warning: there is no [mail] section, so no mail will be "
+		"sent: add one with provider or server, and to\n");
+	assert_int_equal(f.conf->n_checks, 2);
+	fixture_clear(&f);
+
+	/* "#key" is an example, "# text" is not */
+	f = (struct fixture){ 0 };
+	put_file(&text, path);
+	for (char *t = text.data; *t; t++)
+		if (*t == '#' && (t == text.data || t[-1] == '\n') && t[1] != ' ' && t[1] != '\n')
+			*t = ' ';
+	write_text("main.conf", text.data);
+	assert_int_equal(conf_read(copy, NULL, &f.settings, &f.problems), 0);
+	assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), 0);
+	assert_int_equal(f.problems.n, 0);
+	assert_int_equal(f.conf->n_mails, 1);
+	assert_string_equal(f.conf->mails[0].server, "smtp.qq.com");
+	assert_int_equal(f.conf->n_checks, 3);
+	fixture_clear(&f);
+}
+
 static int make_folder(void **state)
 {
 	folder = strdup("/tmp/test-conf-XXXXXX");
@@ -451,6 +483,7 @@ int main(void)
 		cmocka_unit_test(dropins_are_chosen_with_care),
 		cmocka_unit_test(the_limit_of_sections),
 		cmocka_unit_test(the_limit_of_settings),
+		cmocka_unit_test(the_packaged_file),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, make_folder, remove_folder);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* load: the load averages of 1, 5 and 15 minutes, as they are or for each processor.
+ *
+ * Linux counts processes that run or want to, and those in uninterruptible sleep (proc_loadavg(5)): a high load is
+ * either many busy processes or a disk or file server that does not answer, so the evidence shows both. */
+#include "buf.h"
+#include "clock.h"
+#include "proctree.h"
+#include "tocsin-check.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+
+#define TOP 10
+#define SAMPLE_USEC (200 * USEC_PER_MSEC)
+#define TEXT_MAX 16384
+
+struct config {
+	bool per_cpu;
+	double warning[3], critical[3];
+};
+
+#define LIMIT_OPTION(key, severity, index, value, minutes)                                                   \
+	{                                                                                                    \
+		.name = key, .type = TOCSIN_NUMBER, .offset = offsetof(struct config, severity[index]),      \
+		.fallback = value, .min = 0, .max = 1e6,                                                     \
+		.help = "Load average of " minutes " from which it is " #severity "; 0: not judged"          \
+	}
+
+static const struct tocsin_option options[] = {
+	{ .name = "per_cpu", .type = TOCSIN_BOOL, .offset = offsetof(struct config, per_cpu), .fallback = "yes",
+		.help = "Divide the load by the number of processors before it is judged" },
+	LIMIT_OPTION("load1_warning", warning, 0, "0", "one minute"),
+	LIMIT_OPTION("load1_critical", critical, 0, "0", "one minute"),
+	LIMIT_OPTION("load5_warning", warning, 1, "5", "five minutes"),
+	LIMIT_OPTION("load5_critical", critical, 1, "10", "five minutes"),
+	LIMIT_OPTION("load15_warning", warning, 2, "3", "fifteen minutes"),
+	LIMIT_OPTION("load15_critical", critical, 2, "6", "fifteen minutes"),
+	{ .name = NULL },
+};
+
+static const char *const names[] = { "load1", "load5", "load15" };
+
+static const char *validate(const void *config)
+{
+	const struct config *c = config;
+
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		if (c->warning[i] > 0 && c->critical[i] > 0 && c->warning[i] > c->critical[i])
+			return "the limit for critical is below the one for warning: one of load1, load5, load15";
+	return NULL;
+}
+
+struct load {
+	double average[3];
+	unsigned runnable, total;
+	unsigned cpus;
+};
+
+static int read_line(struct tocsin_run *run, const char *path, char *line, size_t size)
+{
+	_cleanup_fclose_ FILE *file = tocsin_fopen(run, path);
+
+	if (!file)
+		return -errno;
+	if (!fgets(line, (int)size, file))
+		return ferror(file) ? -EIO : -ENODATA;
+	return 0;
+}
+
+static int read_loadavg(struct tocsin_run *run, struct load *load)
+{
+	char line[256];
+
+	int r = read_line(run, "/proc/loadavg", line, sizeof(line));
+	if (r < 0) {
+		tocsin_reason(run, "/proc/loadavg cannot be read: %s", strerror(-r));
+		return r;
+	}
+	if (sscanf(line, "%lf %lf %lf %u/%u", &load->average[0], &load->average[1], &load->average[2], &load->runnable,
+		    &load->total) != 5 ||
+		!isfinite(load->average[0] + load->average[1] + load->average[2])) {
+		tocsin_reason(run, "/proc/loadavg is not of the form that Linux writes: %.80s", line);
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+/* /proc/stat rather than sysconf(): it belongs to the same host or container as the load. */
+static int count_cpus(struct tocsin_run *run, unsigned *ret)
+{
+	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/proc/stat");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	unsigned n = 0;
+
+	while (file && getline(&line, &size, file) > 0)
+		if (strncmp(line, "cpu", 3) == 0 && isdigit((unsigned char)line[3]))
+			n++;
+	if (n == 0) {
+		tocsin_reason(run, "/proc/stat does not tell the number of processors");
+		return file ? -EBADMSG : -ENOENT;
+	}
+	*ret = n;
+	return 0;
+}
+
+/* The worst state, and the average that has it in *ret_worst. */
+static enum tocsin_state judge(const struct config *c, const double value[3], size_t *ret_worst)
+{
+	enum tocsin_state worst = TOCSIN_OK;
+
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		enum tocsin_state s = TOCSIN_OK;
+
+		if (c->critical[i] > 0 && value[i] >= c->critical[i])
+			s = TOCSIN_CRITICAL;
+		else if (c->warning[i] > 0 && value[i] >= c->warning[i])
+			s = TOCSIN_WARNING;
+		if (s > worst) {
+			worst = s;
+			*ret_worst = i;
+		}
+	}
+	return worst;
+}
+
+static void report(struct tocsin_run *run, const struct config *c, const struct load *load, enum tocsin_state state,
+	const double value[3], size_t worst)
+{
+	const double *limits = state == TOCSIN_CRITICAL ? c->critical : c->warning;
+	const char *per_cpu = c->per_cpu ? " for each processor" : "";
+
+	if (state == TOCSIN_OK)
+		tocsin_item(run, tocsin_name(run), state, "load %.2f, %.2f, %.2f on %u processor%s", load->average[0],
+			load->average[1], load->average[2], load->cpus, load->cpus == 1 ? "" : "s");
+	else
+		tocsin_item(run, tocsin_name(run), state,
+			"%s is %.2f%s (limit %.4g); load %.2f, %.2f, %.2f on %u processor%s", names[worst], value[worst],
+			per_cpu, limits[worst], load->average[0], load->average[1], load->average[2], load->cpus,
+			load->cpus == 1 ? "" : "s");
+}
+
+static double limit_or_nan(double limit)
+{
+	return limit > 0 ? limit : NAN;
+}
+
+static void report_metrics(struct tocsin_run *run, const struct config *c, const struct load *load,
+	const double value[3])
+{
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		tocsin_metric(run, tocsin_name(run),
+			&(struct tocsin_metric){ .name = names[i], .value = value[i], .unit = "",
+				.warning = limit_or_nan(c->warning[i]), .critical = limit_or_nan(c->critical[i]), .min = 0,
+				.max = NAN });
+	const struct { const char *name; double value; } counts[] = {
+		{ "runnable", load->runnable }, { "tasks", load->total }, { "processors", load->cpus },
+	};
+	for (size_t i = 0; i < ELEMENTS(counts); i++)
+		tocsin_metric(run, tocsin_name(run),
+			&(struct tocsin_metric){ .name = counts[i].name, .value = counts[i].value, .unit = "",
+				.warning = NAN, .critical = NAN, .min = 0, .max = NAN });
+}
+
+struct busy {
+	struct proc *proc;
+	uint64_t ticks;
+};
+
+static int compare_busy(const void *a, const void *b)
+{
+	const struct busy *p = a, *q = b;
+
+	return p->ticks != q->ticks ? (p->ticks < q->ticks ? 1 : -1) : (p->proc->pid > q->proc->pid) - 1;
+}
+
+/* What each process of LATER used since EARLIER. */
+static size_t collect_busy(const struct proctree *earlier, const struct proctree *later, struct busy *busy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < later->n; i++) {
+		struct proc *p = &later->items[i];
+		const struct proc *before = earlier ? proctree_find(earlier, p->pid) : NULL;
+
+		if (before && before->start_ticks != p->start_ticks)
+			before = NULL;
+		uint64_t ticks = p->cpu_ticks - (before && before->cpu_ticks <= p->cpu_ticks ? before->cpu_ticks : 0);
+		if (ticks)
+			busy[n++] = (struct busy){ p, ticks };
+	}
+	if (n)
+		qsort(busy, n, sizeof(*busy), compare_busy);
+	return n;
+}
+
+static void put_process(struct buf *b, const struct proctree *t, struct proc *p)
+{
+	const char *cmdline = proc_cmdline(t, p);
+
+	buf_printf(b, "  pid %d  %s", (int)p->pid, p->comm);
+	if (*cmdline)
+		buf_printf(b, "  %.100s", cmdline);
+	buf_putc(b, '\n');
+}
+
+/* EARLIER is NULL under a recorded root, where there is only one moment: then time since the start is shown. */
+static void show_busy(struct tocsin_run *run, const struct proctree *earlier, const struct proctree *later,
+	int64_t between_usec)
+{
+	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
+	_cleanup_free_ struct busy *busy = calloc(later->n + 1, sizeof(*busy));
+
+	size_t n = busy ? collect_busy(earlier, later, busy) : 0;
+	for (size_t i = 0; i < n && i < TOP; i++) {
+		double used = (double)proc_ticks_usec(busy[i].ticks);
+
+		if (earlier)
+			buf_printf(&b, "%5.0f %%", 100.0 * used / (double)between_usec);
+		else
+			buf_printf(&b, "%7.1f s", used / (double)USEC_PER_SEC);
+		put_process(&b, later, busy[i].proc);
+	}
+	if (n == 0)
+		buf_puts(&b, "no process used the processor in this moment\n");
+	tocsin_evidence(run, tocsin_name(run),
+		earlier ? "Processes that use most CPU (100 % is one processor)" : "Processes that used most CPU",
+		buf_text(&b));
+}
+
+static void show_blocked(struct tocsin_run *run, const struct proctree *t)
+{
+	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->items[i].state == 'D' && n++ < TOP) /* no command line: reading it could hang, too */
+			buf_printf(&b, "  pid %d  %s\n", (int)t->items[i].pid, t->items[i].comm);
+	if (n > TOP)
+		buf_printf(&b, "  and %zu more\n", n - TOP);
+	if (n)
+		tocsin_evidence(run, tocsin_name(run), "Waiting for a disk or file server (state D)", buf_text(&b));
+}
+
+static void show_pressure(struct tocsin_run *run)
+{
+	static const char *const kinds[] = { "cpu", "io", "memory" };
+	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
+	char path[64], line[256];
+
+	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
+		snprintf(path, sizeof(path), "/proc/pressure/%s", kinds[i]);
+		if (read_line(run, path, line, sizeof(line)) == 0)
+			buf_printf(&b, "%s: %s", kinds[i], line);
+	}
+	if (b.len)
+		tocsin_evidence(run, tocsin_name(run), "Pressure (share of time in which work had to wait)", buf_text(&b));
+}
+
+static int scan(struct tocsin_run *run, struct proctree *ret)
+{
+	_cleanup_close_ int fd = tocsin_open(run, "/proc", O_RDONLY | O_DIRECTORY);
+
+	return fd < 0 ? fd : proctree_scan(fd, ret);
+}
+
+static void show_processes(struct tocsin_run *run)
+{
+	_cleanup_proctree_ struct proctree earlier = PROCTREE_EMPTY, later = PROCTREE_EMPTY;
+	int64_t started = clock_boottime_usec();
+	bool live = !*tocsin_root(run);
+
+	if (live) {
+		if (scan(run, &earlier) < 0)
+			return;
+		usleep(SAMPLE_USEC);
+	}
+	if (scan(run, &later) < 0)
+		return;
+	show_busy(run, live ? &earlier : NULL, &later, clock_boottime_usec() - started);
+	show_blocked(run, &later);
+	if (later.is_hidden)
+		tocsin_evidence(run, tocsin_name(run), "Not all processes are shown",
+			"/proc is mounted with hidepid: processes of other users cannot be seen.");
+}
+
+static int look(struct tocsin_run *run, const void *config)
+{
+	const struct config *c = config;
+	struct load load = { 0 };
+	double value[3];
+	size_t worst = 0;
+
+	int r = read_loadavg(run, &load);
+	if (r == 0)
+		r = count_cpus(run, &load.cpus);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		value[i] = c->per_cpu ? load.average[i] / load.cpus : load.average[i];
+	enum tocsin_state state = judge(c, value, &worst);
+	report(run, c, &load, state, value, worst);
+	report_metrics(run, c, &load, value);
+	if (state != TOCSIN_OK) {
+		show_pressure(run);
+		show_processes(run);
+	}
+	return 0;
+}
+
+const struct tocsin_check tocsin_check_module = {
+	TOCSIN_CHECK_HEADER,
+	.name = "load",
+	.summary = "Load averages of 1, 5 and 15 minutes",
+	.options = options,
+	.config_size = sizeof(struct config),
+	.validate = validate,
+	.run = look,
+};

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* process: does a process live, found by its pidfile, its name, or a pattern on its command line. Each one that is
+ * found is watched by a pidfd, so that its death is noticed at once.
+ *
+ * All checks of one batch share one scan of /proc. The scan may be a moment old when a check uses it: "alive" is
+ * proven by opening the process, and before "gone" is said /proc is read once more. */
+#include "buf.h"
+#include "clock.h"
+#include "proctree.h"
+#include "text.h"
+#include "tocsin-check.h"
+#include "units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <pwd.h>
+#include <regex.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define WATCHES_MAX 64
+#define FRESH_USEC (100 * USEC_PER_MSEC) /* a scan that may prove absence */
+/* A pidfile is written soon after the start of its process. */
+#define PIDFILE_SLACK_USEC (60 * USEC_PER_SEC)
+#define COMM_BYTES 15 /* TASK_COMM_LEN without its NUL: longer names are cut there */
+
+struct config {
+	const char *pidfile, *name, *pattern, *user;
+	int64_t min, max;
+};
+
+#define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
+
+static const struct tocsin_option options[] = {
+	{ MEMBER(pidfile, TOCSIN_PATH), .help = "The file that holds the number of the process" },
+	{ MEMBER(name, TOCSIN_STRING), .help = "The exact name of the program, without its folder" },
+	{ MEMBER(pattern, TOCSIN_STRING), .help = "An extended regular expression on the command line" },
+	{ MEMBER(user, TOCSIN_STRING), .help = "Only processes of this user, a name or a number" },
+	{ MEMBER(min, TOCSIN_INT), .fallback = "1", .min = 0, .max = 1e6, .help = "Fewer processes than this are critical" },
+	{ MEMBER(max, TOCSIN_INT), .fallback = "0", .min = 0, .max = 1e6,
+		.help = "More processes than this are a warning; 0: any number" },
+	{ .name = NULL },
+};
+
+static const char *validate(const void *config)
+{
+	const struct config *c = config;
+	regex_t regex;
+
+	if (!c->pidfile && !c->name && !c->pattern)
+		return "one of pidfile, name or pattern is needed to know which process is meant";
+	if (c->name && strchr(c->name, '/'))
+		return "name is the name of the program without its folder; use pattern for a path";
+	if (c->max > 0 && c->max < c->min)
+		return "max must not be below min";
+	if (c->pidfile && c->min > 1)
+		return "a pidfile names one process: min cannot be above 1";
+	if (c->pattern) {
+		if (regcomp(&regex, c->pattern, REG_EXTENDED | REG_NOSUB) != 0)
+			return "pattern is no extended regular expression (regex(7))";
+		regfree(&regex);
+	}
+	return NULL;
+}
+
+/* --- One scan for all ---------------------------------------------------------------------------------------- */
+
+struct snapshot {
+	uint64_t batch; /* 0: none */
+	int64_t taken_usec;
+	struct proctree tree;
+};
+
+/* The process of a check module is its lifetime; nothing of this outlives the batch. */
+static struct snapshot snapshot = { .tree = PROCTREE_EMPTY };
+
+/* The scan of this batch, not older than MAX_AGE. */
+static int take_snapshot(struct tocsin_run *run, int64_t max_age_usec, struct proctree **ret)
+{
+	int64_t now = clock_boottime_usec();
+
+	if (snapshot.batch != tocsin_batch(run) || now - snapshot.taken_usec > max_age_usec) {
+		_cleanup_close_ int fd = tocsin_open(run, "/proc", O_RDONLY | O_DIRECTORY);
+		struct proctree tree;
+
+		int r = fd < 0 ? fd : proctree_scan(fd, &tree);
+		if (r < 0) {
+			tocsin_reason(run, "/proc cannot be read: %s", strerror(-r));
+			return r;
+		}
+		proctree_free(&snapshot.tree);
+		snapshot = (struct snapshot){ tocsin_batch(run), now, tree };
+	}
+	*ret = &snapshot.tree;
+	return 0;
+}
+
+/* --- Which process is meant ----------------------------------------------------------------------------------- */
+
+struct target {
+	const struct config *config;
+	regex_t regex; /* compiled when the pattern is given */
+	int64_t uid; /* -1: any */
+	pid_t pid; /* of the pidfile, 0: not given or no file */
+	int64_t written_usec; /* when the pidfile was, CLOCK_REALTIME */
+	const char *no_pid; /* why the pidfile gave none */
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The name that the kernel keeps, the first argument without its folder, or the file that runs. */
+static bool has_name(const struct proctree *t, struct proc *p, const char *name)
+{
+	if (strlen(name) <= COMM_BYTES && strcmp(p->comm, name) == 0)
+		return true;
+	return strcmp(base_name(proc_argv0(t, p)), name) == 0 || strcmp(base_name(proc_exe(t, p)), name) == 0;
+}
+
+/* What tests cost nothing comes first. */
+static bool is_meant(const struct target *target, const struct proctree *t, struct proc *p)
+{
+	const struct config *c = target->config;
+
+	if (!proc_is_alive(p) || (c->pidfile && p->pid != target->pid))
+		return false;
+	if (target->uid >= 0 && proc_uid(t, p) != target->uid)
+		return false;
+	if (c->name && !has_name(t, p, c->name))
+		return false;
+	/* We ourselves carry no pattern in our command line, but the daemon's configuration may be in an editor's. */
+	return !c->pattern || (p->pid != getpid() && regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) == 0);
+}
+
+/* A name from the /etc/passwd of the root, or a number; on the real host also from the name service. */
+static int find_user(struct tocsin_run *run, const char *user, int64_t *ret)
+{
+	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/etc/passwd");
+	struct passwd *entry;
+	char *end;
+
+	errno = 0;
+	unsigned long number = strtoul(user, &end, 10);
+	if (*user >= '0' && *user <= '9' && *end == '\0' && errno == 0 && number < UINT32_MAX) {
+		*ret = (int64_t)number;
+		return 0;
+	}
+	while (file && (entry = fgetpwent(file)))
+		if (strcmp(entry->pw_name, user) == 0) {
+			*ret = entry->pw_uid;
+			return 0;
+		}
+	entry = *tocsin_root(run) ? NULL : getpwnam(user);
+	if (!entry) {
+		tocsin_reason(run, "there is no user '%s' on this host", user);
+		return -ENOKEY;
+	}
+	*ret = entry->pw_uid;
+	return 0;
+}
+
+/* 0: *target says what the pidfile says, or why it says nothing. */
+static int read_pidfile(struct tocsin_run *run, const char *path, struct target *target)
+{
+	_cleanup_fclose_ FILE *file = tocsin_fopen(run, path);
+	struct stat st;
+	char line[64];
+	long pid;
+	char extra;
+
+	if (!file && (errno == ENOENT || errno == ENOTDIR)) {
+		target->no_pid = "there is no pidfile";
+		return 0;
+	}
+	int r = !file || fstat(fileno(file), &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EISDIR;
+	if (r < 0) {
+		tocsin_reason(run, "the pidfile %s cannot be read: %s", path, strerror(-r));
+		return r;
+	}
+	if (!fgets(line, sizeof(line), file)) {
+		target->no_pid = "the pidfile is empty";
+		return 0;
+	}
+	if (sscanf(line, "%ld %c", &pid, &extra) != 1 || pid <= 0 || pid > INT32_MAX) {
+		tocsin_reason(run, "the pidfile %s does not begin with the number of a process", path);
+		return -EBADMSG;
+	}
+	target->pid = (pid_t)pid;
+	target->written_usec = st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+	return 0;
+}
+
+static int aim(struct tocsin_run *run, const struct config *c, struct target *target)
+{
+	*target = (struct target){ .config = c, .uid = -1 };
+	int r = c->user ? find_user(run, c->user, &target->uid) : 0;
+	if (r == 0 && c->pidfile)
+		r = read_pidfile(run, c->pidfile, target);
+	if (r == 0 && c->pattern && regcomp(&target->regex, c->pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		r = -EINVAL; /* validate() has compiled it */
+	return r;
+}
+
+static void release(struct target *target)
+{
+	if (target->config && target->config->pattern)
+		regfree(&target->regex);
+}
+
+/* --- Those that live ------------------------------------------------------------------------------------------ */
+
+struct found {
+	struct proc **items; /* oldest first */
+	size_t n;
+	struct proc *impostor; /* the process that has the number in the pidfile and is another one */
+	const char *why_impostor;
+};
+
+static void free_found(struct found *f)
+{
+	free(f->items);
+}
+
+static int64_t start_realtime_usec(const struct proc *p)
+{
+	return clock_realtime_usec() - clock_boottime_usec() + proc_ticks_usec(p->start_ticks);
+}
+
+/* The number in the pidfile was given to another process meanwhile: the same pid as before has another start, while
+ * the file was not written again; or, at the first look, the process is much younger than the file. The clock may
+ * have been set since, so this second sign counts only where the file was written after the boot. */
+static const char *why_not_the_one(struct tocsin_run *run, const struct target *target, const struct proc *p)
+{
+	int64_t boot = clock_realtime_usec() - clock_boottime_usec();
+	double pid, start, written;
+	int64_t age;
+
+	if (tocsin_recall(run, "pid", &pid, &age) == 0 && tocsin_recall(run, "start", &start, &age) == 0 &&
+		tocsin_recall(run, "written", &written, &age) == 0 && (pid_t)pid == p->pid)
+		return (uint64_t)start != p->start_ticks && (int64_t)written == target->written_usec
+			       ? "that number now belongs to another process"
+			       : NULL;
+	if (!*tocsin_root(run) && target->written_usec > boot &&
+		start_realtime_usec(p) > target->written_usec + PIDFILE_SLACK_USEC)
+		return "the process with that number started long after the file was written";
+	return NULL;
+}
+
+/* Opens the process and watches it. False: it is gone, or another one has its number now. */
+static bool watch_process(struct tocsin_run *run, const struct proctree *t, const struct proc *p, bool want_watch)
+{
+	uint64_t start;
+
+	if (*tocsin_root(run))
+		return true;
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (fd < 0)
+		return errno != ESRCH;
+	/* Readable from the moment of death, also while it is a zombie. */
+	if (poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0) > 0)
+		return false;
+	if (proc_read_start(t, p->pid, &start) < 0 || start != p->start_ticks)
+		return false;
+	if (want_watch)
+		tocsin_watch(run, fd, POLLIN);
+	return true;
+}
+
+static int compare_starts(const void *a, const void *b)
+{
+	const struct proc *p = *(struct proc *const *)a, *q = *(struct proc *const *)b;
+
+	if (p->start_ticks != q->start_ticks)
+		return p->start_ticks < q->start_ticks ? -1 : 1;
+	return (p->pid > q->pid) - (p->pid < q->pid);
+}
+
+/* Finds them without watching: the set is not final before it is clear that no second scan is needed. */
+static int find_processes(struct tocsin_run *run, const struct target *target, struct proctree *t, struct found *ret)
+{
+	struct found f = { .items = calloc(t->n + 1, sizeof(struct proc *)) };
+
+	if (!f.items)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n; i++) {
+		struct proc *p = &t->items[i];
+
+		if (!is_meant(target, t, p) || !watch_process(run, t, p, false))
+			continue;
+		f.why_impostor = target->config->pidfile ? why_not_the_one(run, target, p) : NULL;
+		if (f.why_impostor)
+			f.impostor = p;
+		else
+			f.items[f.n++] = p;
+	}
+	if (f.n)
+		qsort(f.items, f.n, sizeof(*f.items), compare_starts);
+	*ret = f;
+	return 0;
+}
+
+static void watch_all(struct tocsin_run *run, const struct proctree *t, struct found *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (watch_process(run, t, f->items[i], i < WATCHES_MAX))
+			f->items[n++] = f->items[i];
+	f->n = n;
+}
+
+/* --- What is said of them ------------------------------------------------------------------------------------- */
+
+struct words {
+	char text[256];
+};
+
+static struct words duration(int64_t usec)
+{
+	_cleanup_buf_ struct buf b = BUF(sizeof(struct words) - 1);
+	struct words w;
+
+	format_duration(&b, usec < 0 ? 0 : usec);
+	snprintf(w.text, sizeof(w.text), "%s", buf_text(&b));
+	return w;
+}
+
+/* "nginx", "/run/nginx.pid" or "pattern …": what the administrator asked for. */
+static struct words describe(const struct config *c)
+{
+	struct words w;
+
+	if (c->name)
+		snprintf(w.text, sizeof(w.text), "%.200s", c->name);
+	else if (c->pattern)
+		snprintf(w.text, sizeof(w.text), "command line like '%.200s'", c->pattern);
+	else
+		snprintf(w.text, sizeof(w.text), "process of %.200s", c->pidfile);
+	return w;
+}
+
+static int64_t age_usec(struct tocsin_run *run, const struct proc *p)
+{
+	/* Recorded start times belong to another boot. */
+	return *tocsin_root(run) ? 0 : clock_boottime_usec() - proc_ticks_usec(p->start_ticks);
+}
+
+static void put_process(struct buf *b, struct tocsin_run *run, const struct proctree *t, struct proc *p)
+{
+	const char *cmdline = proc_cmdline(t, p);
+
+	buf_printf(b, "pid %d, parent %d: %s", (int)p->pid, (int)p->ppid, p->comm);
+	if (!*tocsin_root(run))
+		buf_printf(b, ", running for %s", duration(age_usec(run, p)).text);
+	if (*cmdline)
+		buf_printf(b, "\n    %.300s", cmdline);
+	buf_putc(b, '\n');
+}
+
+static void show_found(struct tocsin_run *run, const struct proctree *t, const struct found *f)
+{
+	_cleanup_buf_ struct buf b = BUF(65536);
+
+	for (size_t i = 0; i < f->n && i < 10; i++)
+		put_process(&b, run, t, f->items[i]);
+	if (f->n > 10)
+		buf_printf(&b, "and %zu more\n", f->n - 10);
+	if (f->n)
+		tocsin_evidence(run, tocsin_name(run), "Processes found", buf_text(&b));
+}
+
+/* What an earlier look kept. Numbers only, so no name or command line. */
+static void show_last_known(struct tocsin_run *run, const struct proctree *t, const struct found *f)
+{
+	_cleanup_buf_ struct buf b = BUF(4096);
+	double pid, start;
+	int64_t age;
+
+	if (tocsin_recall(run, "pid", &pid, &age) < 0 || tocsin_recall(run, "start", &start, &age) < 0)
+		return;
+	if (f->n && f->items[0]->pid == (pid_t)pid && f->items[0]->start_ticks == (uint64_t)start)
+		return;
+	buf_printf(&b, "pid %d, last seen %s ago", (int)pid, duration(age).text);
+	if (!*tocsin_root(run) && start > 0)
+		buf_printf(&b, ", when it had been running for %s",
+			duration(clock_boottime_usec() - age - proc_ticks_usec((uint64_t)start)).text);
+	buf_putc(&b, '\n');
+	const struct proc *zombie = proctree_find(t, (pid_t)pid);
+	if (zombie && zombie->start_ticks == (uint64_t)start && zombie->state == 'Z')
+		buf_puts(&b, "it is a zombie: its parent has not asked for its exit status yet\n");
+	else
+		buf_puts(&b, "cause of the end: not available (only its parent or the service manager is told)\n");
+	tocsin_evidence(run, tocsin_name(run), f->n ? "The process that was there before" : "The process that went",
+		buf_text(&b));
+}
+
+static void put_exit(struct buf *b, int status)
+{
+	if (WIFSIGNALED(status))
+		buf_printf(b, ", killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (WIFEXITED(status) && status)
+		buf_printf(b, ", exit status %d", WEXITSTATUS(status));
+}
+
+static bool is_similar(const struct config *c, const struct proctree *t, struct proc *p)
+{
+	const char *word = c->name ? c->name : c->pidfile ? base_name(c->pidfile) : "";
+	size_t len = strcspn(word, ".");
+
+	if (len < 3 || p->is_kernel)
+		return false;
+	const char *comm = p->comm;
+	return text_nearest(word, &comm, 1) || strncasecmp(comm, word, len < COMM_BYTES ? len : COMM_BYTES) == 0 ||
+	       (strstr(proc_cmdline(t, p), word) && p->pid != getpid());
+}
+
+static void show_similar(struct tocsin_run *run, const struct config *c, const struct proctree *t)
+{
+	_cleanup_buf_ struct buf b = BUF(65536);
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n && n < 10; i++) {
+		struct proc *p = &t->items[i];
+
+		if (!is_similar(c, t, p))
+			continue;
+		n++;
+		if (p->state == 'Z') {
+			buf_printf(&b, "pid %d, parent %d: %s, a zombie", (int)p->pid, (int)p->ppid, p->comm);
+			put_exit(&b, p->exit_code);
+			buf_putc(&b, '\n');
+		} else {
+			put_process(&b, run, t, p);
+		}
+	}
+	if (n)
+		tocsin_evidence(run, tocsin_name(run), "Similar processes", buf_text(&b));
+}
+
+static void report_metrics(struct tocsin_run *run, const struct config *c, const struct found *f)
+{
+	double memory = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		memory += (double)f->items[i]->rss_pages * (double)sysconf(_SC_PAGESIZE);
+	const struct tocsin_metric metrics[] = {
+		{ "processes", (double)f->n, "", c->max > 0 ? (double)c->max : NAN, NAN, 0, NAN },
+		{ "memory", memory, "B", NAN, NAN, 0, NAN },
+		{ "age", f->n && !*tocsin_root(run) ? (double)age_usec(run, f->items[f->n - 1]) / (double)USEC_PER_SEC : NAN,
+			"s", NAN, NAN, 0, NAN },
+	};
+	for (size_t i = 0; i < ELEMENTS(metrics); i++)
+		if (!isnan(metrics[i].value))
+			tocsin_metric(run, tocsin_name(run), &metrics[i]);
+}
+
+static void remember(struct tocsin_run *run, const struct target *target, const struct found *f)
+{
+	if (f->n == 0)
+		return; /* what is known of the one that went stays known */
+	tocsin_remember(run, "pid", f->items[0]->pid);
+	tocsin_remember(run, "start", (double)f->items[0]->start_ticks);
+	if (target->pid)
+		tocsin_remember(run, "written", (double)target->written_usec);
+}
+
+/* --- The look ------------------------------------------------------------------------------------------------- */
+
+static bool is_too_few(const struct config *c, const struct found *f)
+{
+	return (int64_t)f->n < c->min;
+}
+
+static void report_gone(struct tocsin_run *run, const struct target *target, const struct found *f)
+{
+	const char *item = tocsin_name(run);
+	const struct config *c = target->config;
+
+	if (f->impostor)
+		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: the pidfile %s is stale, pid %d is now %s: %s", c->pidfile,
+			(int)f->impostor->pid, f->impostor->comm, f->why_impostor);
+	else if (target->no_pid)
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: %s (%s)", target->no_pid, c->pidfile);
+	else if (c->pidfile && (c->name || c->pattern || c->user))
+		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running, or is another process",
+			(int)target->pid, c->pidfile);
+	else if (c->pidfile)
+		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running", (int)target->pid,
+			c->pidfile);
+	else if (f->n == 0)
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s %s%s%s", c->name ? "the name" : "a",
+			describe(c).text, c->user ? " of user " : "", c->user ? c->user : "");
+	else
+		tocsin_item(run, item, TOCSIN_CRITICAL, "%zu processes with %s %s, at least %lld are expected", f->n,
+			c->name ? "the name" : "a", describe(c).text, (long long)c->min);
+}
+
+static void report_alive(struct tocsin_run *run, const struct config *c, const struct found *f)
+{
+	const char *item = tocsin_name(run);
+
+	if (c->max > 0 && (int64_t)f->n > c->max)
+		tocsin_item(run, item, TOCSIN_WARNING, "%zu processes with %s %s, at most %lld are expected", f->n,
+			c->name ? "the name" : "a", describe(c).text, (long long)c->max);
+	else if (f->n == 0)
+		tocsin_item(run, item, TOCSIN_OK, "not running, which is allowed");
+	else if (f->n == 1 && *tocsin_root(run))
+		tocsin_item(run, item, TOCSIN_OK, "running, pid %d", (int)f->items[0]->pid);
+	else if (f->n == 1)
+		tocsin_item(run, item, TOCSIN_OK, "running, pid %d, for %s", (int)f->items[0]->pid,
+			duration(age_usec(run, f->items[0])).text);
+	else
+		tocsin_item(run, item, TOCSIN_OK, "%zu processes running", f->n);
+}
+
+/* Of a process that cannot be seen nobody knows that it is gone. */
+static int refuse_hidden(struct tocsin_run *run)
+{
+	tocsin_reason(run, "process 1 cannot be seen: /proc is mounted with hidepid, or this service runs with ProtectProc=; "
+			   "whether a process is gone cannot be known");
+	return -EPERM;
+}
+
+static int look_with(struct tocsin_run *run, const struct target *target, struct proctree **t, struct found *f)
+{
+	int r = take_snapshot(run, INT64_MAX, t);
+	if (r == 0)
+		r = find_processes(run, target, *t, f);
+	if (r < 0 || !is_too_few(target->config, f))
+		return r;
+	/* It may have been started, or started again, since the scan. */
+	free_found(f);
+	*f = (struct found){ 0 };
+	r = take_snapshot(run, FRESH_USEC, t);
+	return r < 0 ? r : find_processes(run, target, *t, f);
+}
+
+static int look_at(struct tocsin_run *run, const struct target *target)
+{
+	_cleanup_(free_found) struct found f = { 0 };
+	const struct config *c = target->config;
+	struct proctree *t;
+
+	int r = look_with(run, target, &t, &f);
+	if (r < 0)
+		return r;
+	watch_all(run, t, &f);
+	if (t->is_hidden && is_too_few(c, &f))
+		return refuse_hidden(run);
+	if (is_too_few(c, &f))
+		report_gone(run, target, &f);
+	else
+		report_alive(run, c, &f);
+	report_metrics(run, c, &f);
+	show_found(run, t, &f);
+	show_last_known(run, t, &f);
+	if (is_too_few(c, &f))
+		show_similar(run, c, t);
+	remember(run, target, &f);
+	return 0;
+}
+
+static int look(struct tocsin_run *run, const void *config)
+{
+	_cleanup_(release) struct target target = { 0 };
+
+	tocsin_look(run, tocsin_name(run));
+	int r = aim(run, config, &target);
+	return r < 0 ? r : look_at(run, &target);
+}
+
+const struct tocsin_check tocsin_check_module = {
+	TOCSIN_CHECK_HEADER,
+	.flags = TOCSIN_CHECK_EVENT,
+	.name = "process",
+	.summary = "Processes by pidfile, name or command line",
+	.options = options,
+	.config_size = sizeof(struct config),
+	.validate = validate,
+	.run = look,
+};

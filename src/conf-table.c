@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All that is known of sections and keys: a new key is a member of a struct in conf.h, a row here, and a test. */
+#include "conf-table.h"
+
+#include "clock.h"
+#include "option.h"
+#include "text.h"
+
+#include <string.h>
+
+#define MSEC USEC_PER_MSEC
+#define SEC USEC_PER_SEC
+#define MINUTE USEC_PER_MINUTE
+#define HOUR USEC_PER_HOUR
+#define DAY USEC_PER_DAY
+
+#define IN(type, member) offsetof(struct type, member)
+
+const struct tocsin_option conf_tocsin_options[] = {
+	{ "host", TOCSIN_STRING, IN(conf, host), NULL, 0, 0, NULL, "How mails call this host" },
+	{ "language", TOCSIN_STRING, IN(conf, language), NULL, 0, 0, NULL, "The language of mails, like zh_CN" },
+	{ "interval", TOCSIN_DURATION, IN(conf, interval), "60s", 100 * MSEC, 7 * DAY, NULL,
+		"How often each check looks, unless [alert] or the check says otherwise" },
+	{ 0 },
+};
+
+const struct tocsin_option conf_report_options[] = {
+	{ "every", TOCSIN_DURATION, IN(conf, report_every), "24h", 0, 366 * DAY, NULL,
+		"How often a status report is mailed; 0 for never" },
+	{ "on_first_start", TOCSIN_BOOL, IN(conf, report_on_first_start), "yes", 0, 0, NULL,
+		"Whether the very first start is mailed" },
+	{ 0 },
+};
+
+/* The default of `interval` is that of [tocsin]. */
+const struct tocsin_option conf_alert_options[] = {
+	{ "interval", TOCSIN_DURATION, IN(conf_alert, interval), NULL, 100 * MSEC, 7 * DAY, NULL,
+		"How often the check looks" },
+	{ "retry_interval", TOCSIN_DURATION, IN(conf_alert, retry_interval), "20s", 100 * MSEC, DAY, NULL,
+		"How often it looks while a fault or a recovery is being confirmed; never less often than interval" },
+	{ "confirm", TOCSIN_INT, IN(conf_alert, confirm), "3", 1, 100, NULL, "Bad results in a row before an alert" },
+	{ "recover", TOCSIN_INT, IN(conf_alert, recover), "5", 1, 100, NULL,
+		"Good results in a row before a recovery" },
+	{ "unknown_confirm", TOCSIN_INT, IN(conf_alert, unknown_confirm), "5", 1, 100, NULL,
+		"Looks in a row that failed before that is mailed" },
+	{ "grace", TOCSIN_DURATION, IN(conf_alert, grace), "0", 0, DAY, NULL,
+		"How long a bad state must last before an alert" },
+	{ "group_wait", TOCSIN_DURATION, IN(conf_alert, group_wait), "2s", 0, HOUR, NULL,
+		"How long the first event of a quiet host waits for others to share its mail" },
+	{ "group_second", TOCSIN_DURATION, IN(conf_alert, group_second), "30s", 0, DAY, NULL,
+		"How long the second mail waits after the first" },
+	{ "group_interval", TOCSIN_DURATION, IN(conf_alert, group_interval), "5m", 0, DAY, NULL,
+		"How long each further mail waits after the one before" },
+	{ "give_up", TOCSIN_DURATION, IN(conf_alert, give_up), "5d", SEC, 30 * DAY, NULL,
+		"How long a mail is tried that cannot be delivered" },
+	{ "forget", TOCSIN_DURATION, IN(conf_alert, forget), "7d", SEC, 366 * DAY, NULL,
+		"How long an item is kept that its check no longer reports" },
+	{ 0 },
+};
+
+const struct tocsin_option conf_check_options[] = {
+	{ "type", TOCSIN_STRING, IN(conf_check, module), NULL, 0, 0, NULL, "The check module" },
+	{ "timeout", TOCSIN_DURATION, IN(conf_check, timeout), "10s", 100 * MSEC, HOUR, NULL,
+		"How long the whole check may take" },
+	{ 0 },
+};
+
+static const char *const securities[] = {
+	[CONF_TLS] = "tls", [CONF_STARTTLS] = "starttls", [CONF_NONE] = "none", NULL,
+};
+
+#define MAIL_STRING(key, help) { #key, TOCSIN_STRING, IN(conf_mail, key), NULL, 0, 0, NULL, help }
+#define MAIL_PATH(key, help) { #key, TOCSIN_PATH, IN(conf_mail, key), NULL, 0, 0, NULL, help }
+
+const struct tocsin_option conf_mail_options[] = {
+	MAIL_STRING(provider, "Sets server, port and security of a known mail service"),
+	MAIL_STRING(server, "The mail server that takes the mails"),
+	{ "port", TOCSIN_INT, IN(conf_mail, port), NULL, 1, 65535, NULL, "Its port" },
+	{ "security", TOCSIN_CHOICE, IN(conf_mail, security), "tls", 0, 0, securities, "How the connection is encrypted" },
+	MAIL_STRING(username, "The login, for most services the whole mail address"),
+	MAIL_PATH(password_file, "The file whose first line is the password or authorization code"),
+	MAIL_STRING(password_command, "A command that prints the password"),
+	MAIL_STRING(credential, "The systemd credential that holds the password"),
+	MAIL_STRING(token_command, "A command that prints an OAuth 2 access token"),
+	{ "auth", TOCSIN_STRING, IN(conf_mail, auth), "auto", 0, 0, NULL, "The way to log in: auto or one mechanism" },
+	MAIL_STRING(from, "The sender's address; the username if that is one"),
+	MAIL_STRING(from_name, "The sender's name"),
+	{ "to", TOCSIN_LIST, IN(conf_mail, to), NULL, 0, 0, NULL, "Who gets the mails" },
+	MAIL_STRING(hello, "How this host calls itself to the server"),
+	MAIL_STRING(source_address, "The local address that connections come from"),
+	MAIL_PATH(tls_ca_file, "Certificates to trust instead of the system's"),
+	MAIL_STRING(tls_pin, "The server's key, instead of trust in its issuer"),
+	MAIL_PATH(tls_cert_file, "The certificate that this host shows"),
+	MAIL_PATH(tls_key_file, "The key of that certificate"),
+	{ "timeout", TOCSIN_DURATION, IN(conf_mail, timeout), "30s", SEC, HOUR, NULL, "How long to wait for each answer" },
+	{ "timeout_receipt", TOCSIN_DURATION, IN(conf_mail, timeout_receipt), "120s", SEC, HOUR, NULL,
+		"How long to wait for the receipt of a mail" },
+	{ "deadline", TOCSIN_DURATION, IN(conf_mail, deadline), "5m", SEC, DAY, NULL,
+		"How long one submission may take" },
+	{ "min_rate", TOCSIN_SIZE, IN(conf_mail, min_rate), "100", 0, 1 << 30, NULL,
+		"Bytes a second below which a connection counts as dead" },
+	{ "allow_plaintext", TOCSIN_BOOL, IN(conf_mail, allow_plaintext), "no", 0, 0, NULL,
+		"Whether mails may leave this host without encryption" },
+	{ 0 },
+};
+
+static const struct conf_kind kinds[] = {
+	{ "tocsin", CONF_NEVER_NAMED, conf_tocsin_options, NULL, false },
+	{ "mail", CONF_MAY_BE_NAMED, conf_mail_options, NULL, false },
+	{ "report", CONF_NEVER_NAMED, conf_report_options, NULL, false },
+	{ "alert", CONF_NEVER_NAMED, conf_alert_options, NULL, false },
+	{ "check", CONF_ALWAYS_NAMED, conf_check_options, conf_alert_options, true },
+};
+
+const struct conf_kind *conf_kind_find(const char *name)
+{
+	for (size_t i = 0; i < ELEMENTS(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+const struct tocsin_option *conf_kind_option(const struct conf_kind *kind, const char *key)
+{
+	const struct tocsin_option *option = option_find(kind->options, key);
+
+	return option ? option : option_find(kind->more, key);
+}
+
+bool conf_is_check_key(const char *key)
+{
+	return conf_kind_option(conf_kind_find("check"), key);
+}
+
+const char *conf_nearest_check_key(const char *key)
+{
+	const struct conf_kind *kind = conf_kind_find("check");
+	const char *names[64];
+	size_t n = 0;
+
+	for (const struct tocsin_option *o = kind->options; o->name; o++)
+		names[n++] = o->name;
+	for (const struct tocsin_option *o = kind->more; o->name; o++)
+		names[n++] = o->name;
+	return text_nearest(key, names, n);
+}
+
+/* One word of [A-Za-z0-9._-]: it stands in subjects, file names and on command lines. */
+bool conf_is_name(const char *name)
+{
+	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return len > 0 && len <= CONF_NAME_MAX && name[len] == '\0';
+}
+
+static void put_unknown_section(const char *section, struct buf *b)
+{
+	const char *names[ELEMENTS(kinds)];
+
+	for (size_t i = 0; i < ELEMENTS(kinds); i++)
+		names[i] = kinds[i].name;
+	const char *nearest = text_nearest(section, names, ELEMENTS(kinds));
+	buf_puts(b, "unknown section [");
+	text_clean(b, section, 60);
+	if (nearest)
+		buf_printf(b, "]: did you mean [%s]?", nearest);
+	else
+		buf_puts(b, "]: expected [tocsin], [mail], [report], [alert] or [check NAME]");
+}
+
+bool conf_section_is_valid(const char *section, const char *name, struct buf *b)
+{
+	const struct conf_kind *kind = conf_kind_find(section);
+
+	if (!kind) {
+		put_unknown_section(section, b);
+	} else if (!*name && kind->naming == CONF_ALWAYS_NAMED) {
+		buf_printf(b, "[%s] has no name: expected [%s NAME]", section, section);
+	} else if (*name && kind->naming == CONF_NEVER_NAMED) {
+		buf_printf(b, "[%s] takes no name: expected [%s]", section, section);
+	} else if (*name && !conf_is_name(name)) {
+		buf_puts(b, "'");
+		text_clean(b, name, 60);
+		buf_printf(b, "' is no NAME for [%s NAME]: expected 1 to %d letters, digits, '.', '_' or '-'", section,
+			CONF_NAME_MAX);
+	} else {
+		return true;
+	}
+	return false;
+}
+
+int conf_option_try(const struct tocsin_option *option, const char *value, char **ret_error)
+{
+	struct tocsin_option there = *option;
+	union {
+		struct tocsin_limit limit;
+		struct tocsin_list list;
+		const char *text;
+		int64_t number;
+		double fraction;
+	} scratch = { 0 };
+
+	there.offset = 0;
+	int r = option_set(&there, &scratch, value, ret_error);
+	option_free((const struct tocsin_option[]){ there, { 0 } }, &scratch);
+	return r;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A report as an HTML document for mail readers: tables and inline styles, because many of them drop the rest. The
+ * style element only adds the colours of a dark screen; without it the mail is light and complete. No scripts, no
+ * images, nothing that is loaded. The state is always a word, never a colour alone. */
+#include "page.h"
+
+#include "text.h"
+
+#include <string.h>
+
+#define LINE_CHARACTERS 600 /* of one text from outside */
+#define EVIDENCE_BYTES 6000 /* of one piece, escaped */
+
+/* Until which size of the page a block of each kind is still written: what comes later must find room too. */
+#define ROOM_FIRST_ROWS 20000
+#define ROOM_EVIDENCE 34000
+#define ROOM_DETAILS 40000
+#define ROOM_ROWS 54000
+#define ROOM_ALL 58000
+
+/* The sentences of this file. */
+#define SAY_NOTE "Note"
+#define SAY_CUT "… (cut here; the text part of this mail has more)"
+#define SAY_LEFT_OUT "%zu further lines are left out here; the text part of this mail has them all."
+
+#define FONT "font-family:-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'PingFang SC','Microsoft YaHei'," \
+	     "'Noto Sans CJK SC',sans-serif;"
+#define MONOSPACE "font-family:ui-monospace,SFMono-Regular,Consolas,'Liberation Mono',Menlo,monospace;"
+#define TABLE "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" "
+#define BREAK "overflow-wrap:anywhere;word-break:break-word;"
+
+/* Dark text on a pale ground and back; white on each of the strong ones has a contrast of 4.5 to 1 or more. */
+static const struct {
+	const char *strong, *pale, *name;
+} tones[] = {
+	[TOCSIN_OK] = { "#1a7f37", "#e9f6ec", "ok" },
+	[TOCSIN_WARNING] = { "#9a6700", "#fdf4dc", "warn" },
+	[TOCSIN_CRITICAL] = { "#b91c26", "#fdebec", "crit" },
+	[TOCSIN_UNKNOWN] = { "#6b3fb5", "#f2ecfb", "unk" },
+	[PAGE_NEUTRAL] = { "#57606a", "#eff1f3", "none" },
+};
+
+static const char style[] =
+	"<style>:root{color-scheme:light dark;supported-color-schemes:light dark}"
+	"@media (prefers-color-scheme:dark){.page{background:#0d1117!important}"
+	".card{background:#161b22!important;border-color:#30363d!important}"
+	".fg{color:#e6edf3!important}.dim{color:#9da7b1!important}.line{border-color:#30363d!important}"
+	".pre{background:#0d1117!important;color:#d6dde4!important;border-color:#30363d!important}"
+	".p-ok{background:#12261a!important}.p-warn{background:#2d2410!important}.p-crit{background:#34161a!important}"
+	".p-unk{background:#241a38!important}.p-none{background:#21262d!important}}</style>";
+
+/* TEXT, clean already, with what means something to HTML written as a reference; at most MAX bytes. Returns whether
+ * all of it is there. */
+static bool put_escaped(struct buf *b, const char *text, size_t max)
+{
+	static const char *const references[128] = {
+		['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;",
+	};
+	size_t begin = b->len, left = strlen(text);
+
+	while (left) {
+		unsigned char c = (unsigned char)*text;
+		const char *reference = c < 128 ? references[c] : NULL;
+		size_t n = utf8_next(text, left, NULL);
+		size_t width = reference ? strlen(reference) : n;
+
+		if (b->error || b->len - begin + width > max)
+			return false;
+		buf_append(b, reference ? reference : text, width);
+		text += n ? n : 1;
+		left -= n ? n : 1;
+	}
+	return true;
+}
+
+static void put(struct buf *b, const char *text)
+{
+	_cleanup_buf_ struct buf cleaned = BUF(SIZE_MAX / 2);
+
+	text_clean(&cleaned, text, LINE_CHARACTERS);
+	if (cleaned.error && !b->error)
+		b->error = cleaned.error;
+	put_escaped(b, buf_text(&cleaned), SIZE_MAX / 2);
+}
+
+static size_t room_for(const struct page *p, enum page_block block)
+{
+	if (p->is_footer)
+		return ROOM_ALL;
+	if (p->is_detail && block != PAGE_EVIDENCE)
+		return ROOM_DETAILS;
+	switch (block) {
+	case PAGE_ROW:
+		return p->is_summary ? ROOM_FIRST_ROWS : ROOM_ROWS;
+	case PAGE_EVIDENCE:
+		return ROOM_EVIDENCE;
+	case PAGE_REMARK:
+		return ROOM_FIRST_ROWS / 2;
+	default:
+		return ROOM_ALL - 1000;
+	}
+}
+
+static void leave(struct page *p)
+{
+	if (p->last == PAGE_FIELD || p->last == PAGE_ROW)
+		buf_puts(p->b, "</table>");
+}
+
+/* Appends the finished block HTML unless the page has no room for more of its kind. When one of the
+ * details is left out all that follow are, so that none stands under a headline that is not its own. */
+static void put_block(struct page *p, enum page_block block, const struct buf *html)
+{
+	unsigned kind = 1U << (p->is_detail && block != PAGE_EVIDENCE ? PAGE_HEADLINE : block);
+
+	if (html->error && !p->b->error)
+		p->b->error = html->error;
+	if (!p->is_footer && (p->full & kind || p->b->len - p->start + html->len > room_for(p, block))) {
+		p->full |= kind;
+		if (kind == 1U << PAGE_HEADLINE)
+			p->full |= 1U << PAGE_EVIDENCE;
+		p->n_left_out++;
+		return;
+	}
+	if (p->last != block || (block != PAGE_FIELD && block != PAGE_ROW)) {
+		leave(p);
+		if (block == PAGE_FIELD)
+			buf_puts(p->b, TABLE "style=\"margin:0 0 12px\">");
+		if (block == PAGE_ROW)
+			buf_puts(p->b, TABLE "style=\"margin:0 0 16px\">");
+	}
+	buf_append(p->b, buf_text(html), html->len);
+	p->last = block;
+}
+
+static void html_begin(struct page *p, const char *title)
+{
+	struct buf *b = p->b;
+
+	buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+		    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+		    "<meta name=\"color-scheme\" content=\"light dark\">"
+		    "<meta name=\"supported-color-schemes\" content=\"light dark\">"
+		    "<meta name=\"format-detection\" content=\"telephone=no\"><title>");
+	put(b, title);
+	buf_printf(b, "</title>%s</head>\n<body class=\"page\" style=\"margin:0;padding:0;background:#f3f4f6\">\n", style);
+	buf_puts(b, TABLE "class=\"page\" style=\"background:#f3f4f6\"><tr><td align=\"center\" style=\"padding:12px 8px\">\n"
+		TABLE "class=\"card\" style=\"max-width:680px;background:#ffffff;border:1px solid #d8dee4;"
+		"border-radius:8px\"><tr><td class=\"fg\" style=\"padding:16px;" FONT
+		"font-size:15px;line-height:1.45;color:#1f2328;text-align:left\">\n");
+}
+
+static void html_remark(struct page *p, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	buf_printf(&b, "<p class=\"p-warn\" style=\"margin:0 0 12px;padding:8px 12px;background:%s;border-left:4px solid %s;"
+		BREAK "\"><b>" SAY_NOTE ":</b> ", tones[TOCSIN_WARNING].pale, tones[TOCSIN_WARNING].strong);
+	put(&b, text);
+	buf_puts(&b, "</p>\n");
+	put_block(p, PAGE_REMARK, &b);
+}
+
+static void put_badge(struct buf *b, const char *word, int tone, const char *size)
+{
+	buf_printf(b, "<span style=\"display:inline-block;padding:1px 7px;border-radius:4px;background:%s;color:#ffffff;"
+		"font-weight:bold;font-size:%s;white-space:nowrap\">", tones[tone].strong, size);
+	put(b, word);
+	buf_puts(b, "</span>");
+}
+
+static void html_headline(struct page *p, const char *word, int tone, const char *label, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	buf_puts(&b, TABLE);
+	buf_printf(&b, "style=\"margin:0 0 12px\"><tr><td class=\"p-%s\" style=\"padding:10px 12px;background:%s;"
+		"border-left:5px solid %s;" BREAK "\">", tones[tone].name, tones[tone].pale, tones[tone].strong);
+	put_badge(&b, word, tone, "14px");
+	buf_puts(&b, " <b style=\"font-size:17px\">");
+	put(&b, label);
+	buf_puts(&b, "</b>");
+	if (*text) {
+		buf_puts(&b, "<br><span style=\"font-size:16px\">");
+		put(&b, text);
+		buf_puts(&b, "</span>");
+	}
+	buf_puts(&b, "</td></tr></table>\n");
+	put_block(p, PAGE_HEADLINE, &b);
+}
+
+static void html_heading(struct page *p, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	p->full &= ~(1U << PAGE_ROW);
+	buf_puts(&b, "<p class=\"line\" style=\"margin:16px 0 6px;padding:0 0 3px;border-bottom:1px solid #d8dee4;"
+		     "font-weight:bold\">");
+	put(&b, text);
+	buf_puts(&b, "</p>\n");
+	put_block(p, PAGE_HEADING, &b);
+}
+
+static void put_subheading(struct buf *b, const char *text)
+{
+	buf_puts(b, "<p style=\"margin:12px 0 4px;font-weight:bold;font-size:14px;" BREAK "\">");
+	put(b, text);
+	buf_puts(b, "</p>");
+}
+
+static void html_subheading(struct page *p, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	put_subheading(&b, text);
+	put_block(p, PAGE_HEADING, &b);
+}
+
+static void html_paragraph(struct page *p, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	buf_puts(&b, "<p style=\"margin:0 0 12px;" BREAK "\">");
+	put(&b, text);
+	buf_puts(&b, "</p>\n");
+	put_block(p, PAGE_PARAGRAPH, &b);
+}
+
+static void html_field(struct page *p, const char *name, const char *value)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	buf_puts(&b, "<tr><td class=\"dim\" width=\"100\" valign=\"top\" style=\"padding:2px 12px 2px 0;color:#57606a;"
+		     "font-size:14px;" BREAK "\">");
+	put(&b, name);
+	buf_puts(&b, "</td><td valign=\"top\" style=\"padding:2px 0;font-size:14px;" BREAK "\">");
+	put(&b, value);
+	buf_puts(&b, "</td></tr>\n");
+	put_block(p, PAGE_FIELD, &b);
+}
+
+static void html_evidence(struct page *p, const char *title, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2), lines = BUF(SIZE_MAX / 2);
+
+	text_clean_lines(&lines, text, EVIDENCE_BYTES);
+	put_subheading(&b, title);
+	buf_puts(&b, "<pre class=\"pre\" style=\"margin:0 0 12px;padding:8px 10px;background:#f6f8fa;"
+		     "border:1px solid #d8dee4;border-radius:4px;" MONOSPACE
+		     "font-size:12px;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere\">\n");
+	if (!put_escaped(&b, buf_text(&lines), EVIDENCE_BYTES))
+		buf_puts(&b, "\n" SAY_CUT);
+	buf_puts(&b, "</pre>\n");
+	put_block(p, PAGE_EVIDENCE, &b);
+}
+
+static void html_row(struct page *p, const char *word, int tone, const char *label, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	buf_puts(&b, "<tr><td class=\"line\" width=\"96\" valign=\"top\" style=\"padding:5px 10px 5px 0;"
+		     "border-bottom:1px solid #eaeef2\">");
+	put_badge(&b, word, tone, "11px");
+	buf_puts(&b, "</td><td class=\"line\" valign=\"top\" style=\"padding:5px 0;border-bottom:1px solid #eaeef2;"
+		     "font-size:14px;" BREAK "\"><b>");
+	put(&b, label);
+	buf_puts(&b, "</b>");
+	if (*text) {
+		buf_puts(&b, "<br><span class=\"dim\" style=\"color:#57606a\">");
+		put(&b, text);
+		buf_puts(&b, "</span>");
+	}
+	buf_puts(&b, "</td></tr>\n");
+	put_block(p, PAGE_ROW, &b);
+}
+
+static void html_end(struct page *p)
+{
+	leave(p);
+	if (p->n_left_out)
+		buf_printf(p->b, "<p><b>" SAY_NOTE ":</b> " SAY_LEFT_OUT "</p>\n", p->n_left_out);
+	buf_puts(p->b, "</td></tr></table>\n</td></tr></table>\n</body></html>\n");
+}
+
+const struct page_ops page_html = {
+	.begin = html_begin,
+	.remark = html_remark,
+	.headline = html_headline,
+	.heading = html_heading,
+	.subheading = html_subheading,
+	.paragraph = html_paragraph,
+	.field = html_field,
+	.evidence = html_evidence,
+	.row = html_row,
+	.end = html_end,
+};

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A report as plain text: complete by itself, readable in a terminal and read aloud. */
+#include "page.h"
+
+#include "text.h"
+
+#include <string.h>
+
+#define WIDTH 72
+#define FIELD_COLUMN 16
+#define ROW_COLUMN 13
+#define LINE_CHARACTERS 1000 /* of one text from outside on a line of ours */
+#define EVIDENCE_MAX (1024 * 1024)
+
+/* The sentences of this file. */
+#define SAY_REMARK "NOTE: "
+#define SAY_CUT "(cut here: a mail holds 1 MiB of such output)"
+
+/* A blank line between blocks; fields and rows follow each other. */
+static void enter(struct page *p, enum page_block block)
+{
+	bool is_list = block == PAGE_FIELD || block == PAGE_ROW;
+
+	if (p->last != PAGE_NOTHING && p->last != PAGE_HEADING && !(is_list && p->last == block))
+		buf_putc(p->b, '\n');
+	p->last = block;
+}
+
+static size_t character_columns(const char *text, size_t len)
+{
+	char one[5] = { 0 };
+
+	memcpy(one, text, len < 4 ? len : 4);
+	return text_columns(one);
+}
+
+/* The bytes at TEXT that stay on one line: up to a blank; East Asian text may be broken after each character. */
+static size_t piece_length(const char *text, size_t *ret_columns)
+{
+	size_t left = strlen(text), len = 0, columns = 0;
+	bool is_wide = false;
+
+	while (len < left && text[len] != ' ') {
+		size_t n = utf8_next(text + len, left - len, NULL);
+		size_t width = character_columns(text + len, n ? n : 1);
+
+		if (columns && (width == 2 || (is_wide && width)))
+			break;
+		is_wide = is_wide || width == 2;
+		columns += width;
+		len += n ? n : 1;
+	}
+	*ret_columns = columns;
+	return len;
+}
+
+/* TEXT from COLUMN on, further lines from HANG on, and a newline. */
+static void put_wrapped(struct buf *b, const char *text, size_t column, size_t hang)
+{
+	bool is_first = true;
+
+	for (;;) {
+		size_t blanks = strspn(text, " "), columns;
+		size_t len = piece_length(text + blanks, &columns);
+
+		if (len == 0)
+			break;
+		if (!is_first && column + (blanks > 0) + columns > WIDTH) {
+			buf_printf(b, "\n%*s", (int)hang, "");
+			column = hang;
+		} else if (!is_first && blanks) {
+			buf_putc(b, ' ');
+			column++;
+		}
+		buf_append(b, text + blanks, len);
+		column += columns;
+		text += blanks + len;
+		is_first = false;
+	}
+	buf_putc(b, '\n');
+}
+
+static void put_cleaned(struct buf *b, const char *text, size_t column, size_t hang)
+{
+	_cleanup_buf_ struct buf cleaned = BUF(SIZE_MAX / 2);
+
+	text_clean(&cleaned, text, LINE_CHARACTERS);
+	if (cleaned.error && !b->error)
+		b->error = cleaned.error;
+	put_wrapped(b, buf_text(&cleaned), column, hang);
+}
+
+static void text_begin(struct page *p, const char *title)
+{
+	/* The subject says it already. */
+}
+
+static void text_remark(struct page *p, const char *text)
+{
+	enter(p, PAGE_REMARK);
+	buf_puts(p->b, SAY_REMARK);
+	put_cleaned(p->b, text, strlen(SAY_REMARK), strlen(SAY_REMARK));
+}
+
+static void text_headline(struct page *p, const char *word, int tone, const char *label, const char *text)
+{
+	enter(p, PAGE_HEADLINE);
+	buf_printf(p->b, "%s  ", word);
+	put_cleaned(p->b, label, strlen(word) + 2, strlen(word) + 2);
+	if (*text)
+		put_cleaned(p->b, text, 0, 0);
+}
+
+static void text_heading(struct page *p, const char *text)
+{
+	enter(p, PAGE_HEADING);
+	size_t columns = text_columns(text);
+
+	buf_printf(p->b, "%s\n", text);
+	for (size_t i = 0; i < columns; i++)
+		buf_putc(p->b, '-');
+	buf_putc(p->b, '\n');
+}
+
+static void text_subheading(struct page *p, const char *text)
+{
+	enter(p, PAGE_HEADING);
+	put_cleaned(p->b, text, 0, 0);
+}
+
+static void text_paragraph(struct page *p, const char *text)
+{
+	enter(p, PAGE_PARAGRAPH);
+	put_cleaned(p->b, text, 0, 0);
+}
+
+static void text_field(struct page *p, const char *name, const char *value)
+{
+	_cleanup_buf_ struct buf cleaned = BUF(SIZE_MAX / 2);
+
+	text_clean(&cleaned, name, LINE_CHARACTERS);
+	size_t columns = 2 + text_columns(buf_text(&cleaned));
+	enter(p, PAGE_FIELD);
+	buf_printf(p->b, "  %s", buf_text(&cleaned));
+	if (columns + 1 > FIELD_COLUMN) {
+		buf_putc(p->b, '\n');
+		columns = 0;
+	}
+	buf_printf(p->b, "%*s", (int)(FIELD_COLUMN - columns), "");
+	put_cleaned(p->b, value, FIELD_COLUMN, FIELD_COLUMN);
+}
+
+/* Not broken into lines, which are not ours, but set in: so no line of it looks like one of ours, or like the "-- "
+ * that begins a signature. */
+static void text_evidence(struct page *p, const char *title, const char *text)
+{
+	size_t room = EVIDENCE_MAX - p->evidence_len;
+	_cleanup_buf_ struct buf lines = BUF(SIZE_MAX / 2);
+
+	text_clean_lines(&lines, text, room);
+	p->evidence_len += lines.len < room ? lines.len : room;
+	enter(p, PAGE_EVIDENCE);
+	put_cleaned(p->b, title, 0, 0);
+	for (const char *line = buf_text(&lines); *line;) {
+		size_t len = strcspn(line, "\n");
+
+		buf_puts(p->b, len ? "  " : "");
+		buf_append(p->b, line, len);
+		buf_putc(p->b, '\n');
+		line += len + (line[len] == '\n');
+	}
+	if (strlen(text) > room)
+		buf_puts(p->b, "  " SAY_CUT "\n");
+}
+
+static void text_row(struct page *p, const char *word, int tone, const char *label, const char *text)
+{
+	_cleanup_buf_ struct buf line = BUF(SIZE_MAX / 2);
+
+	enter(p, PAGE_ROW);
+	buf_printf(p->b, "  %-9s  ", word);
+	buf_puts(&line, label);
+	if (*text)
+		buf_printf(&line, ": %s", text);
+	put_cleaned(p->b, buf_text(&line), ROW_COLUMN, ROW_COLUMN);
+}
+
+static void text_end(struct page *p)
+{
+}
+
+const struct page_ops page_text = {
+	.begin = text_begin,
+	.remark = text_remark,
+	.headline = text_headline,
+	.heading = text_heading,
+	.subheading = text_subheading,
+	.paragraph = text_paragraph,
+	.field = text_field,
+	.evidence = text_evidence,
+	.row = text_row,
+	.end = text_end,
+};

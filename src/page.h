@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The blocks that a report is made of, written as text or as HTML. report.c says what stands in a mail, the two
+ * writers (page-text.c, page-html.c) how it looks; so both parts of a mail say the same. Pure.
+ *
+ * Every string handed in may come from outside: the writers clean and escape it. */
+#pragma once
+
+#include "buf.h"
+#include "state.h"
+
+#include <stdbool.h>
+
+#define PAGE_NEUTRAL 4 /* a tone beside those of enum tocsin_state: nothing is known */
+
+enum page_block { PAGE_NOTHING, PAGE_REMARK, PAGE_HEADLINE, PAGE_HEADING, PAGE_PARAGRAPH, PAGE_FIELD, PAGE_EVIDENCE,
+	PAGE_ROW };
+
+struct page {
+	const struct page_ops *ops;
+	struct buf *b;
+	size_t start; /* of the page in B */
+	enum page_block last; /* what was written last; the HTML writer has its table open */
+	bool is_footer; /* what follows must not be left out */
+	bool is_detail; /* of one problem */
+	bool is_summary; /* rows that come before the details must leave room for them */
+	unsigned full; /* kinds of blocks (1 << kind) for which there is no more room */
+	size_t n_left_out;
+	size_t evidence_len; /* bytes of evidence so far */
+};
+
+struct page_ops {
+	void (*begin)(struct page *p, const char *title);
+	void (*remark)(struct page *p, const char *text);
+	/* What is the matter: a state word, its tone (enum tocsin_state or PAGE_NEUTRAL), of what, and a sentence. */
+	void (*headline)(struct page *p, const char *word, int tone, const char *label, const char *text);
+	void (*heading)(struct page *p, const char *text);
+	void (*subheading)(struct page *p, const char *text);
+	void (*paragraph)(struct page *p, const char *text);
+	void (*field)(struct page *p, const char *name, const char *value);
+	void (*evidence)(struct page *p, const char *title, const char *text);
+	void (*row)(struct page *p, const char *word, int tone, const char *label, const char *text);
+	void (*end)(struct page *p);
+};
+
+extern const struct page_ops page_text; /* at most 72 columns where it is ours to break; 1 MiB of evidence */
+extern const struct page_ops page_html; /* a whole document of less than PAGE_HTML_MAX bytes */
+
+#define PAGE_HTML_MAX 60000
