@@ -65,20 +65,11 @@ TESTS += $(UNIT_TESTS)
 FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 EXTRA_DIST += tests/scenarios/alert
 EXTRA_DIST += tests/e2e/helper.py
-# Modules that misbehave, for the tests that load them; never installed (-rpath only makes libtool build a .so).
-TEST_MODULE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
-check_LTLIBRARIES += tests/modules/alien.la
-tests_modules_alien_la_SOURCES = tests/modules/alien.c
-tests_modules_alien_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
-check_LTLIBRARIES += tests/modules/crash.la
-tests_modules_crash_la_SOURCES = tests/modules/crash.c
-tests_modules_crash_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+
+# A check module that never comes back; -rpath only makes libtool build a shared object, it is not installed.
 check_LTLIBRARIES += tests/modules/hang.la
 tests_modules_hang_la_SOURCES = tests/modules/hang.c
-tests_modules_hang_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
-check_LTLIBRARIES += tests/modules/noise.la
-tests_modules_noise_la_SOURCES = tests/modules/noise.c
-tests_modules_noise_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+tests_modules_hang_la_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
 
 # All pytest files as one test; bootstrap counts them one by one from its log.
 AM_TESTS_ENVIRONMENT = TOCSIN_BUILD='$(abs_top_builddir)'; export TOCSIN_BUILD;
@@ -174,3 +165,6 @@ EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_checks.py
 check_PROGRAMS += tests/unit/compose-mail
 tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
+
+TESTS += tests/system/run
+EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh

@@ -181,10 +181,12 @@ def test_wrong_password(setup, daemon, catcher, victim):
 
 # ---- checks that fail
 
-@pytest.mark.parametrize("module", ["crash", "noise", "alien", "garbage", "absent"])
-def test_broken_module_is_one_unknown(setup, daemon, catcher, victim, module):
+@pytest.mark.parametrize("module, options", [
+    ("rogue", {"deed": "crash"}), ("rogue", {"deed": "garbage"}), ("misfit-abi", {}), ("garbage", {}), ("absent", {}),
+], ids=lambda value: value if isinstance(value, str) else value.get("deed", ""))
+def test_broken_module_is_one_unknown(setup, daemon, catcher, victim, module, options):
     (setup.modules / "garbage.so").write_bytes(b"\x7fELF and then nothing of the kind\n" * 100)
-    setup.write(harness.check("broken", module), victim.check(), DISK)
+    setup.write(harness.check("broken", module, **options), victim.check(), DISK)
     d = daemon(setup)
     mail = catcher.wait(r"monitoring started: .*UNKNOWN")
     assert re.search(r"UNKNOWN\W.*\bbroken", mail.text) or re.search(r"\bbroken\b.*UNKNOWN", mail.text)

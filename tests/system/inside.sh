@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Runs in the container: the packages in /run/test are installed, used and purged.
+set -u
+unit=tocsin.service
+failures=0
+
+value() { systemctl show --value --property "$1" "$unit"; }
+
+is() { # is WHAT EXPECTED ACTUAL (EXPECTED is a pattern)
+	# shellcheck disable=SC2053
+	if [[ $3 == $2 ]]; then
+		echo "ok: $1"
+	else
+		echo "NOT OK: $1: expected '$2', found '$3'"
+		failures=$((failures + 1))
+	fi
+}
+
+succeeds() { # succeeds WHAT COMMAND...
+	local what=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		echo "ok: $what"
+	else
+		echo "NOT OK: $what: status $?: $output"
+		failures=$((failures + 1))
+	fi
+}
+
+# within SECONDS COMMAND...
+within() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.2
+	done
+}
+
+succeeds 'the packages install' dpkg --install /run/test/*.deb
+succeeds 'the user exists' getent passwd tocsin
+is 'installing starts the service' active "$(value ActiveState)"
+is 'and enables it' enabled "$(systemctl is-enabled "$unit")"
+is 'it says what it does' '?*' "$(value StatusText)"
+main=$(value MainPID)
+is 'it runs as its own user' "$(id -u tocsin)" "$(stat --format %u "/proc/$main")"
+is 'its state belongs to it' tocsin "$(stat --format %U /var/lib/tocsin)"
+is 'the control socket is there' socket "$(stat --format %F /run/tocsin/control)"
+tocsin status > /run/status.txt
+is 'tocsin status answers with a state' '[0123]' $?
+[[ -s /run/status.txt ]]
+is 'and prints it' 0 $?
+succeeds 'the shipped configuration is right' tocsind --check-config
+
+succeeds 'reload' systemctl reload "$unit"
+is 'reload keeps the process' "$main" "$(value MainPID)"
+printf '[tocsin]\nintervall = 5s\n' > /etc/tocsin/conf.d/wrong.conf
+systemctl reload "$unit" 2> /dev/null
+is 'reload of a wrong file fails' 1 $?
+is 'and the daemon goes on' "active/$main" "$(value ActiveState)/$(value MainPID)"
+rm /etc/tocsin/conf.d/wrong.conf
+
+before=$(value WatchdogTimestampMonotonic)
+restarted() { [[ $(value NRestarts) -ge 1 && $(value ActiveState) = active ]]; }
+fed() { [[ $(value WatchdogTimestampMonotonic) -gt $before ]]; }
+within 40 fed
+is 'the watchdog is fed' 0 $?
+
+[[ $main -gt 1 ]] && kill -SEGV "$main"
+within 20 restarted
+is 'a crashed daemon is started again' 0 $?
+
+began=$SECONDS
+succeeds 'stop' systemctl stop "$unit"
+is 'it ends in time' 1 "$((SECONDS - began <= 6))"
+is 'and without complaint' success "$(value Result)"
+succeeds 'start' systemctl start "$unit"
+is 'READY after a restart' active "$(value ActiveState)"
+
+# systemd-analyze prints the exposure in tenths with --threshold, and fails above it.
+succeeds 'exposure of at most 1.7' systemd-analyze security --no-pager --threshold=17 "$unit"
+is 'the unit has no unknown settings' '' \
+	"$(systemd-analyze verify --man=no --recursive-errors=no "$unit" 2>&1 | grep -F "$unit")"
+
+succeeds 'the packages can be purged' dpkg --purge tocsin tocsin-dev
+is 'nothing of its state stays' 0 "$(ls -d /var/lib/tocsin 2> /dev/null | wc -l)"
+is 'nothing of it runs' inactive "$(value ActiveState)"
+if [[ $failures -gt 0 ]]; then
+	journalctl --no-pager --unit "$unit" | tail -n 60
+fi
+exit "$((failures > 0))"
