@@ -150,7 +150,8 @@ static bool is_blind(const struct alert_state *a)
 	return a->is_blind || a->state == TOCSIN_UNKNOWN;
 }
 
-enum sight { SIGHT_NONE, SIGHT_DARK, SIGHT_LIGHT, SIGHTS }; /* what a full row of UNKNOWN, or of anything else, proves */
+/* What a full row of UNKNOWN proves, or one of anything else. */
+enum sight { SIGHT_NONE, SIGHT_DARK, SIGHT_LIGHT, SIGHTS };
 
 static const enum alert_event sight_matrix[2][SIGHTS] = {
 	/*            NONE         DARK         LIGHT */
@@ -172,12 +173,6 @@ static void open_incident(struct alert_state *a, int64_t incident, enum alert_ro
 	a->eased_boottime_usec = 0;
 }
 
-static void close_incident(struct alert_state *a)
-{
-	a->incident = 0;
-	a->eased_boottime_usec = 0;
-}
-
 static void change_level(struct alert_state *a, const struct level_change *change, int64_t next_incident,
 	int64_t now_boottime_usec)
 {
@@ -189,7 +184,7 @@ static void change_level(struct alert_state *a, const struct level_change *chang
 	if (rule->opens && a->incident == 0)
 		open_incident(a, next_incident, ALERT_ROW_BAD);
 	if (rule->closes)
-		close_incident(a);
+		a->incident = 0;
 	if (rule->is_mailed)
 		a->is_blind = false;
 	if (change->event == ALERT_EASED)
@@ -217,7 +212,7 @@ static void regain_sight(struct alert_state *a)
 	}
 	a->state = TOCSIN_OK;
 	a->since_usec = a->rows[ALERT_ROW_SEEN].since_usec;
-	close_incident(a);
+	a->incident = 0;
 }
 
 enum alert_event alert_feed(struct alert_state *a, const struct alert_policy *policy, enum tocsin_state result,

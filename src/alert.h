@@ -56,7 +56,7 @@ struct alert_state {
 	int64_t incident; /* number of the open incident, 0: none */
 	int64_t incident_since_usec; /* realtime of the first bad or UNKNOWN result of the open (or last) incident */
 	bool is_blind; /* UNKNOWN is confirmed on top of an open incident of another state */
-	int64_t eased_boottime_usec; /* boottime of the last CRITICAL → WARNING, 0: none in this boot and incident */
+	int64_t eased_boottime_usec; /* boottime of the last CRITICAL → WARNING in this incident and boot, 0: none */
 
 	struct alert_row rows[ALERT_ROWS]; /* what may become the next state */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tocsin-check: the helper of tocsind that runs checks, It is started by the daemon, with
  * a socket as descriptor 3; all that it does is in runner.c. */
+#include "config-service.h"
 #include "log.h"
 #include "module.h"
 #include "msg.h"
@@ -102,6 +103,11 @@ int main(int argc, char **argv)
 	if (getsockopt(MSG_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) {
 		fputs(usage, stderr);
 		return EX_USAGE;
+	}
+	if (a.config) {
+		int r = config_service_run(a.config, a.conf_dir, MSG_FD, a.with_defaults);
+
+		return r < 0 ? log_error_errno(r, "cannot tell the configuration"), EX_OSERR : EX_OK;
 	}
 	status = serve(MSG_FD, a.root, argv + optind, (size_t)(argc - optind));
 	/* Handlers that modules left with atexit() are not ours to run. */

@@ -35,9 +35,12 @@ tests_unit_test_reply_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-sasl
 tests_unit_test_sasl_LDADD = $(UNIT_LDADD) $(SMTP_LIBS)
 UNIT_TESTS += tests/unit/test-outbox
+tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
+tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_outbox_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-schedule
-tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h
+tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h tests/support/torture.h
+tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-option
 tests_unit_test_option_LDADD = $(UNIT_LDADD)
@@ -47,6 +50,8 @@ UNIT_TESTS += tests/unit/test-store
 tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
 UNIT_TESTS += tests/unit/test-proctree
 tests_unit_test_proctree_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-secret
+tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -60,6 +65,8 @@ UNIT_TESTS += tests/unit/test-smtp
 tests_unit_test_smtp_LDADD = src/libtocsin.a $(SMTP_LIBS) -lm
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+
+TORTURE_LDFLAGS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
 
 # The daemon around the alert engine, for its scenarios, its property test and the simulator.
 FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
@@ -168,3 +175,14 @@ tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
+EXTRA_DIST += tests/e2e/mailer_client.py
+EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_mailer.py
+EXTRA_DIST += tests/e2e/test_mailer_postfix.py
+
+TESTS += tests/system/run
+EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
+
+check_PROGRAMS += tests/bench/simulate
+tests_bench_simulate_SOURCES = tests/bench/simulate.c $(FAKE_DAEMON) tests/support/random.h
+tests_bench_simulate_LDADD = src/libtocsin.a -lm

@@ -73,7 +73,8 @@ void fake_look(struct fake_daemon *d, struct fake_item *item)
 		group_add(&d->group, &d->group_policy, now);
 		d->n_waiting++;
 	}
-	must(schedule_set(d->schedule, (size_t)(item - d->items), alert_next_look(&item->alert, &item->policy, now)) == 0);
+	int64_t next = alert_next_look(&item->alert, &item->policy, now);
+	must(schedule_set(d->schedule, (size_t)(item - d->items), next) == 0);
 }
 
 static void mail(struct fake_daemon *d)

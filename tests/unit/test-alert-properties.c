@@ -84,8 +84,12 @@ static void nothing_goes_unmentioned(const struct trial *t, bool was_known)
 	} else if (must(t, bad, t->policy.confirm, t->policy.grace, &first)) {
 		assert_true(t->told == TOCSIN_WARNING || t->told == TOCSIN_CRITICAL);
 	}
-	if (must(t, good, was_known ? t->policy.recover : 1, 0, &first))
+	if (must(t, mild, t->policy.recover, 0, &first))
+		assert_int_not_equal(t->a.state, TOCSIN_CRITICAL);
+	if (must(t, good, was_known ? t->policy.recover : 1, 0, &first)) {
+		assert_true(t->a.is_known);
 		assert_int_equal(t->told, TOCSIN_OK);
+	}
 }
 
 /* Nothing is told that the results do not bear out; and it is told since the first of them. */
@@ -339,7 +343,8 @@ static void names_every_event(void **state)
 	for (int i = 0; i < ALERT_EVENTS; i++) {
 		assert_non_null(alert_event_name((enum alert_event)i));
 		for (int j = 0; j < i; j++)
-			assert_string_not_equal(alert_event_name((enum alert_event)i), alert_event_name((enum alert_event)j));
+			assert_string_not_equal(alert_event_name((enum alert_event)i),
+				alert_event_name((enum alert_event)j));
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs the scenarios of the alert engine, NAME.scn in tests/scenarios/alert: alert.c, group.c and schedule.c together, as
+/* Runs the scenarios of the alert engine, NAME.scn in tests/scenarios/alert: alert.c, group.c and schedule.c, as
  * the daemon drives them, on a clock that jumps.
  *
  * A scenario is a text. "#" begins a comment line. Words before the first time are settings:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "../support/torture.h"
 #include "clock.h"
 #include "outbox.h"
 #include "test.h"
@@ -165,6 +166,27 @@ static void survives_a_boot_in_1970(void **state)
 	assert_int_equal(usual->queued_usec, NOW);
 }
 
+static void is_whole_or_not_there(void **state)
+{
+	static const char *const recipients[] = { "a@example.org", "b@example.org" };
+	struct outbox_mail *m = NULL;
+	int n = 0;
+
+	while (!m) {
+		torture_left = ++n;
+		m = outbox_mail_new("i", "s", "f", "c", recipients, 2, NOW);
+	}
+	assert_int_equal(n, 1 + 4 + 1 + 2 + 1); /* the mail, its texts, the recipients; and one that did not fail */
+
+	/* The server's words are lost, what it decided is not. */
+	torture_left = 1;
+	assert_int_equal(outbox_result(m, "a@example.org", "sent", "250"), 0);
+	assert_int_equal(torture_left, 0);
+	assert_int_equal(m->recipients[0].fate, OUTBOX_SENT);
+	assert_null(m->recipients[0].answer);
+	outbox_mail_free(m);
+}
+
 static void names_its_fates(void **state)
 {
 	enum outbox_fate fate = OUTBOX_REFUSED;
@@ -189,6 +211,7 @@ int main(void)
 		cmocka_unit_test(gives_up_in_the_very_microsecond),
 		cmocka_unit_test(survives_a_clock_step),
 		cmocka_unit_test(survives_a_boot_in_1970),
+		cmocka_unit_test(is_whole_or_not_there),
 		cmocka_unit_test(names_its_fates),
 	};
 

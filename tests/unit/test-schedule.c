@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "../support/random.h"
+#include "../support/torture.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "schedule.h"
@@ -84,6 +85,28 @@ static void holds_small_and_odd_sets(void **state)
 	assert_null(schedule_free(NULL));
 }
 
+/* Without memory an entry is refused, and those that were there stay. */
+static void survives_want_of_memory(void **state)
+{
+	_cleanup_schedule_ struct schedule *s = schedule_new();
+	struct due model[100];
+	int refused = 0;
+
+	for (size_t i = 0; i < ELEMENTS(model); i++) {
+		int r;
+
+		model[i] = (struct due){ 1000 - (int64_t)i, i };
+		for (int n = 1; (torture_left = n, r = schedule_set(s, i, model[i].usec)) < 0; n++) {
+			assert_int_equal(r, -ENOMEM);
+			assert_int_equal(schedule_next(s), i > 0 ? model[i - 1].usec : USEC_NEVER);
+			refused++;
+		}
+	}
+	torture_left = 0;
+	assert_true(refused >= 6); /* both arrays grew several times */
+	assert_comes_out_as(s, model, ELEMENTS(model));
+}
+
 static void keeps_the_phase(void **state)
 {
 	static const struct {
@@ -126,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_order),
 		cmocka_unit_test(holds_small_and_odd_sets),
+		cmocka_unit_test(survives_want_of_memory),
 		cmocka_unit_test(keeps_the_phase),
 		cmocka_unit_test(spreads_the_first_looks),
 	};
