@@ -203,13 +203,14 @@ static void send_address(void *data, const char *relay, const char *server, cons
 
 static int on_run(struct mail_helper *h, const struct msg *m)
 {
-	int64_t deadline = 0;
+	int64_t limit = 0;
 	bool dialogue = m->n_fields > 1 && strcmp(m->field[1], "yes") == 0;
 
-	if (!h->mailer || (*m->field[0] && (msg_number(m, 0, &deadline) < 0 || deadline <= 0)))
+	if (!h->mailer || (*m->field[0] && (msg_number(m, 0, &limit) < 0 || limit <= 0)))
 		return -EBADMSG;
 	const struct mailer_batch batch = {
-		.mails = h->mails, .n = h->n_mails, .deadline_usec = deadline, .result = send_result,
+		.mails = h->mails, .n = h->n_mails, .result = send_result,
+		.deadline_usec = limit ? usec_add(clock_boottime_usec(), limit) : 0,
 		.dialogue = dialogue ? send_dialogue : NULL,
 		.connected = h->tells_addresses ? send_address : NULL, .by_hand = dialogue, .data = h,
 	};

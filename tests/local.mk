@@ -50,8 +50,6 @@ UNIT_TESTS += tests/unit/test-store
 tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
 UNIT_TESTS += tests/unit/test-proctree
 tests_unit_test_proctree_LDADD = $(UNIT_LDADD)
-UNIT_TESTS += tests/unit/test-secret
-tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -172,13 +170,6 @@ EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_checks.py
 check_PROGRAMS += tests/unit/compose-mail
 tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
-
-TESTS += tests/system/run
-EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
-EXTRA_DIST += tests/e2e/mailer_client.py
-EXTRA_DIST += tests/e2e/smtp_server.py
-EXTRA_DIST += tests/e2e/test_mailer.py
-EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
