@@ -44,12 +44,12 @@ tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-option
 tests_unit_test_option_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-secret
+tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-store
 tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
 UNIT_TESTS += tests/unit/test-proctree
 tests_unit_test_proctree_LDADD = $(UNIT_LDADD)
-UNIT_TESTS += tests/unit/test-secret
-tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -158,6 +158,10 @@ tests_modules_sample_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -
 EXTRA_DIST += tests/e2e/test_store.py
 TESTS += tests/manuals
 EXTRA_DIST += tests/manuals
+EXTRA_DIST += tests/e2e/mailer_client.py
+EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_mailer.py
+EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 # Check modules that misbehave; -rpath only makes libtool build a shared object, they are never installed.
 ROGUE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
 check_LTLIBRARIES += tests/modules/rogue.la
@@ -214,10 +218,6 @@ refresh-golden: tests/unit/compose-mail
 .PHONY: refresh-golden
 check_PROGRAMS += tests/unit/compose-mail
 tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
-EXTRA_DIST += tests/e2e/mailer_client.py
-EXTRA_DIST += tests/e2e/smtp_server.py
-EXTRA_DIST += tests/e2e/test_mailer.py
-EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
