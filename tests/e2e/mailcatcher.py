@@ -63,7 +63,7 @@ class Mail:
     @property
     def text(self):
         part = self.message.get_body(preferencelist=("plain",))
-        return part.get_content() if part else ""
+        return part.get_content().replace("\r\n", "\n") if part else ""
 
     def __repr__(self):
         return f"<Mail {self.subject!r} to {self.recipients}>"
