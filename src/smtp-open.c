@@ -229,7 +229,7 @@ static int say_helo(struct smtp *s)
 
 	buf_printf(&line, "HELO %s", s->o->hello);
 	forget_capabilities(s);
-	int e = smtp_ask(s, buf_text(&line), &r);
+	int e = buf_error(&line) ? smtp_fail_memory(s) : smtp_ask(s, buf_text(&line), &r);
 	if (e < 0 || r->code / 100 == 2)
 		return e;
 	return smtp_fail_reply(s, r->code / 100 == 3 ? EX_PROTOCOL : EX_TEMPFAIL, r, "the server refuses HELO");
@@ -241,7 +241,7 @@ static int say_ehlo(struct smtp *s)
 	const struct reply *r;
 
 	buf_printf(&line, "EHLO %s", s->o->hello);
-	int e = smtp_ask(s, buf_text(&line), &r);
+	int e = buf_error(&line) ? smtp_fail_memory(s) : smtp_ask(s, buf_text(&line), &r);
 	if (e < 0)
 		return e;
 	if (r->code / 100 == 2)
@@ -384,6 +384,8 @@ static int begin_login(struct smtp *s, struct sasl *sasl, const struct sasl_mech
 	if (has_first && sasl_step(sasl, NULL, 0, first) < 0)
 		return smtp_fail(s, EX_CONFIG, "login by %s: the username, password or token is too long", m->name);
 	buf_printf(&command, "AUTH %s ", m->name);
+	if (buf_error(&command))
+		return smtp_fail_memory(s);
 	*ret_waiting = has_first && command.len + (first->len + 2) / 3 * 4 + 2 > COMMAND_LINE_MAX;
 	if (has_first && !*ret_waiting)
 		return send_response(s, buf_text(&command), first);
@@ -405,8 +407,12 @@ static int answer_challenge(struct smtp *s, struct sasl *sasl, const struct sasl
 	if (sasl_buf(&response, SASL_MESSAGE_MAX) < 0)
 		return smtp_fail_memory(s);
 	buf_puts(&challenge, "");
-	if (take_challenge(m, r, &challenge) < 0 ||
-		sasl_step(sasl, buf_text(&challenge), challenge.len, &response) < 0)
+	int e = take_challenge(m, r, &challenge);
+	if (e == 0)
+		e = sasl_step(sasl, buf_text(&challenge), challenge.len, &response);
+	if (e == -ENOMEM)
+		return smtp_fail_memory(s);
+	if (e < 0)
 		return cancel_login(s, sasl, m->name);
 	return send_response(s, "", &response);
 }

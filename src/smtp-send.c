@@ -274,6 +274,20 @@ static void add_line(struct outgoing *o, struct buf *group, const char *line)
 	buf_puts(group, "\r\n");
 }
 
+/* The same; a line that memory did not suffice for must not travel shortened. */
+static void add_command(struct outgoing *o, struct buf *group, const struct buf *line)
+{
+	if (buf_error(line))
+		group->error = buf_error(line);
+	else
+		add_line(o, group, buf_text(line));
+}
+
+static int ask_command(struct outgoing *o, const struct buf *line, const struct reply **ret)
+{
+	return buf_error(line) ? smtp_fail_memory(o->s) : smtp_ask(o->s, buf_text(line), ret);
+}
+
 static void format_mail(const struct outgoing *o, struct buf *line)
 {
 	bool needs_utf8 = o->sender_needs_utf8;
@@ -308,7 +322,7 @@ static void add_bdat(struct outgoing *o, struct buf *group)
 	_cleanup_buf_ struct buf line = BUF(LINE_MAX_BYTES);
 
 	buf_printf(&line, "BDAT %zu LAST", o->content.len);
-	add_line(o, group, buf_text(&line));
+	add_command(o, group, &line);
 	smtp_remark(o->s, "%zu bytes of content", o->content.len);
 	buf_append(group, buf_text(&o->content), o->content.len);
 }
@@ -495,11 +509,11 @@ static void add_envelope(struct outgoing *o, struct buf *group)
 	if (o->s->needs_reset)
 		add_line(o, group, "RSET");
 	format_mail(o, &line);
-	add_line(o, group, buf_text(&line));
+	add_command(o, group, &line);
 	for (size_t i = 0; i < o->n_batch; i++) {
 		buf_clear(&line);
 		format_recipient(o, i, &line);
-		add_line(o, group, buf_text(&line));
+		add_command(o, group, &line);
 	}
 }
 
@@ -552,13 +566,13 @@ static int ask_envelope(struct outgoing *o)
 	const struct reply *r;
 
 	format_mail(o, &line);
-	int e = smtp_ask(o->s, buf_text(&line), &r);
+	int e = ask_command(o, &line, &r);
 	int is_open = e < 0 ? e : take_mail_reply(o, r);
 	for (size_t i = 0; is_open > 0 && i < o->n_batch; i++) {
 		o->s->needs_reset = true;
 		buf_clear(&line);
 		format_recipient(o, i, &line);
-		e = smtp_ask(o->s, buf_text(&line), &r);
+		e = ask_command(o, &line, &r);
 		if (e == 0)
 			e = take_recipient_reply(o, i, r);
 		if (e < 0)
