@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* disk: space and inodes of a file system, and whether it can still be written to; of one path, or of every real local
- * file system. It looks at file systems, not at what fills them. */
+/* disk: space and inodes of a file system, and whether it can still be written to; of one path, or of every
+ * real local file system. It looks at file systems, not at what fills them. */
 #include "buf.h"
 #include "clock.h"
 #include "mountinfo.h"
@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-/* The rate at which it fills is an average that forgets within hours: one burst of a minute does not make a forecast. */
+/* The rate at which it fills is an average that forgets within hours: one burst of a minute does not make a
+ * forecast. */
 #define RATE_WINDOW_USEC (2 * USEC_PER_HOUR)
 #define RATE_TRUSTED 0.08 /* weight of the average after ten minutes */
 #define FORECAST_MAX_USEC (60 * USEC_PER_DAY)
@@ -45,16 +46,21 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(inodes_critical, TOCSIN_PERCENT), .fallback = "97%", .max = 100,
 		.help = "Used inodes from which it is critical; 0% switches this off" },
 	{ MEMBER(full_warning, TOCSIN_DURATION), .fallback = "0",
-		.help = "Warn when it will be full in less than this at its present rate; 0 switches this off" },
+		.help = "Warn when it will be full in less than this at its present rate; 0 switches this "
+			"off" },
 	{ MEMBER(full_critical, TOCSIN_DURATION), .fallback = "0",
-		.help = "Critical when it will be full in less than this at its present rate; 0 switches this off" },
+		.help = "Critical when it will be full in less than this at its present rate; 0 switches "
+			"this off" },
 	{ MEMBER(mounted, TOCSIN_BOOL), .fallback = "no",
 		.help = "The path must be a mount point; critical when nothing is mounted there" },
 	{ MEMBER(read_only, TOCSIN_BOOL), .fallback = "no",
-		.help = "The file system is meant to be read-only; otherwise one that became so is critical" },
-	{ MEMBER(network, TOCSIN_BOOL), .fallback = "no", .help = "With path = auto, network file systems too" },
+		.help = "The file system is meant to be read-only; otherwise one that became so is "
+			"critical" },
+	{ MEMBER(network, TOCSIN_BOOL), .fallback = "no",
+		.help = "With path = auto, network file systems too" },
 	{ MEMBER(exclude, TOCSIN_LIST), .help = "With path = auto, mount points to leave out (glob)" },
-	{ MEMBER(exclude_type, TOCSIN_LIST), .help = "With path = auto, file system types to leave out (glob)" },
+	{ MEMBER(exclude_type, TOCSIN_LIST),
+		.help = "With path = auto, file system types to leave out (glob)" },
 	{ .name = NULL },
 };
 
@@ -82,7 +88,8 @@ static const char *validate(const void *config)
 	if (is_auto(c) && c->mounted)
 		return "mounted = yes needs a path: \"auto\" only sees what is mounted";
 	if (limits_are_crossed(c))
-		return "critical would be reached before warning: for percentages critical must be the larger one, for space "
+		return "critical would be reached before warning: for percentages critical must be the "
+		       "larger one, for space "
 		       "left the smaller one";
 	if (c->inodes_warning > 0 && c->inodes_critical > 0 && c->inodes_warning > c->inodes_critical)
 		return "inodes_critical must not be below inodes_warning";
@@ -91,7 +98,8 @@ static const char *validate(const void *config)
 	return NULL;
 }
 
-/* --- Which file systems ------------------------------------------------------------------------------------- */
+/* --- Which file systems
+ * ------------------------------------------------------------------------------------- */
 
 /* Hold data, but no device name is their source. */
 static const char *const local_types[] = { "bcachefs", "btrfs", "f2fs", "fuseblk", "ubifs", "zfs", NULL };
@@ -99,9 +107,9 @@ static const char *const local_types[] = { "bcachefs", "btrfs", "f2fs", "fuseblk
 /* Read-only by nature, and always full. */
 static const char *const image_types[] = { "cramfs", "erofs", "iso9660", "romfs", "squashfs", "udf", NULL };
 
-static const char *const network_types[] = { "9p", "afs", "ceph", "cifs", "fuse.ceph", "fuse.cephfs", "fuse.glusterfs",
-	"fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
-	"virtiofs", NULL };
+static const char *const network_types[] = { "9p", "afs", "ceph", "cifs", "fuse.ceph", "fuse.cephfs",
+	"fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs",
+	"nfs4", "ocfs2", "smb3", "smbfs", "virtiofs", NULL };
 
 static bool is_one_of(const char *type, const char *const *types)
 {
@@ -125,9 +133,11 @@ static bool is_wanted(const struct config *c, const struct mount *m)
 		return false;
 	if (is_one_of(m->type, network_types))
 		return c->network;
-	if (is_one_of(m->type, image_types) || strcmp(m->type, "devtmpfs") == 0 || strcmp(m->type, "autofs") == 0)
+	if (is_one_of(m->type, image_types) || strcmp(m->type, "devtmpfs") == 0 ||
+		strcmp(m->type, "autofs") == 0)
 		return false;
-	/* The root of a container is an overlay; other overlays show the space of a file system that is listed anyway. */
+	/* The root of a container is an overlay; other overlays show the space of a file system that is
+	 * listed anyway. */
 	if (strcmp(m->type, "overlay") == 0)
 		return strcmp(m->point, "/") == 0;
 	return strncmp(m->source, "/dev/", 5) == 0 || is_one_of(m->type, local_types);
@@ -148,8 +158,9 @@ static bool same_file_system(const struct mount *a, const struct mount *b)
 	return a->major == b->major && a->minor == b->minor;
 }
 
-/* Something was mounted over this mount, or over a folder above it, so its path leads elsewhere. A later line is a
- * later mount; one whose point is the same or above hides it unless it is its own ancestor, which came earlier. */
+/* Something was mounted over this mount, or over a folder above it, so its path leads elsewhere. A later line
+ * is a later mount; one whose point is the same or above hides it unless it is its own ancestor, which came
+ * earlier. */
 static bool is_covered(const struct mountinfo *info, size_t i)
 {
 	const char *point = info->items[i].point;
@@ -183,7 +194,8 @@ static void choose(const struct config *c, const struct mountinfo *info, bool *c
 	}
 }
 
-/* --- How much there is -------------------------------------------------------------------------------------- */
+/* --- How much there is
+ * -------------------------------------------------------------------------------------- */
 
 struct space {
 	double total, free, available; /* bytes; available: to others than root */
@@ -204,11 +216,17 @@ static int recorded_statvfs(struct tocsin_run *run, const char *path, struct sta
 
 		if (strncmp(line, path, len) != 0 || line[len] != ' ')
 			continue;
-		int n = sscanf(line + len, "%llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6]);
+		int n = sscanf(line + len, "%llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3],
+			&v[4], &v[5], &v[6]);
 		if (n != ELEMENTS(v))
 			return n == 1 ? -(int)v[0] : -EBADMSG;
-		*ret = (struct statvfs){ .f_blocks = v[0], .f_bfree = v[1], .f_bavail = v[2], .f_files = v[3],
-			.f_ffree = v[4], .f_favail = v[5], .f_frsize = v[6] };
+		*ret = (struct statvfs){ .f_blocks = v[0],
+			.f_bfree = v[1],
+			.f_bavail = v[2],
+			.f_files = v[3],
+			.f_ffree = v[4],
+			.f_favail = v[5],
+			.f_frsize = v[6] };
 		return 0;
 	}
 	return -ENOENT;
@@ -227,8 +245,12 @@ static int read_space(struct tocsin_run *run, const char *path, struct space *re
 		return r;
 	double unit = (double)s.f_frsize;
 	*ret = (struct space){
-		.total = unit * (double)s.f_blocks, .free = unit * (double)s.f_bfree, .available = unit * (double)s.f_bavail,
-		.inodes = (double)s.f_files, .inodes_free = (double)s.f_ffree, .inodes_available = (double)s.f_favail,
+		.total = unit * (double)s.f_blocks,
+		.free = unit * (double)s.f_bfree,
+		.available = unit * (double)s.f_bavail,
+		.inodes = (double)s.f_files,
+		.inodes_free = (double)s.f_ffree,
+		.inodes_available = (double)s.f_favail,
 	};
 	/* Some servers report more available than free, or more free than there is. */
 	ret->free = fmin(ret->free, ret->total);
@@ -243,11 +265,12 @@ static double percent_used(double used, double available)
 	return used + available > 0 ? ceil(100.0 * used / (used + available) - 1e-9) : NAN;
 }
 
-/* --- How fast it fills -------------------------------------------------------------------------------------- */
+/* --- How fast it fills
+ * -------------------------------------------------------------------------------------- */
 
 struct growth {
-	double rate; /* bytes a second, NAN when not known */
-	double weight; /* how much of the window it rests on, 0 to 1 */
+	double rate;       /* bytes a second, NAN when not known */
+	double weight;     /* how much of the window it rests on, 0 to 1 */
 	int64_t full_usec; /* until it is full, USEC_NEVER */
 };
 
@@ -300,7 +323,8 @@ static struct growth measure_growth(struct tocsin_run *run, const char *item, co
 	return g;
 }
 
-/* --- What it means ------------------------------------------------------------------------------------------ */
+/* --- What it means
+ * ------------------------------------------------------------------------------------------ */
 
 /* The worst finding and the sentence about it; what is equally bad is added. */
 struct verdict {
@@ -366,9 +390,11 @@ static void judge_space(const struct config *c, const struct space *s, struct ve
 		return;
 	enum tocsin_state state = is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING;
 	if (limit->unit == TOCSIN_LIMIT_PERCENT)
-		find(v, state, "%.0f %% used (limit %.4g %%), %s left", percent, limit->value, size(s->available).text);
+		find(v, state, "%.0f %% used (limit %.4g %%), %s left", percent, limit->value,
+			size(s->available).text);
 	else
-		find(v, state, "%s left (limit %s), %.0f %% used", size(s->available).text, size(limit->value).text, percent);
+		find(v, state, "%s left (limit %s), %.0f %% used", size(s->available).text,
+			size(limit->value).text, percent);
 }
 
 static void judge_inodes(const struct config *c, const struct space *s, struct verdict *v)
@@ -378,9 +404,11 @@ static void judge_inodes(const struct config *c, const struct space *s, struct v
 	if (s->inodes <= 0) /* btrfs, vfat: they make inodes as they need them */
 		return;
 	if (c->inodes_critical > 0 && percent >= c->inodes_critical)
-		find(v, TOCSIN_CRITICAL, "%.0f %% of the inodes used (limit %.4g %%)", percent, c->inodes_critical);
+		find(v, TOCSIN_CRITICAL, "%.0f %% of the inodes used (limit %.4g %%)", percent,
+			c->inodes_critical);
 	else if (c->inodes_warning > 0 && percent >= c->inodes_warning)
-		find(v, TOCSIN_WARNING, "%.0f %% of the inodes used (limit %.4g %%)", percent, c->inodes_warning);
+		find(v, TOCSIN_WARNING, "%.0f %% of the inodes used (limit %.4g %%)", percent,
+			c->inodes_warning);
 }
 
 static void judge_growth(const struct config *c, const struct growth *g, struct verdict *v)
@@ -393,15 +421,17 @@ static void judge_growth(const struct config *c, const struct growth *g, struct 
 		find(v, TOCSIN_WARNING, "full in about %s at the present rate", duration(g->full_usec).text);
 }
 
-/* Only the options of the file system count: in a service's name space every mount may be read-only. From Linux 6.12
- * ext4 no longer sets them to "ro" after an error; it shows "emergency_ro" (6.15) or "shutdown". */
-static void judge_writable(struct tocsin_run *run, const struct config *c, const struct mount *m, const char *item,
-	struct verdict *v)
+/* Only the options of the file system count: in a service's name space every mount may be read-only. From
+ * Linux 6.12 ext4 no longer sets them to "ro" after an error; it shows "emergency_ro" (6.15) or "shutdown".
+ */
+static void judge_writable(struct tocsin_run *run, const struct config *c, const struct mount *m,
+	const char *item, struct verdict *v)
 {
 	bool is_read_only = mount_has_option(m->super_options, "ro");
 	bool was_writable = recall_or(run, "writable", item, 0) > 0;
 
-	if (mount_has_option(m->super_options, "emergency_ro") || mount_has_option(m->super_options, "shutdown"))
+	if (mount_has_option(m->super_options, "emergency_ro") ||
+		mount_has_option(m->super_options, "shutdown"))
 		find(v, TOCSIN_CRITICAL, "the kernel stopped writing after an error");
 	else if (is_read_only && !c->read_only && was_writable)
 		find(v, TOCSIN_CRITICAL, "has become read-only");
@@ -421,20 +451,25 @@ static double limit_bytes(const struct tocsin_limit *l)
 	return l->unit == TOCSIN_LIMIT_ABSOLUTE ? l->value : NAN;
 }
 
-static void report_metrics(struct tocsin_run *run, const struct config *c, const char *item, const struct space *s,
-	const struct growth *g)
+static void report_metrics(struct tocsin_run *run, const struct config *c, const char *item,
+	const struct space *s, const struct growth *g)
 {
 	double used = s->total - s->free;
 	const struct tocsin_metric metrics[] = {
-		{ "used", percent_used(used, s->available), "%", limit_percent(&c->warning), limit_percent(&c->critical), 0, 100 },
-		{ "left", s->available, "B", limit_bytes(&c->warning), limit_bytes(&c->critical), 0, s->total },
+		{ "used", percent_used(used, s->available), "%", limit_percent(&c->warning),
+			limit_percent(&c->critical), 0, 100 },
+		{ "left", s->available, "B", limit_bytes(&c->warning), limit_bytes(&c->critical), 0,
+			s->total },
 		{ "used_bytes", used, "B", NAN, NAN, 0, s->total },
-		{ "inodes", s->inodes > 0 ? percent_used(s->inodes - s->inodes_free, s->inodes_free) : NAN, "%",
-			c->inodes_warning > 0 ? c->inodes_warning : NAN, c->inodes_critical > 0 ? c->inodes_critical : NAN, 0, 100 },
+		{ "inodes", s->inodes > 0 ? percent_used(s->inodes - s->inodes_free, s->inodes_free) : NAN,
+			"%", c->inodes_warning > 0 ? c->inodes_warning : NAN,
+			c->inodes_critical > 0 ? c->inodes_critical : NAN, 0, 100 },
 		{ "growth", g->rate, "B/s", NAN, NAN, NAN, NAN },
-		{ "time_to_full", g->full_usec == USEC_NEVER ? NAN : (double)g->full_usec / (double)USEC_PER_SEC, "s",
+		{ "time_to_full",
+			g->full_usec == USEC_NEVER ? NAN : (double)g->full_usec / (double)USEC_PER_SEC, "s",
 			c->full_warning > 0 ? (double)c->full_warning / (double)USEC_PER_SEC : NAN,
-			c->full_critical > 0 ? (double)c->full_critical / (double)USEC_PER_SEC : NAN, 0, NAN },
+			c->full_critical > 0 ? (double)c->full_critical / (double)USEC_PER_SEC : NAN, 0,
+			NAN },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(metrics); i++)
@@ -451,7 +486,8 @@ static void put_growth(struct buf *b, const struct growth *g)
 	} else if (an_hour < 1024) {
 		buf_puts(b, "growth: none\n");
 	} else {
-		buf_printf(b, "growth: %s by %s an hour", g->rate > 0 ? "fills" : "empties", size(an_hour).text);
+		buf_printf(
+			b, "growth: %s by %s an hour", g->rate > 0 ? "fills" : "empties", size(an_hour).text);
 		if (g->weight < RATE_TRUSTED)
 			buf_puts(b, " (over the last minutes only)");
 		if (g->full_usec != USEC_NEVER)
@@ -460,8 +496,8 @@ static void put_growth(struct buf *b, const struct growth *g)
 	}
 }
 
-static void report_evidence(struct tocsin_run *run, const char *item, const struct mount *m, const struct space *s,
-	const struct growth *g)
+static void report_evidence(struct tocsin_run *run, const char *item, const struct mount *m,
+	const struct space *s, const struct growth *g)
 {
 	_cleanup_buf_ struct buf b = BUF(65536);
 
@@ -494,8 +530,9 @@ static void look_at_file_system(struct tocsin_run *run, const struct config *c, 
 	if (v.state == TOCSIN_OK && isnan(percent))
 		tocsin_item(run, item, v.state, "%s without a size of its own", m->type);
 	else if (v.state == TOCSIN_OK)
-		tocsin_item(run, item, v.state, "%.0f %% used, %s of %s left%s", percent, size(s->available).text,
-			size(s->total).text, mount_has_option(m->super_options, "ro") ? ", read-only" : "");
+		tocsin_item(run, item, v.state, "%.0f %% used, %s of %s left%s", percent,
+			size(s->available).text, size(s->total).text,
+			mount_has_option(m->super_options, "ro") ? ", read-only" : "");
 	else
 		tocsin_item(run, item, v.state, "%s", buf_text(&v.text));
 	report_metrics(run, c, item, s, &g);
@@ -513,7 +550,8 @@ static void look_at(struct tocsin_run *run, const struct config *c, const char *
 	if (r == 0)
 		look_at_file_system(run, c, item, m, &s);
 	else
-		tocsin_item(run, item, TOCSIN_UNKNOWN, "cannot look at it (%s on %s): %s", m->type, m->source, strerror(-r));
+		tocsin_item(run, item, TOCSIN_UNKNOWN, "cannot look at it (%s on %s): %s", m->type, m->source,
+			strerror(-r));
 }
 
 /* A part of a file system that is mounted on a single file (a container's /etc/hosts) is none of its own. */
@@ -570,7 +608,8 @@ static int look_at_path(struct tocsin_run *run, const struct config *c, const st
 	}
 	const struct mount *m = resolved ? mountinfo_find(info, resolved) : NULL;
 	if (c->mounted && (!m || strcmp(m->point, resolved) != 0)) {
-		tocsin_item(run, c->path, TOCSIN_CRITICAL, r < 0 ? "not mounted: there is no such folder" : "not mounted");
+		tocsin_item(run, c->path, TOCSIN_CRITICAL,
+			r < 0 ? "not mounted: there is no such folder" : "not mounted");
 		return 0;
 	}
 	if (!m) {

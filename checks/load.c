@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* load: the load averages of 1, 5 and 15 minutes, as they are or for each processor.
  *
- * Linux counts processes that run or want to, and those in uninterruptible sleep (proc_loadavg(5)): a high load is
- * either many busy processes or a disk or file server that does not answer, so the evidence shows both. */
+ * Linux counts processes that run or want to, and those in uninterruptible sleep (proc_loadavg(5)): a high
+ * load is either many busy processes or a disk or file server that does not answer, so the evidence shows
+ * both. */
 #include "buf.h"
 #include "clock.h"
 #include "proctree.h"
@@ -23,15 +24,18 @@ struct config {
 	double warning[3], critical[3];
 };
 
-#define LIMIT_OPTION(key, severity, index, value, minutes)                                                   \
-	{                                                                                                    \
-		.name = key, .type = TOCSIN_NUMBER, .offset = offsetof(struct config, severity[index]),      \
-		.fallback = value, .min = 0, .max = 1e6,                                                     \
-		.help = "Load average of " minutes " from which it is " #severity "; 0: not judged"          \
+#define LIMIT_OPTION(key, severity, index, value, minutes)                                              \
+	{                                                                                               \
+		.name = key, .type = TOCSIN_NUMBER, .offset = offsetof(struct config, severity[index]), \
+		.fallback = value, .min = 0, .max = 1e6,                                                \
+		.help = "Load average of " minutes " from which it is " #severity "; 0: not judged"     \
 	}
 
 static const struct tocsin_option options[] = {
-	{ .name = "per_cpu", .type = TOCSIN_BOOL, .offset = offsetof(struct config, per_cpu), .fallback = "yes",
+	{ .name = "per_cpu",
+		.type = TOCSIN_BOOL,
+		.offset = offsetof(struct config, per_cpu),
+		.fallback = "yes",
 		.help = "Divide the load by the number of processors before it is judged" },
 	LIMIT_OPTION("load1_warning", warning, 0, "0", "one minute"),
 	LIMIT_OPTION("load1_critical", critical, 0, "0", "one minute"),
@@ -50,7 +54,8 @@ static const char *validate(const void *config)
 
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		if (c->warning[i] > 0 && c->critical[i] > 0 && c->warning[i] > c->critical[i])
-			return "the limit for critical is below the one for warning: one of load1, load5, load15";
+			return "the limit for critical is below the one for warning: one of load1, load5, "
+			       "load15";
 	return NULL;
 }
 
@@ -80,8 +85,8 @@ static int read_loadavg(struct tocsin_run *run, struct load *load)
 		tocsin_reason(run, "/proc/loadavg cannot be read: %s", strerror(-r));
 		return r;
 	}
-	if (sscanf(line, "%lf %lf %lf %u/%u", &load->average[0], &load->average[1], &load->average[2], &load->runnable,
-		    &load->total) != 5 ||
+	if (sscanf(line, "%lf %lf %lf %u/%u", &load->average[0], &load->average[1], &load->average[2],
+		    &load->runnable, &load->total) != 5 ||
 		!isfinite(load->average[0] + load->average[1] + load->average[2])) {
 		tocsin_reason(run, "/proc/loadavg is not of the form that Linux writes: %.80s", line);
 		return -EBADMSG;
@@ -128,20 +133,21 @@ static enum tocsin_state judge(const struct config *c, const double value[3], si
 	return worst;
 }
 
-static void report(struct tocsin_run *run, const struct config *c, const struct load *load, enum tocsin_state state,
-	const double value[3], size_t worst)
+static void report(struct tocsin_run *run, const struct config *c, const struct load *load,
+	enum tocsin_state state, const double value[3], size_t worst)
 {
 	const double *limits = state == TOCSIN_CRITICAL ? c->critical : c->warning;
 	const char *per_cpu = c->per_cpu ? " for each processor" : "";
 
 	if (state == TOCSIN_OK)
-		tocsin_item(run, tocsin_name(run), state, "load %.2f, %.2f, %.2f on %u processor%s", load->average[0],
-			load->average[1], load->average[2], load->cpus, load->cpus == 1 ? "" : "s");
+		tocsin_item(run, tocsin_name(run), state, "load %.2f, %.2f, %.2f on %u processor%s",
+			load->average[0], load->average[1], load->average[2], load->cpus,
+			load->cpus == 1 ? "" : "s");
 	else
 		tocsin_item(run, tocsin_name(run), state,
-			"%s is %.2f%s (limit %.4g); load %.2f, %.2f, %.2f on %u processor%s", names[worst], value[worst],
-			per_cpu, limits[worst], load->average[0], load->average[1], load->average[2], load->cpus,
-			load->cpus == 1 ? "" : "s");
+			"%s is %.2f%s (limit %.4g); load %.2f, %.2f, %.2f on %u processor%s", names[worst],
+			value[worst], per_cpu, limits[worst], load->average[0], load->average[1],
+			load->average[2], load->cpus, load->cpus == 1 ? "" : "s");
 }
 
 static double limit_or_nan(double limit)
@@ -149,21 +155,35 @@ static double limit_or_nan(double limit)
 	return limit > 0 ? limit : NAN;
 }
 
-static void report_metrics(struct tocsin_run *run, const struct config *c, const struct load *load,
-	const double value[3])
+static void report_metrics(
+	struct tocsin_run *run, const struct config *c, const struct load *load, const double value[3])
 {
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		tocsin_metric(run, tocsin_name(run),
-			&(struct tocsin_metric){ .name = names[i], .value = value[i], .unit = "",
-				.warning = limit_or_nan(c->warning[i]), .critical = limit_or_nan(c->critical[i]), .min = 0,
+			&(struct tocsin_metric){ .name = names[i],
+				.value = value[i],
+				.unit = "",
+				.warning = limit_or_nan(c->warning[i]),
+				.critical = limit_or_nan(c->critical[i]),
+				.min = 0,
 				.max = NAN });
-	const struct { const char *name; double value; } counts[] = {
-		{ "runnable", load->runnable }, { "tasks", load->total }, { "processors", load->cpus },
+	const struct {
+		const char *name;
+		double value;
+	} counts[] = {
+		{ "runnable", load->runnable },
+		{ "tasks", load->total },
+		{ "processors", load->cpus },
 	};
 	for (size_t i = 0; i < ELEMENTS(counts); i++)
 		tocsin_metric(run, tocsin_name(run),
-			&(struct tocsin_metric){ .name = counts[i].name, .value = counts[i].value, .unit = "",
-				.warning = NAN, .critical = NAN, .min = 0, .max = NAN });
+			&(struct tocsin_metric){ .name = counts[i].name,
+				.value = counts[i].value,
+				.unit = "",
+				.warning = NAN,
+				.critical = NAN,
+				.min = 0,
+				.max = NAN });
 }
 
 struct busy {
@@ -189,7 +209,8 @@ static size_t collect_busy(const struct proctree *earlier, const struct proctree
 
 		if (before && before->start_ticks != p->start_ticks)
 			before = NULL;
-		uint64_t ticks = p->cpu_ticks - (before && before->cpu_ticks <= p->cpu_ticks ? before->cpu_ticks : 0);
+		uint64_t ticks =
+			p->cpu_ticks - (before && before->cpu_ticks <= p->cpu_ticks ? before->cpu_ticks : 0);
 		if (ticks)
 			busy[n++] = (struct busy){ p, ticks };
 	}
@@ -208,7 +229,8 @@ static void put_process(struct buf *b, const struct proctree *t, struct proc *p)
 	buf_putc(b, '\n');
 }
 
-/* EARLIER is NULL under a recorded root, where there is only one moment: then time since the start is shown. */
+/* EARLIER is NULL under a recorded root, where there is only one moment: then time since the start is shown.
+ */
 static void show_busy(struct tocsin_run *run, const struct proctree *earlier, const struct proctree *later,
 	int64_t between_usec)
 {
@@ -228,7 +250,8 @@ static void show_busy(struct tocsin_run *run, const struct proctree *earlier, co
 	if (n == 0)
 		buf_puts(&b, "no process used the processor in this moment\n");
 	tocsin_evidence(run, tocsin_name(run),
-		earlier ? "Processes that use most CPU (100 % is one processor)" : "Processes that used most CPU",
+		earlier ? "Processes that use most CPU (100 % is one processor)"
+			: "Processes that used most CPU",
 		buf_text(&b));
 }
 
@@ -243,7 +266,8 @@ static void show_blocked(struct tocsin_run *run, const struct proctree *t)
 	if (n > TOP)
 		buf_printf(&b, "  and %zu more\n", n - TOP);
 	if (n)
-		tocsin_evidence(run, tocsin_name(run), "Waiting for a disk or file server (state D)", buf_text(&b));
+		tocsin_evidence(
+			run, tocsin_name(run), "Waiting for a disk or file server (state D)", buf_text(&b));
 }
 
 static void show_pressure(struct tocsin_run *run)
@@ -258,7 +282,8 @@ static void show_pressure(struct tocsin_run *run)
 			buf_printf(&b, "%s: %s", kinds[i], line);
 	}
 	if (b.len)
-		tocsin_evidence(run, tocsin_name(run), "Pressure (share of time in which work had to wait)", buf_text(&b));
+		tocsin_evidence(run, tocsin_name(run), "Pressure (share of time in which work had to wait)",
+			buf_text(&b));
 }
 
 static int scan(struct tocsin_run *run, struct proctree *ret)

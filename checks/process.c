@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* process: does a process live, found by its pidfile, its name, or a pattern on its command line. Each one that is
- * found is watched by a pidfd, so that its death is noticed at once.
+/* process: does a process live, found by its pidfile, its name, or a pattern on its command line. Each one
+ * that is found is watched by a pidfd, so that its death is noticed at once.
  *
- * All checks of one batch share one scan of /proc. The scan may be a moment old when a check uses it: "alive" is
- * proven by opening the process, and before "gone" is said /proc is read once more. */
+ * All checks of one batch share one scan of /proc. The scan may be a moment old when a check uses it: "alive"
+ * is proven by opening the process, and before "gone" is said /proc is read once more. */
 #include "buf.h"
 #include "clock.h"
 #include "proctree.h"
@@ -40,7 +40,8 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(name, TOCSIN_STRING), .help = "The exact name of the program, without its folder" },
 	{ MEMBER(pattern, TOCSIN_STRING), .help = "An extended regular expression on the command line" },
 	{ MEMBER(user, TOCSIN_STRING), .help = "Only processes of this user, a name or a number" },
-	{ MEMBER(min, TOCSIN_INT), .fallback = "1", .min = 0, .max = 1e6, .help = "Fewer processes than this are critical" },
+	{ MEMBER(min, TOCSIN_INT), .fallback = "1", .min = 0, .max = 1e6,
+		.help = "Fewer processes than this are critical" },
 	{ MEMBER(max, TOCSIN_INT), .fallback = "0", .min = 0, .max = 1e6,
 		.help = "More processes than this are a warning; 0: any number" },
 	{ .name = NULL },
@@ -67,7 +68,8 @@ static const char *validate(const void *config)
 	return NULL;
 }
 
-/* --- One scan for all ---------------------------------------------------------------------------------------- */
+/* --- One scan for all
+ * ---------------------------------------------------------------------------------------- */
 
 struct snapshot {
 	uint64_t batch; /* 0: none */
@@ -99,15 +101,16 @@ static int take_snapshot(struct tocsin_run *run, int64_t max_age_usec, struct pr
 	return 0;
 }
 
-/* --- Which process is meant ----------------------------------------------------------------------------------- */
+/* --- Which process is meant
+ * ----------------------------------------------------------------------------------- */
 
 struct target {
 	const struct config *config;
-	regex_t regex; /* compiled when the pattern is given */
-	int64_t uid; /* -1: any */
-	pid_t pid; /* of the pidfile, 0: not given or no file */
+	regex_t regex;        /* compiled when the pattern is given */
+	int64_t uid;          /* -1: any */
+	pid_t pid;            /* of the pidfile, 0: not given or no file */
 	int64_t written_usec; /* when the pidfile was, CLOCK_REALTIME */
-	const char *no_pid; /* why the pidfile gave none */
+	const char *no_pid;   /* why the pidfile gave none */
 };
 
 static const char *base_name(const char *path)
@@ -136,8 +139,10 @@ static bool is_meant(const struct target *target, const struct proctree *t, stru
 		return false;
 	if (c->name && !has_name(t, p, c->name))
 		return false;
-	/* We ourselves carry no pattern in our command line, but the daemon's configuration may be in an editor's. */
-	return !c->pattern || (p->pid != getpid() && regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) == 0);
+	/* We ourselves carry no pattern in our command line, but the daemon's configuration may be in an
+	 * editor's. */
+	return !c->pattern ||
+	       (p->pid != getpid() && regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) == 0);
 }
 
 /* A name from the /etc/passwd of the root, or a number; on the real host also from the name service. */
@@ -215,7 +220,8 @@ static void release(struct target *target)
 		regfree(&target->regex);
 }
 
-/* --- Those that live ------------------------------------------------------------------------------------------ */
+/* --- Those that live
+ * ------------------------------------------------------------------------------------------ */
 
 struct found {
 	struct proc **items; /* oldest first */
@@ -234,9 +240,10 @@ static int64_t start_realtime_usec(const struct proc *p)
 	return clock_realtime_usec() - clock_boottime_usec() + proc_ticks_usec(p->start_ticks);
 }
 
-/* The number in the pidfile was given to another process meanwhile: the same pid as before has another start, while
- * the file was not written again; or, at the first look, the process is much younger than the file. The clock may
- * have been set since, so this second sign counts only where the file was written after the boot. */
+/* The number in the pidfile was given to another process meanwhile: the same pid as before has another start,
+ * while the file was not written again; or, at the first look, the process is much younger than the file. The
+ * clock may have been set since, so this second sign counts only where the file was written after the boot.
+ */
 static const char *why_not_the_one(struct tocsin_run *run, const struct target *target, const struct proc *p)
 {
 	int64_t boot = clock_realtime_usec() - clock_boottime_usec();
@@ -255,7 +262,8 @@ static const char *why_not_the_one(struct tocsin_run *run, const struct target *
 }
 
 /* Opens the process and watches it. False: it is gone, or another one has its number now. */
-static bool watch_process(struct tocsin_run *run, const struct proctree *t, const struct proc *p, bool want_watch)
+static bool watch_process(
+	struct tocsin_run *run, const struct proctree *t, const struct proc *p, bool want_watch)
 {
 	uint64_t start;
 
@@ -284,7 +292,8 @@ static int compare_starts(const void *a, const void *b)
 }
 
 /* Finds them without watching: the set is not final before it is clear that no second scan is needed. */
-static int find_processes(struct tocsin_run *run, const struct target *target, struct proctree *t, struct found *ret)
+static int find_processes(
+	struct tocsin_run *run, const struct target *target, struct proctree *t, struct found *ret)
 {
 	struct found f = { .items = calloc(t->n + 1, sizeof(struct proc *)) };
 
@@ -317,7 +326,8 @@ static void watch_all(struct tocsin_run *run, const struct proctree *t, struct f
 	f->n = n;
 }
 
-/* --- What is said of them ------------------------------------------------------------------------------------- */
+/* --- What is said of them
+ * ------------------------------------------------------------------------------------- */
 
 struct words {
 	char text[256];
@@ -397,9 +407,10 @@ static void show_last_known(struct tocsin_run *run, const struct proctree *t, co
 	if (zombie && zombie->start_ticks == (uint64_t)start && zombie->state == 'Z')
 		buf_puts(&b, "it is a zombie: its parent has not asked for its exit status yet\n");
 	else
-		buf_puts(&b, "cause of the end: not available (only its parent or the service manager is told)\n");
-	tocsin_evidence(run, tocsin_name(run), f->n ? "The process that was there before" : "The process that went",
-		buf_text(&b));
+		buf_puts(&b,
+			"cause of the end: not available (only its parent or the service manager is told)\n");
+	tocsin_evidence(run, tocsin_name(run),
+		f->n ? "The process that was there before" : "The process that went", buf_text(&b));
 }
 
 static void put_exit(struct buf *b, int status)
@@ -418,7 +429,8 @@ static bool is_similar(const struct config *c, const struct proctree *t, struct 
 	if (len < 3 || p->is_kernel)
 		return false;
 	const char *comm = p->comm;
-	return text_nearest(word, &comm, 1) || strncasecmp(comm, word, len < COMM_BYTES ? len : COMM_BYTES) == 0 ||
+	return text_nearest(word, &comm, 1) ||
+	       strncasecmp(comm, word, len < COMM_BYTES ? len : COMM_BYTES) == 0 ||
 	       (strstr(proc_cmdline(t, p), word) && p->pid != getpid());
 }
 
@@ -454,7 +466,10 @@ static void report_metrics(struct tocsin_run *run, const struct config *c, const
 	const struct tocsin_metric metrics[] = {
 		{ "processes", (double)f->n, "", c->max > 0 ? (double)c->max : NAN, NAN, 0, NAN },
 		{ "memory", memory, "B", NAN, NAN, 0, NAN },
-		{ "age", f->n && !*tocsin_root(run) ? (double)age_usec(run, f->items[f->n - 1]) / (double)USEC_PER_SEC : NAN,
+		{ "age",
+			f->n && !*tocsin_root(run)
+				? (double)age_usec(run, f->items[f->n - 1]) / (double)USEC_PER_SEC
+				: NAN,
 			"s", NAN, NAN, 0, NAN },
 	};
 	for (size_t i = 0; i < ELEMENTS(metrics); i++)
@@ -472,7 +487,8 @@ static void remember(struct tocsin_run *run, const struct target *target, const 
 		tocsin_remember(run, "written", (double)target->written_usec);
 }
 
-/* --- The look ------------------------------------------------------------------------------------------------- */
+/* --- The look
+ * ------------------------------------------------------------------------------------------------- */
 
 static bool is_too_few(const struct config *c, const struct found *f)
 {
@@ -485,21 +501,24 @@ static void report_gone(struct tocsin_run *run, const struct target *target, con
 	const struct config *c = target->config;
 
 	if (f->impostor)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: the pidfile %s is stale, pid %d is now %s: %s", c->pidfile,
-			(int)f->impostor->pid, f->impostor->comm, f->why_impostor);
+		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: the pidfile %s is stale, pid %d is now %s: %s",
+			c->pidfile, (int)f->impostor->pid, f->impostor->comm, f->why_impostor);
 	else if (target->no_pid)
 		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: %s (%s)", target->no_pid, c->pidfile);
 	else if (c->pidfile && (c->name || c->pattern || c->user))
-		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running, or is another process",
+		tocsin_item(run, item, TOCSIN_CRITICAL,
+			"gone: pid %d of the pidfile %s is not running, or is another process",
 			(int)target->pid, c->pidfile);
 	else if (c->pidfile)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running", (int)target->pid,
-			c->pidfile);
+		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running",
+			(int)target->pid, c->pidfile);
 	else if (f->n == 0)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s %s%s%s", c->name ? "the name" : "a",
-			describe(c).text, c->user ? " of user " : "", c->user ? c->user : "");
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s %s%s%s",
+			c->name ? "the name" : "a", describe(c).text, c->user ? " of user " : "",
+			c->user ? c->user : "");
 	else
-		tocsin_item(run, item, TOCSIN_CRITICAL, "%zu processes with %s %s, at least %lld are expected", f->n,
+		tocsin_item(run, item, TOCSIN_CRITICAL,
+			"%zu processes with %s %s, at least %lld are expected", f->n,
 			c->name ? "the name" : "a", describe(c).text, (long long)c->min);
 }
 
@@ -508,8 +527,8 @@ static void report_alive(struct tocsin_run *run, const struct config *c, const s
 	const char *item = tocsin_name(run);
 
 	if (c->max > 0 && (int64_t)f->n > c->max)
-		tocsin_item(run, item, TOCSIN_WARNING, "%zu processes with %s %s, at most %lld are expected", f->n,
-			c->name ? "the name" : "a", describe(c).text, (long long)c->max);
+		tocsin_item(run, item, TOCSIN_WARNING, "%zu processes with %s %s, at most %lld are expected",
+			f->n, c->name ? "the name" : "a", describe(c).text, (long long)c->max);
 	else if (f->n == 0)
 		tocsin_item(run, item, TOCSIN_OK, "not running, which is allowed");
 	else if (f->n == 1 && *tocsin_root(run))
@@ -524,12 +543,14 @@ static void report_alive(struct tocsin_run *run, const struct config *c, const s
 /* Of a process that cannot be seen nobody knows that it is gone. */
 static int refuse_hidden(struct tocsin_run *run)
 {
-	tocsin_reason(run, "process 1 cannot be seen: /proc is mounted with hidepid, or this service runs with ProtectProc=; "
+	tocsin_reason(run, "process 1 cannot be seen: /proc is mounted with hidepid, or this service runs "
+			   "with ProtectProc=; "
 			   "whether a process is gone cannot be known");
 	return -EPERM;
 }
 
-static int look_with(struct tocsin_run *run, const struct target *target, struct proctree **t, struct found *f)
+static int look_with(
+	struct tocsin_run *run, const struct target *target, struct proctree **t, struct found *f)
 {
 	int r = take_snapshot(run, INT64_MAX, t);
 	if (r == 0)

@@ -199,9 +199,12 @@ static int judge_name(struct judgement *j)
 	if (leaf_has_name(j->leaf, host))
 		return 0;
 	if (append_names(j->leaf, &names)) {
-		buf_printf(j->why, "the server's certificate is for %s, not for \"%s\"", buf_text(&names), host);
+		buf_printf(
+			j->why, "the server's certificate is for %s, not for \"%s\"", buf_text(&names), host);
 	} else {
-		buf_printf(j->why, "the server's certificate has no name in subjectAltName that could be \"%s\" (subject ",
+		buf_printf(j->why,
+			"the server's certificate has no name in subjectAltName that could be \"%s\" "
+			"(subject ",
 			host);
 		append_dn(gnutls_x509_crt_get_dn3, j->leaf, j->why);
 		buf_puts(j->why, "; common names do not count any more)");
@@ -211,7 +214,8 @@ static int judge_name(struct judgement *j)
 	return -EKEYREJECTED;
 }
 
-/* Dates and chain: one function for each kind of complaint. Each says its words, or nothing when it does not apply. */
+/* Dates and chain: one function for each kind of complaint. Each says its words, or nothing when it does not
+ * apply. */
 
 static bool say_expired(struct judgement *j)
 {
@@ -223,7 +227,8 @@ static bool say_expired(struct judgement *j)
 	format_time(j->why, until);
 	buf_puts(j->why, " (");
 	format_duration(j->why, j->now_usec - until);
-	buf_puts(j->why, " ago); the server needs a new one, unless this host's clock is wrong: check this host's clock, it says ");
+	buf_puts(j->why, " ago); the server needs a new one, unless this host's clock is wrong: check this "
+			 "host's clock, it says ");
 	format_time(j->why, j->now_usec);
 	return true;
 }
@@ -243,8 +248,9 @@ static bool say_not_yet_valid(struct judgement *j)
 
 static bool say_chain_dates(struct judgement *j)
 {
-	buf_printf(j->why, "a certificate of an authority that %s sent has expired or is not yet valid; the server needs a "
-			   "new chain, unless this host's clock is wrong: check this host's clock, it says ",
+	buf_printf(j->why,
+		"a certificate of an authority that %s sent has expired or is not yet valid; the server "
+		"needs a new chain, unless this host's clock is wrong: check this host's clock, it says ",
 		j->policy->host);
 	format_time(j->why, j->now_usec);
 	return true;
@@ -274,8 +280,10 @@ static bool say_purpose(struct judgement *j)
 
 static bool say_insecure(struct judgement *j)
 {
-	buf_printf(j->why, "the certificate of %s, or one of its chain, is signed with an outdated algorithm or a weak key; "
-			   "the server needs a new one (SHA-256 or better, RSA 2048 or better)", j->policy->host);
+	buf_printf(j->why,
+		"the certificate of %s, or one of its chain, is signed with an outdated algorithm or a weak "
+		"key; the server needs a new one (SHA-256 or better, RSA 2048 or better)",
+		j->policy->host);
 	return true;
 }
 
@@ -283,7 +291,9 @@ static bool say_self_signed(struct judgement *j)
 {
 	if (!gnutls_x509_crt_check_issuer(j->leaf, j->leaf))
 		return false;
-	buf_printf(j->why, "the certificate of %s is self-signed, no authority stands for it (looked in %s); set tls_ca_file",
+	buf_printf(j->why,
+		"the certificate of %s is self-signed, no authority stands for it (looked in %s); set "
+		"tls_ca_file",
 		j->policy->host, j->policy->origin);
 	append_pin_advice(j);
 	return true;
@@ -293,8 +303,10 @@ static bool say_unknown_issuer(struct judgement *j)
 {
 	buf_printf(j->why, "the certificate of %s was issued by ", j->policy->host);
 	append_dn(gnutls_x509_crt_get_issuer_dn3, j->leaf, j->why);
-	buf_printf(j->why, ", who is not among %s, nor confirmed by one of them in what the server sent; set tls_ca_file to "
-			   "the authority's certificate", j->policy->origin);
+	buf_printf(j->why,
+		", who is not among %s, nor confirmed by one of them in what the server sent; set "
+		"tls_ca_file to the authority's certificate",
+		j->policy->origin);
 	append_pin_advice(j);
 	return true;
 }
@@ -340,7 +352,8 @@ static int judge_pin(struct judgement *j)
 	append_pin(j->policy->pin, j->why);
 	buf_puts(j->why, ", the server has ");
 	append_pin(pin, j->why);
-	buf_puts(j->why, "; if its key was changed on purpose set the new one, else somebody may stand in between");
+	buf_puts(j->why,
+		"; if its key was changed on purpose set the new one, else somebody may stand in between");
 	return -EKEYREJECTED;
 }
 
@@ -349,12 +362,14 @@ static int judge_key(struct judgement *j)
 	unsigned bits = 0;
 	int algorithm = gnutls_x509_crt_get_pk_algorithm(j->leaf, &bits);
 
-	if (algorithm >= 0 &&
-		gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, bits) >= GNUTLS_SEC_PARAM_MEDIUM)
+	if (algorithm >= 0 && gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, bits) >=
+				      GNUTLS_SEC_PARAM_MEDIUM)
 		return 0;
-	buf_printf(j->why, "the key of the certificate of %s is too weak: %s with %u bits, while 2048 for RSA or 256 for "
-			   "elliptic curves are required; the server needs a new key and certificate",
-		j->policy->host, algorithm >= 0 ? gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm) : "unknown", bits);
+	buf_printf(j->why,
+		"the key of the certificate of %s is too weak: %s with %u bits, while 2048 for RSA or 256 "
+		"for elliptic curves are required; the server needs a new key and certificate",
+		j->policy->host,
+		algorithm >= 0 ? gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm) : "unknown", bits);
 	return -EKEYREJECTED;
 }
 
@@ -386,7 +401,8 @@ int certificate_verify(gnutls_session_t session, const struct certificate_policy
 		return r < 0 ? r : judge_pin(&j);
 	r = gnutls_certificate_verify_peers(session, &wanted, 1, &j.status);
 	if (r < 0) {
-		buf_printf(why, "the certificate of %s cannot be checked: %s", policy->host, gnutls_strerror(r));
+		buf_printf(
+			why, "the certificate of %s cannot be checked: %s", policy->host, gnutls_strerror(r));
 		return -EKEYREJECTED;
 	}
 	r = judge_chain(&j);

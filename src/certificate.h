@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Is this server who it should be? Judges the certificate of a TLS session and says in a sentence or two what was
- * expected, what came, and what to do. The second half of transport.c; nothing else uses it.
+/* Is this server who it should be? Judges the certificate of a TLS session and says in a sentence or two what
+ * was expected, what came, and what to do. The second half of transport.c; nothing else uses it.
  *
  * Names: subjectAltName only, never the common name; "*" only as the whole leftmost label (RFC 9525, 6.3). */
 #pragma once

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Resolving and connecting; see connect.h. One race: the resolver's child, and sockets that are being connected. */
+/* Resolving and connecting; see connect.h. One race: the resolver's child, and sockets that are being
+ * connected. */
 #include "connect.h"
 
 #include "clock.h"
@@ -96,7 +97,8 @@ void connect_own_address(int fd, struct buf *b)
 /* AI_NUMERICHOST alone takes "1" for 0.0.0.1 (inet_aton), so an IPv4 address must have its four parts. */
 static bool parse_literal(const char *host, uint16_t port, struct address *ret)
 {
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	struct in_addr v4;
 	char bare[INET6_ADDRSTRLEN + 32], service[16];
@@ -154,7 +156,9 @@ static int resolve_failure(int code, struct buf *b)
 			gai_strerror(code));
 		return -ENXIO;
 	}
-	buf_printf(b, "the name could not be resolved now (the resolver says: %s); check /etc/resolv.conf and the network",
+	buf_printf(b,
+		"the name could not be resolved now (the resolver says: %s); check /etc/resolv.conf and the "
+		"network",
 		gai_strerror(code));
 	return -EAGAIN;
 }
@@ -176,7 +180,8 @@ static int resolve_name(const char *host, struct buf *b)
 	return 0;
 }
 
-/* Keeps no descriptor but standard ones and its pipe: a stuck child must not hold the mailer's socket open. */
+/* Keeps no descriptor but standard ones and its pipe: a stuck child must not hold the mailer's socket open.
+ */
 static void __attribute__((noreturn)) resolver_main(const struct connect_options *o, int out)
 {
 	struct buf text = BUF(ANSWER_MAX / 2), b = BUF(ANSWER_MAX);
@@ -249,7 +254,8 @@ static void race_add(struct race *race, const struct address *a)
 		race->attempts[race->n++] = (struct attempt){ .address = *a, .fd = -1 };
 }
 
-/* "First Address Family Count" 1: the families in turn, each in the order of the resolver (RFC 8305 section 4). */
+/* "First Address Family Count" 1: the families in turn, each in the order of the resolver (RFC 8305 section
+ * 4). */
 static void race_add_in_turn(struct race *race, const struct address *list, size_t n)
 {
 	bool used[CONNECT_ADDRESSES_MAX] = { false };
@@ -413,7 +419,8 @@ static int race_wait(struct race *race, int64_t now_usec)
 	fds[race->next] = (struct pollfd){ .fd = race->resolver_fd, .events = POLLIN };
 	size_t n = race->next;
 
-	const struct timespec timeout = { .tv_sec = wait / USEC_PER_SEC, .tv_nsec = wait % USEC_PER_SEC * 1000 };
+	const struct timespec timeout = { .tv_sec = wait / USEC_PER_SEC,
+		.tv_nsec = wait % USEC_PER_SEC * 1000 };
 	if (ppoll(fds, n + 1, &timeout, NULL) <= 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
@@ -456,7 +463,8 @@ static const struct {
 	{ EPERM, "connecting to ", " is forbidden on this host (firewall)" },
 	{ EACCES, "connecting to ", " is forbidden on this host (firewall or sandbox)" },
 	{ EADDRNOTAVAIL, "no own address to reach ", " from" },
-	{ EAFNOSUPPORT, "", " is of another family than source_address, or one that this host does not have" },
+	{ EAFNOSUPPORT, "",
+		" is of another family than source_address, or one that this host does not have" },
 };
 
 static void attempt_explain(const struct attempt *a, int64_t waited_usec, struct buf *b)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From a host name to a connected TCP socket, under one deadline.
  *
- * The resolver may block for a minute and cannot be cancelled, so it runs in a child that is killed when it is no longer
- * needed. Addresses are tried as RFC 8305 says: both families in turn, the next one after 250 ms while the ones
- * before it may still answer. Knows nothing of TLS or SMTP. */
+ * The resolver may block for a minute and cannot be cancelled, so it runs in a child that is killed when it
+ * is no longer needed. Addresses are tried as RFC 8305 says: both families in turn, the next one after 250 ms
+ * while the ones before it may still answer. Knows nothing of TLS or SMTP. */
 #pragma once
 
 #include "buf.h"
@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 
 #define CONNECT_NEXT_USEC (250 * INT64_C(1000)) /* "Connection Attempt Delay", RFC 8305 section 5 */
-#define CONNECT_REMEMBERED_USEC INT64_C(1000000) /* how long the resolver has before the remembered address is tried */
+#define CONNECT_REMEMBERED_USEC \
+	INT64_C(1000000) /* how long the resolver has before the remembered address is tried */
 #define CONNECT_ADDRESSES_MAX 32
 
 struct connect_options {
@@ -22,14 +23,15 @@ struct connect_options {
 	const char *source_address; /* an address of this host, or NULL */
 	const char *remembered; /* an address that worked before, or NULL */
 	int64_t deadline_usec; /* CLOCK_BOOTTIME */
-	/* How names become addresses, in the child: NULL is getaddrinfo(). Appends addresses, each ended by a newline;
-	 * or returns -errno with a sentence in B. For tests. */
+	/* How names become addresses, in the child: NULL is getaddrinfo(). Appends addresses, each ended by a
+	 * newline; or returns -errno with a sentence in B. For tests. */
 	int (*resolve)(const char *host, struct buf *b);
 };
 
-/* Connects. *ret_fd is nonblocking, without Nagle's delay and the caller's. Errors, each with a sentence for the
- * administrator in *ret_error (free it): -EINVAL: an address in the options is none; -ENXIO: the name does not exist;
- * -EAGAIN: the resolver failed; -ETIMEDOUT; else the errno of the attempt that failed last. */
+/* Connects. *ret_fd is nonblocking, without Nagle's delay and the caller's. Errors, each with a sentence for
+ * the administrator in *ret_error (free it): -EINVAL: an address in the options is none; -ENXIO: the name
+ * does not exist; -EAGAIN: the resolver failed; -ETIMEDOUT; else the errno of the attempt that failed last.
+ */
 int connect_host(const struct connect_options *o, int *ret_fd, char **ret_error);
 
 /* The other or the own end of a connected socket, "192.0.2.1" or "2001:db8::1"; "" when it has none. */

@@ -97,8 +97,8 @@ static void log_problems(const struct conf_problems *p)
 			log_error("%s:%u: %s", p->items[i].file, p->items[i].line, p->items[i].text);
 }
 
-/* What is freed goes back to the system first (reading the authorities takes 4 MB for a moment), then what is left
- * stays in memory: neither swap nor a dead disk lies on the way of an alert. */
+/* What is freed goes back to the system first (reading the authorities takes 4 MB for a moment), then what is
+ * left stays in memory: neither swap nor a dead disk lies on the way of an alert. */
 static void lock_memory(struct buf *notes)
 {
 	malloc_trim(0);
@@ -183,8 +183,8 @@ static void send_result(void *data, const struct mailer_result *r)
 	if (r->code)
 		snprintf(code, sizeof(code), "%d", r->code);
 	snprintf(status, sizeof(status), "%d", r->status);
-	keep_error(h, msg_send(h->socket, MSG_RESULT, -1, r->mail->id, r->recipient, smtp_outcome_name(r->outcome), code,
-			      r->enhanced, r->text, r->relay, status));
+	keep_error(h, msg_send(h->socket, MSG_RESULT, -1, r->mail->id, r->recipient,
+			      smtp_outcome_name(r->outcome), code, r->enhanced, r->text, r->relay, status));
 }
 
 static void send_dialogue(void *data, const char *direction, const char *line)
@@ -198,18 +198,20 @@ static void send_address(void *data, const char *relay, const char *server, cons
 {
 	struct mail_helper *h = data;
 
-	keep_error(h, msg_send(h->socket, MSG_SETTING, -1, "address", relay, server, address, "default", "0"));
+	keep_error(
+		h, msg_send(h->socket, MSG_SETTING, -1, "address", relay, server, address, "default", "0"));
 }
 
 static int on_run(struct mail_helper *h, const struct msg *m)
 {
-	int64_t deadline = 0;
+	int64_t limit = 0;
 	bool dialogue = m->n_fields > 1 && strcmp(m->field[1], "yes") == 0;
 
-	if (!h->mailer || (*m->field[0] && (msg_number(m, 0, &deadline) < 0 || deadline <= 0)))
+	if (!h->mailer || (*m->field[0] && (msg_number(m, 0, &limit) < 0 || limit <= 0)))
 		return -EBADMSG;
 	const struct mailer_batch batch = {
-		.mails = h->mails, .n = h->n_mails, .deadline_usec = deadline, .result = send_result,
+		.mails = h->mails, .n = h->n_mails, .result = send_result,
+		.deadline_usec = limit ? usec_add(clock_boottime_usec(), limit) : 0,
 		.dialogue = dialogue ? send_dialogue : NULL,
 		.connected = h->tells_addresses ? send_address : NULL, .by_hand = dialogue, .data = h,
 	};
@@ -238,7 +240,8 @@ static int dispatch(struct mail_helper *h, const struct msg *m)
 			continue;
 		int r = handlers[i].handle(h, m);
 		if (r == -EBADMSG)
-			log_error("the daemon sent a \"%s\" message that cannot be meant; ending", msg_name(m->kind));
+			log_error("the daemon sent a \"%s\" message that cannot be meant; ending",
+				msg_name(m->kind));
 		else if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 			log_error_errno(r, "\"%s\" failed; ending", msg_name(m->kind));
 		return r;
@@ -272,8 +275,10 @@ int mail_helper_run(int socket)
 	int flags = fcntl(socket, F_GETFL), r;
 
 	/* Blocking code; and the socket is nobody's who is started from here. */
-	if (flags < 0 || fcntl(socket, F_SETFL, flags & ~O_NONBLOCK) < 0 || fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) {
-		log_error_errno(-errno, "descriptor %d is not the daemon's socket; tocsin-mail is started by tocsind",
+	if (flags < 0 || fcntl(socket, F_SETFL, flags & ~O_NONBLOCK) < 0 ||
+		fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) {
+		log_error_errno(-errno,
+			"descriptor %d is not the daemon's socket; tocsin-mail is started by tocsind",
 			socket);
 		return EX_USAGE;
 	}
@@ -283,6 +288,8 @@ int mail_helper_run(int socket)
 		r = msg_receive(socket, &m);
 		if (r == -EBADMSG)
 			log_error("the daemon sent what is no message; ending");
+		else if (r < 0)
+			log_error_errno(r, "nothing can be received from the daemon; ending");
 		if (r > 0) {
 			r = dispatch(&h, m);
 			r = r < 0 ? r : 1;

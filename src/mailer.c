@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One submission; see mailer.h. From the outside in: a run over the relays, the rounds at one relay (a server may end
- * a connection after a few mails), one session. */
+/* One submission; see mailer.h. From the outside in: a run over the relays, the rounds at one relay (a server
+ * may end a connection after a few mails), one session. */
 #include "mailer.h"
 
 #include "clock.h"
@@ -115,8 +115,13 @@ static void report_temporary(const struct run *run, struct mailer_mail *mail, si
 {
 	const struct mailer_fate *f = &mail->fates[i];
 
-	report(run, mail, i, &(struct mailer_result){ .outcome = SMTP_TEMPORARY, .status = f->status, .code = f->code,
-				     .enhanced = f->enhanced, .text = buf_text(&f->words), .relay = f->relay });
+	report(run, mail, i,
+		&(struct mailer_result){ .outcome = SMTP_TEMPORARY,
+			.status = f->status,
+			.code = f->code,
+			.enhanced = f->enhanced,
+			.text = buf_text(&f->words),
+			.relay = f->relay });
 }
 
 /* Adds what one relay said. With several relays the words say which one. */
@@ -244,7 +249,10 @@ static int relay_load_trust(struct relay *relay, char **ret_error)
 {
 	const struct conf_mail *c = relay->conf;
 	const struct transport_trust_options o = {
-		.ca_file = c->tls_ca_file, .pin = c->tls_pin, .cert_file = c->tls_cert_file, .key_file = c->tls_key_file,
+		.ca_file = c->tls_ca_file,
+		.pin = c->tls_pin,
+		.cert_file = c->tls_cert_file,
+		.key_file = c->tls_key_file,
 	};
 
 	if (relay->trust || !relay_needs_trust(relay))
@@ -265,7 +273,8 @@ void mailer_load(struct mailer *m, struct buf *notes)
 		const char *name = relay->conf->name;
 
 		int trust = relay_load_trust(relay, &no_trust);
-		int secret = relay_load_secret(relay, usec_add(clock_boottime_usec(), SECRET_COMMAND_USEC), &no_secret);
+		int secret = relay_load_secret(
+			relay, usec_add(clock_boottime_usec(), SECRET_COMMAND_USEC), &no_secret);
 		if (trust < 0)
 			buf_printf(notes, "%s[mail%s%s]: %s", notes->len ? "; " : "", *name ? " " : "", name,
 				no_trust ? no_trust : strerror(-trust));
@@ -302,7 +311,8 @@ static bool is_loopback(int fd)
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 
-	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && connect_is_loopback((struct sockaddr *)&peer);
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+	       connect_is_loopback((struct sockaddr *)&peer);
 }
 
 static int64_t stage_deadline(const struct run *run, int64_t timeout_usec)
@@ -329,7 +339,8 @@ void mailer_remember(struct mailer *m, const char *name, const char *server, con
 	}
 }
 
-static int session_connect(const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
+static int session_connect(
+	const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
 {
 	const struct conf_mail *c = relay->conf;
 	_cleanup_buf_ struct buf peer = BUF(100);
@@ -373,7 +384,8 @@ static int session_start_tls(const struct run *run, const struct relay *relay, s
 	return 0;
 }
 
-static int session_load(const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
+static int session_load(
+	const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
 {
 	char *error = NULL;
 	int r = relay_load_trust(relay, &error);
@@ -415,7 +427,8 @@ static void session_set_options(const struct run *run, const struct relay *relay
 	};
 }
 
-static int session_open(const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
+static int session_open(
+	const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
 {
 	int r = session_load(run, relay, s, failure);
 
@@ -522,7 +535,8 @@ static void relay_run(const struct run *run, struct relay *relay)
 
 /* The run. */
 
-/* With K relays left each may use a K-th of the time that is left, so that a slow one leaves some for the next. */
+/* With K relays left each may use a K-th of the time that is left, so that a slow one leaves some for the
+ * next. */
 static int64_t relay_deadline(const struct run *run, const struct relay *relay, size_t relays_left)
 {
 	int64_t now = clock_boottime_usec(), own = usec_add(now, relay->conf->deadline);
@@ -593,7 +607,8 @@ static void check_addresses(const struct run *run)
 	size_t pending;
 
 	for (size_t i = 0; i < run->batch->n; i++)
-		smtp_mail_check(&run->batch->mails[i].smtp, &pending); /* without memory smtp_send() does it again */
+		smtp_mail_check(
+			&run->batch->mails[i].smtp, &pending); /* without memory smtp_send() does it again */
 	settle(run, &nobody);
 	free(nobody.spared_why);
 }

@@ -2,8 +2,9 @@
 /* One submission: mails that are due, the relays in order, one connection for all mails, an outcome for each
  * recipient. Plain blocking code under deadlines. No queue: when to try again is the daemon's business.
  *
- * Sent and permanently refused recipients are final. Whatever is temporary at one relay (no connection, TLS, login,
- * a 4yz, a lost receipt) goes on to the next one; what no relay took is temporary, with what each relay said. */
+ * Sent and permanently refused recipients are final. Whatever is temporary at one relay (no connection, TLS,
+ * login, a 4yz, a lost receipt) goes on to the next one; what no relay took is temporary, with what each
+ * relay said. */
 #pragma once
 
 #include "conf.h"
@@ -43,15 +44,16 @@ struct mailer;
 /* CONF must outlive the mailer. -ENOMEM. */
 int mailer_new(const struct conf *conf, struct mailer **ret);
 
-/* The relay of section RELAY was reached at ADDRESS while it was called SERVER: to be used when the resolver fails or
- * hangs. Ignored when it has another name now. */
+/* The relay of section RELAY was reached at ADDRESS while it was called SERVER: to be used when the resolver
+ * fails or hangs. Ignored when it has another name now. */
 void mailer_remember(struct mailer *m, const char *relay, const char *server, const char *address);
 
-/* Reads secrets and authorities of every relay ahead. What could not be read is said in NOTES, one sentence after the
- * other, and is read again by the next run. */
+/* Reads secrets and authorities of every relay ahead. What could not be read is said in NOTES, one sentence
+ * after the other, and is read again by the next run. */
 void mailer_load(struct mailer *m, struct buf *notes);
 
-/* Runs a batch. -ENOMEM: nothing was begun and nothing reported. Otherwise 0, with every recipient reported. */
+/* Runs a batch. -ENOMEM: nothing was begun and nothing reported. Otherwise 0, with every recipient reported.
+ */
 int mailer_run(struct mailer *m, const struct mailer_batch *batch);
 
 /* Wipes the secrets. Returns NULL. */

@@ -483,6 +483,12 @@ static bool is_plain_in_qp(const char *text, size_t column)
 	return *text > ' ' && *text < 0x7f && *text != '=';
 }
 
+static void put_hex(struct buf *b, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		buf_printf(b, "=%02X", (unsigned char)text[i]);
+}
+
 /* TEXT is canonical. A character is never cut by a soft line break, so that a person can still read the source. */
 static void put_quoted_printable(struct buf *b, const char *text, size_t len)
 {
@@ -504,8 +510,10 @@ static void put_quoted_printable(struct buf *b, const char *text, size_t len)
 				column = 0;
 				continue;
 			}
-			for (size_t i = 0; i < n; i++)
-				buf_printf(b, width == 1 ? "%c" : "=%02X", (unsigned char)text[i]);
+			if (width == 1)
+				buf_putc(b, *text);
+			else
+				put_hex(b, text, n);
 			column += width;
 		}
 		text += n;

@@ -47,7 +47,8 @@ static int read_names(DIR *dir, char ***names, size_t *n)
 	while ((entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name), suffix = strlen(SUFFIX);
 
-		if (entry->d_name[0] == '.' || len <= suffix || strcmp(entry->d_name + len - suffix, SUFFIX) != 0)
+		if (entry->d_name[0] == '.' || len <= suffix ||
+			strcmp(entry->d_name + len - suffix, SUFFIX) != 0)
 			continue;
 		int r = add_name(names, n, entry->d_name, len - suffix);
 		if (r < 0)
@@ -166,12 +167,14 @@ static int check_sizes(const char *path, const struct tocsin_check *m, char **re
 {
 	if (m->abi != TOCSIN_CHECK_ABI)
 		return fail_with(-EPROTO, ret_error,
-			"%s was built for interface %u of check modules and this tocsin has %u: build it again with the "
+			"%s was built for interface %u of check modules and this tocsin has %u: build it "
+			"again with the "
 			"tocsin-check.h of this version",
 			path, m->abi, TOCSIN_CHECK_ABI);
 	if (m->check_size != sizeof(*m) || m->option_size != sizeof(struct tocsin_option))
 		return fail_with(-EPROTO, ret_error,
-			"%s was built with another tocsin-check.h (its structures have %u and %u bytes, those of this tocsin "
+			"%s was built with another tocsin-check.h (its structures have %u and %u bytes, "
+			"those of this tocsin "
 			"%zu and %zu): build it again",
 			path, m->check_size, m->option_size, sizeof(*m), sizeof(struct tocsin_option));
 	return 0;
@@ -180,15 +183,18 @@ static int check_sizes(const char *path, const struct tocsin_check *m, char **re
 static int check_content(const char *path, const char *name, const struct tocsin_check *m, char **ret_error)
 {
 	if (!m->name || strcmp(m->name, name) != 0)
-		return fail_with(-EPROTO, ret_error, "%s calls itself '%s': name and file name must be the same", path,
+		return fail_with(-EPROTO, ret_error,
+			"%s calls itself '%s': name and file name must be the same", path,
 			m->name ? m->name : "");
 	if (!m->run || !m->summary || !m->options)
 		return fail_with(-EPROTO, ret_error, "%s has no %s", path,
-			!m->run ? "run() function" : !m->summary ? "summary" : "option table");
+			!m->run       ? "run() function"
+			: !m->summary ? "summary"
+				      : "option table");
 	for (const struct tocsin_option *o = m->options; o->name; o++)
 		if (!option_fits(o, m->config_size))
-			return fail_with(-EPROTO, ret_error, "%s: option '%s' does not lie within its configuration", path,
-				o->name);
+			return fail_with(-EPROTO, ret_error,
+				"%s: option '%s' does not lie within its configuration", path, o->name);
 	return 0;
 }
 
@@ -201,20 +207,22 @@ int module_load(const char *dir, const char *name, const struct tocsin_check **r
 	buf_printf(&path, "%s/%s" SUFFIX, dir, name);
 	if (buf_error(&path))
 		return buf_error(&path);
-	/* Not asked before whether it is there: a module that is loaded already must not touch the disk again. */
+	/* Not asked before whether it is there: a module that is loaded already must not touch the disk
+	 * again. */
 	void *handle = dlopen(buf_text(&path), RTLD_NOW | RTLD_LOCAL);
 	if (!handle) {
 		const char *why = dlerror();
 
 		if (access(buf_text(&path), F_OK) < 0 && errno == ENOENT)
 			return fail_missing(dir, name, ret_error);
-		return fail_with(-ELIBBAD, ret_error, "%s cannot be loaded: %s", buf_text(&path), why ? why : "");
+		return fail_with(
+			-ELIBBAD, ret_error, "%s cannot be loaded: %s", buf_text(&path), why ? why : "");
 	}
 	/* The handle stays open: code of the module may be anywhere by now. */
 	const struct tocsin_check *m = dlsym(handle, "tocsin_check_module");
 	if (!m)
-		return fail_with(-ELIBBAD, ret_error, "%s is no check module: it does not export tocsin_check_module",
-			buf_text(&path));
+		return fail_with(-ELIBBAD, ret_error,
+			"%s is no check module: it does not export tocsin_check_module", buf_text(&path));
 	int r = check_sizes(buf_text(&path), m, ret_error);
 	if (r < 0)
 		return r;

@@ -17,7 +17,8 @@ static void unescape(char *text)
 	char *to = text;
 
 	for (const char *from = text; *from;) {
-		if (from[0] == '\\' && is_octal(from[1], '3') && is_octal(from[2], '7') && is_octal(from[3], '7')) {
+		if (from[0] == '\\' && is_octal(from[1], '3') && is_octal(from[2], '7') &&
+			is_octal(from[3], '7')) {
 			char c = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
 
 			if (c) { /* \000 would end the text; the kernel never writes it */
@@ -66,7 +67,8 @@ int mount_parse(char *line, struct mount *ret)
 	m.super_options = next_field(&rest);
 	if (!m.super_options)
 		return -EBADMSG;
-	if (sscanf(id_text, "%llu%c", &id, &extra) != 1 || sscanf(device, "%u:%u%c", &m.major, &m.minor, &extra) != 2)
+	if (sscanf(id_text, "%llu%c", &id, &extra) != 1 ||
+		sscanf(device, "%u:%u%c", &m.major, &m.minor, &extra) != 2)
 		return -EBADMSG;
 	m.id = id;
 	unescape(m.root);

@@ -41,7 +41,7 @@ static const struct {
 };
 
 static const char style[] =
-	"<style>:root{color-scheme:light dark;supported-color-schemes:light dark}"
+	"<style>@media (max-width:480px){.pre{font-size:11px!important}}:root{color-scheme:light dark;supported-color-schemes:light dark}"
 	"@media (prefers-color-scheme:dark){.page{background:#0d1117!important}"
 	".card{background:#161b22!important;border-color:#30363d!important}"
 	".fg{color:#e6edf3!important}.dim{color:#9da7b1!important}.line{border-color:#30363d!important}"
@@ -163,10 +163,10 @@ static void html_remark(struct page *p, const char *text)
 
 static void put_badge(struct buf *b, const char *word, int tone, const char *size)
 {
-	buf_printf(b, "<span style=\"display:inline-block;padding:1px 7px;border-radius:4px;background:%s;color:#ffffff;"
+	buf_printf(b, "<span style=\"display:inline-block;padding:1px 7px;margin:0 4px 0 0;border-radius:4px;background:%s;color:#ffffff;"
 		"font-weight:bold;font-size:%s;white-space:nowrap\">", tones[tone].strong, size);
 	put(b, word);
-	buf_puts(b, "</span>");
+	buf_puts(b, "</span> ");
 }
 
 static void html_headline(struct page *p, const char *word, int tone, const char *label, const char *text)
@@ -174,10 +174,10 @@ static void html_headline(struct page *p, const char *word, int tone, const char
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
 	buf_puts(&b, TABLE);
-	buf_printf(&b, "style=\"margin:0 0 12px\"><tr><td class=\"p-%s\" style=\"padding:10px 12px;background:%s;"
+	buf_printf(&b, "style=\"margin:16px 0 12px\"><tr><td class=\"p-%s\" style=\"padding:10px 12px;background:%s;"
 		"border-left:5px solid %s;" BREAK "\">", tones[tone].name, tones[tone].pale, tones[tone].strong);
 	put_badge(&b, word, tone, "14px");
-	buf_puts(&b, " <b style=\"font-size:17px\">");
+	buf_puts(&b, "<b style=\"font-size:17px\">");
 	put(&b, label);
 	buf_puts(&b, "</b>");
 	if (*text) {
@@ -258,6 +258,10 @@ static void html_row(struct page *p, const char *word, int tone, const char *lab
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
+	if (p->full & 1U << PAGE_ROW) { /* of a thousand rows most need not be written at all */
+		p->n_left_out++;
+		return;
+	}
 	buf_puts(&b, "<tr><td class=\"line\" width=\"96\" valign=\"top\" style=\"padding:5px 10px 5px 0;"
 		     "border-bottom:1px solid #eaeef2\">");
 	put_badge(&b, word, tone, "11px");

@@ -11,19 +11,26 @@
 #define ROW_COLUMN 13
 #define LINE_CHARACTERS 1000 /* of one text from outside on a line of ours */
 #define EVIDENCE_MAX (1024 * 1024)
+#define TEXT_MAX (2 * 1024 * 1024) /* so that a mail about however much can always be composed and sent */
 
 /* The sentences of this file. */
 #define SAY_REMARK "NOTE: "
+#define SAY_LEFT_OUT "%zu further lines are left out here: the mail would be too long. `tocsin status` shows all checks."
 #define SAY_CUT "(cut here: a mail holds 1 MiB of such output)"
 
-/* A blank line between blocks; fields and rows follow each other. */
-static void enter(struct page *p, enum page_block block)
+/* A blank line between blocks; fields and rows follow each other. Returns whether there is room for the block. */
+static bool enter(struct page *p, enum page_block block)
 {
 	bool is_list = block == PAGE_FIELD || block == PAGE_ROW;
 
+	if (!p->is_footer && p->b->len - p->start > TEXT_MAX) {
+		p->n_left_out++;
+		return false;
+	}
 	if (p->last != PAGE_NOTHING && p->last != PAGE_HEADING && !(is_list && p->last == block))
 		buf_putc(p->b, '\n');
 	p->last = block;
+	return true;
 }
 
 static size_t character_columns(const char *text, size_t len)
@@ -97,14 +104,16 @@ static void text_begin(struct page *p, const char *title)
 
 static void text_remark(struct page *p, const char *text)
 {
-	enter(p, PAGE_REMARK);
+	if (!enter(p, PAGE_REMARK))
+		return;
 	buf_puts(p->b, SAY_REMARK);
 	put_cleaned(p->b, text, strlen(SAY_REMARK), strlen(SAY_REMARK));
 }
 
 static void text_headline(struct page *p, const char *word, int tone, const char *label, const char *text)
 {
-	enter(p, PAGE_HEADLINE);
+	if (!enter(p, PAGE_HEADLINE))
+		return;
 	buf_printf(p->b, "%s  ", word);
 	put_cleaned(p->b, label, strlen(word) + 2, strlen(word) + 2);
 	if (*text)
@@ -113,9 +122,9 @@ static void text_headline(struct page *p, const char *word, int tone, const char
 
 static void text_heading(struct page *p, const char *text)
 {
-	enter(p, PAGE_HEADING);
+	if (!enter(p, PAGE_HEADING))
+		return;
 	size_t columns = text_columns(text);
-
 	buf_printf(p->b, "%s\n", text);
 	for (size_t i = 0; i < columns; i++)
 		buf_putc(p->b, '-');
@@ -124,13 +133,15 @@ static void text_heading(struct page *p, const char *text)
 
 static void text_subheading(struct page *p, const char *text)
 {
-	enter(p, PAGE_HEADING);
+	if (!enter(p, PAGE_HEADING))
+		return;
 	put_cleaned(p->b, text, 0, 0);
 }
 
 static void text_paragraph(struct page *p, const char *text)
 {
-	enter(p, PAGE_PARAGRAPH);
+	if (!enter(p, PAGE_PARAGRAPH))
+		return;
 	put_cleaned(p->b, text, 0, 0);
 }
 
@@ -139,8 +150,10 @@ static void text_field(struct page *p, const char *name, const char *value)
 	_cleanup_buf_ struct buf cleaned = BUF(SIZE_MAX / 2);
 
 	text_clean(&cleaned, name, LINE_CHARACTERS);
+
 	size_t columns = 2 + text_columns(buf_text(&cleaned));
-	enter(p, PAGE_FIELD);
+	if (!enter(p, PAGE_FIELD))
+		return;
 	buf_printf(p->b, "  %s", buf_text(&cleaned));
 	if (columns + 1 > FIELD_COLUMN) {
 		buf_putc(p->b, '\n');
@@ -157,9 +170,10 @@ static void text_evidence(struct page *p, const char *title, const char *text)
 	size_t room = EVIDENCE_MAX - p->evidence_len;
 	_cleanup_buf_ struct buf lines = BUF(SIZE_MAX / 2);
 
+	if (!enter(p, PAGE_EVIDENCE))
+		return;
 	text_clean_lines(&lines, text, room);
 	p->evidence_len += lines.len < room ? lines.len : room;
-	enter(p, PAGE_EVIDENCE);
 	put_cleaned(p->b, title, 0, 0);
 	for (const char *line = buf_text(&lines); *line;) {
 		size_t len = strcspn(line, "\n");
@@ -177,7 +191,8 @@ static void text_row(struct page *p, const char *word, int tone, const char *lab
 {
 	_cleanup_buf_ struct buf line = BUF(SIZE_MAX / 2);
 
-	enter(p, PAGE_ROW);
+	if (!enter(p, PAGE_ROW))
+		return;
 	buf_printf(p->b, "  %-9s  ", word);
 	buf_puts(&line, label);
 	if (*text)
@@ -187,6 +202,8 @@ static void text_row(struct page *p, const char *word, int tone, const char *lab
 
 static void text_end(struct page *p)
 {
+	if (p->n_left_out)
+		buf_printf(p->b, "\n" SAY_LEFT_OUT "\n", p->n_left_out);
 }
 
 const struct page_ops page_text = {

@@ -14,10 +14,20 @@
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h; part of the interface through field 9 */
 #define STAT_MAX_BYTES 2048
 #define CMDLINE_MAX_BYTES 4096 /* what a pattern can see of a command line */
-#define PROCESSES_MAX 4194304 /* PID_MAX_LIMIT */
+#define PROCESSES_MAX 4194304  /* PID_MAX_LIMIT */
 
 /* Field numbers of proc_pid_stat(5). */
-enum { STATE = 3, PPID = 4, FLAGS = 9, UTIME = 14, STIME = 15, START = 22, RSS = 24, EXIT_CODE = 52, FIELDS = 53 };
+enum {
+	STATE = 3,
+	PPID = 4,
+	FLAGS = 9,
+	UTIME = 14,
+	STIME = 15,
+	START = 22,
+	RSS = 24,
+	EXIT_CODE = 52,
+	FIELDS = 53
+};
 
 /* Reads the numbers behind the state into FIELD by their number. Returns how many fields there are. */
 static int parse_fields(const char *text, long long field[FIELDS])
@@ -28,7 +38,8 @@ static int parse_fields(const char *text, long long field[FIELDS])
 		char *end;
 
 		errno = 0;
-		/* Some are unsigned and may be over LLONG_MAX (rlimits, addresses); none of those that are used. */
+		/* Some are unsigned and may be over LLONG_MAX (rlimits, addresses); none of those that are
+		 * used. */
 		long long value = strtoll(text, &end, 10);
 		if (end == text || (*end && !isspace((unsigned char)*end)))
 			break;
@@ -266,7 +277,8 @@ int64_t proc_uid(const struct proctree *t, struct proc *p)
 	if (len < 0)
 		return p->uid = len;
 	const char *line = strstr(data, "\nUid:");
-	p->uid = line && sscanf(line, "\nUid: %*d %lld", &effective) == 1 && effective >= 0 ? effective : -EBADMSG;
+	p->uid = line && sscanf(line, "\nUid: %*d %lld", &effective) == 1 && effective >= 0 ? effective
+											    : -EBADMSG;
 	return p->uid;
 }
 

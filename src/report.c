@@ -15,11 +15,12 @@
 #define HOST_COLUMNS 26
 #define LABEL_COLUMNS 36 /* in a subject about one item */
 #define LABEL_COLUMNS_IN_LIST 26
-#define NEUTRAL_WORD "-"
 
 /* All sentences of this file, in one place for the translators to come. The state words stay English in every
  * language, so that filters survive; so does SAY_RECOVERED. */
 #define SAY_RECOVERED "RECOVERED"
+#define SAY_WAITING "WAITING"
+#define SAY_NOT_HERE "N/A"
 #define SAY_CHECK "check"
 #define SAY_CHECKS "checks"
 #define SAY_LOOK "look"
@@ -670,7 +671,7 @@ static void write_problem(struct page *p, const struct report *r, const struct r
 	write_headline(p, r, state_name(item_state(item)), (int)item_state(item), buf_text(&label), buf_text(&text));
 	write_since(p, FIELD_SINCE, item_since(item), r->now_usec);
 	if (item->alert && item->alert->is_blind)
-		write_time(p, FIELD_NO_LOOK, item->alert->unknown_since_usec);
+		write_time(p, FIELD_NO_LOOK, item->alert->rows[ALERT_ROW_UNKNOWN].since_usec);
 	else if (item->result && item->result->time_usec)
 		write_time(p, FIELD_LAST_LOOK, item->result->time_usec);
 	write_check(p, item, item->check);
@@ -703,7 +704,7 @@ static void write_looked_at(struct page *p, const struct report_item *item)
 	put_label(&label, item->module, item->check, item->item);
 	put_item_text(&text, item);
 	if (item->alert && item->alert->is_blind) {
-		format_time(&time, item->alert->unknown_since_usec);
+		format_time(&time, item->alert->rows[ALERT_ROW_UNKNOWN].since_usec);
 		buf_printf(&row, SAY_ROW_BLIND, buf_text(&text), buf_text(&time));
 	} else if (state != TOCSIN_OK && item_since(item)) {
 		format_time(&time, item_since(item));
@@ -724,7 +725,7 @@ static void write_not_looked_at(struct page *p, const struct report_item *item)
 		buf_printf(&text, SAY_NOT_APPLICABLE, item->not_applicable);
 	else
 		buf_puts(&text, SAY_NOT_LOOKED);
-	p->ops->row(p, NEUTRAL_WORD, PAGE_NEUTRAL, buf_text(&label), buf_text(&text));
+	p->ops->row(p, item->not_applicable ? SAY_NOT_HERE : SAY_WAITING, PAGE_NEUTRAL, buf_text(&label), buf_text(&text));
 }
 
 static bool has_event(const struct report *r, const struct report_item *item)

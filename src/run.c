@@ -227,7 +227,8 @@ void tocsin_metric(struct tocsin_run *run, const char *item, const struct tocsin
 	assert_own_process(run);
 	struct run_item *i = find_item(run, name);
 	if (!i || !m->name || !*m->name) {
-		fault(run, "the module gave a metric %s '%s'", i ? "without a name for" : "before the state of", name);
+		fault(run, "the module gave a metric %s '%s'",
+			i ? "without a name for" : "before the state of", name);
 		return;
 	}
 	if (i->n_metrics++ >= RUN_METRICS_MAX) {
@@ -249,7 +250,8 @@ void tocsin_evidence(struct tocsin_run *run, const char *item, const char *title
 		fault(run, "the module gave evidence before the state of '%s'", name);
 		return;
 	}
-	_cleanup_free_ char *head = cleaned(title, 256, false), *body = cleaned(text, RUN_EVIDENCE_BYTES, true);
+	_cleanup_free_ char *head = cleaned(title, 256, false),
+			    *body = cleaned(text, RUN_EVIDENCE_BYTES, true);
 	run->n_evidence_bytes += strlen(body);
 	if (i->n_evidence++ >= RUN_EVIDENCE_MAX || run->n_evidence_bytes > RUN_EVIDENCE_TOTAL_BYTES) {
 		tell_dropped(run, "evidence", name);

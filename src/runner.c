@@ -28,11 +28,19 @@
 #define SOCKET_FD_MIN 600
 /* A module that allocates without end gets NULL, before the host runs out of memory. */
 #define DATA_MAX_BYTES ((rlim_t)1 << 30)
+/* AddressSanitizer reserves terabytes; gcc and clang tell of it in different ways. */
+#ifdef __SANITIZE_ADDRESS__
+#define WITH_SHADOW_MEMORY
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_SHADOW_MEMORY
+#endif
+#endif
 #define PRELOAD_SECONDS 5
 #define STRAYS_MAX_USEC (500 * USEC_PER_MSEC)
 
 struct batch_check {
-	struct msg *msg; /* check, module, timeout */
+	struct msg *msg;      /* check, module, timeout */
 	struct msg **options; /* check, key, value */
 	size_t n_options;
 	struct msg **memories; /* check, key, number, age */
@@ -109,7 +117,7 @@ static int replace_by_null(int fd, int flags)
 
 static void limit_memory(void)
 {
-#ifndef __SANITIZE_ADDRESS__
+#ifndef WITH_SHADOW_MEMORY
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > DATA_MAX_BYTES) {
@@ -143,8 +151,8 @@ int runner_prepare_process(int *socket)
 	return 0;
 }
 
-/* Code that runs at load can crash or hang too: whether NAME loads is tried in a child first, so that a bad module
- * cannot keep this helper from becoming ready. */
+/* Code that runs at load can crash or hang too: whether NAME loads is tried in a child first, so that a bad
+ * module cannot keep this helper from becoming ready. */
 static bool loads_in_child(const struct runner *r, const char *name)
 {
 	int status;
@@ -174,7 +182,8 @@ void runner_preload(const struct runner *r, char *const *names, size_t n)
 		const struct tocsin_check *m;
 
 		if (!loads_in_child(r, names[i]) || module_load(r->module_dir, names[i], &m, &error) < 0)
-			log_warning("check module '%s' cannot be loaded ahead; its checks will say why", names[i]);
+			log_warning("check module '%s' cannot be loaded ahead; its checks will say why",
+				names[i]);
 	}
 }
 
@@ -317,7 +326,8 @@ static char *unknown_option(const struct tocsin_check *module, const char *key)
 }
 
 /* Fills CONFIG. *ret_error is a sentence. */
-static int configure(const struct batch_check *c, const struct tocsin_check *module, void *config, char **ret_error)
+static int configure(
+	const struct batch_check *c, const struct tocsin_check *module, void *config, char **ret_error)
 {
 	int r = option_set_defaults(module->options, config, ret_error);
 	if (r < 0)
@@ -366,8 +376,14 @@ static void run_check(const struct runner *r, const struct batch_check *c)
 	_cleanup_free_ struct run_memory *memory = NULL;
 	const struct tocsin_check *module = NULL;
 	struct tocsin_run run = {
-		.socket = r->socket, .check = c->msg->field[0], .root = r->root, .batch = r->batch, .pid = getpid(),
-		.n_memory = c->n_memories, .reason = BUF(16384), .fault = BUF(4096),
+		.socket = r->socket,
+		.check = c->msg->field[0],
+		.root = r->root,
+		.batch = r->batch,
+		.pid = getpid(),
+		.n_memory = c->n_memories,
+		.reason = BUF(16384),
+		.fault = BUF(4096),
 	};
 
 	/* Loading runs code of the module. */

@@ -73,7 +73,8 @@ static int reading_continue(struct reading *r, int fd)
 }
 
 /* Takes the first line. */
-static int reading_take_line(struct reading *r, const char *key, const char *where, char **ret, char **ret_error)
+static int reading_take_line(
+	struct reading *r, const char *key, const char *where, char **ret, char **ret_error)
 {
 	char *end = memchr(r->bytes, '\n', r->len);
 	size_t len = end ? (size_t)(end - r->bytes) : r->len;
@@ -91,8 +92,8 @@ static int reading_take_line(struct reading *r, const char *key, const char *whe
 	return 0;
 }
 
-/* Only a warning: with systemd 257 credentials belong to root and are readable by an ACL, so "mine, 0600" cannot be
- * asked for, and an alarm is worth more than a lesson. */
+/* Only a warning: with systemd 257 credentials belong to root and are readable by an ACL, so "mine, 0600"
+ * cannot be asked for, and an alarm is worth more than a lesson. */
 static void warn_of_others(const char *key, const char *path, int fd)
 {
 	struct stat st;
@@ -126,8 +127,10 @@ static int from_credential(const char *name, char **ret, char **ret_error)
 	_cleanup_free_ char *path = NULL;
 
 	if (!directory)
-		return refuse(ret_error, -ENOENT, "credential '%s': the service was given none; the unit needs "
-						  "LoadCredential=%s:/path/of/the/secret", name, name);
+		return refuse(ret_error, -ENOENT,
+			"credential '%s': the service was given none; the unit needs "
+			"LoadCredential=%s:/path/of/the/secret",
+			name, name);
 	if (strchr(name, '/') || name[0] == '.')
 		return refuse(ret_error, -EINVAL, "credential '%s' is no name of a credential", name);
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
@@ -142,7 +145,8 @@ struct command {
 	int pidfd, output;
 };
 
-/* The child has neither our descriptors nor our signal dispositions: an ignored SIGPIPE would be inherited. */
+/* The child has neither our descriptors nor our signal dispositions: an ignored SIGPIPE would be inherited.
+ */
 static void __attribute__((noreturn)) command_main(const char *command, int output)
 {
 	sigset_t none;
@@ -153,7 +157,8 @@ static void __attribute__((noreturn)) command_main(const char *command, int outp
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || close_range(3, ~0U, 0) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+		close_range(3, ~0U, 0) < 0)
 		_exit(126);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
@@ -175,7 +180,9 @@ static int command_start(const char *text, struct command *ret)
 		return r;
 	}
 	setpgid(pid, pid); /* both sides do it: whichever comes first */
-	*ret = (struct command){ .pid = pid, .output = ends[0], .pidfd = (int)syscall(SYS_pidfd_open, pid, 0) };
+	*ret = (struct command){
+		.pid = pid, .output = ends[0], .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)
+	};
 	return 0;
 }
 
@@ -241,7 +248,8 @@ static int command_failed(const char *key, int status, char **ret_error)
 		WEXITSTATUS(status) == 127 ? " (not found)" : "");
 }
 
-int secret_from_command(const char *key, const char *text, int64_t deadline_usec, char **ret, char **ret_error)
+int secret_from_command(
+	const char *key, const char *text, int64_t deadline_usec, char **ret, char **ret_error)
 {
 	_cleanup_(command_end) struct command command = { .pid = 0, .pidfd = -1, .output = -1 };
 	_cleanup_(reading_free) struct reading reading = { 0 };
@@ -275,7 +283,8 @@ int secret_password(const struct conf_mail *mail, int64_t deadline_usec, char **
 	if (mail->credential)
 		return from_credential(mail->credential, ret, ret_error);
 	if (mail->password_command)
-		return secret_from_command("password_command", mail->password_command, deadline_usec, ret, ret_error);
+		return secret_from_command(
+			"password_command", mail->password_command, deadline_usec, ret, ret_error);
 	*ret = NULL;
 	return 0;
 }
@@ -283,7 +292,8 @@ int secret_password(const struct conf_mail *mail, int64_t deadline_usec, char **
 int secret_token(const struct conf_mail *mail, int64_t deadline_usec, char **ret, char **ret_error)
 {
 	if (mail->token_command)
-		return secret_from_command("token_command", mail->token_command, deadline_usec, ret, ret_error);
+		return secret_from_command(
+			"token_command", mail->token_command, deadline_usec, ret, ret_error);
 	*ret = NULL;
 	return 0;
 }

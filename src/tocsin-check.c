@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tocsin-check: the helper of tocsind that runs checks, It is started by the daemon, with
- * a socket as descriptor 3; all that it does is in runner.c. */
+/* tocsin-check: the helper of tocsind that runs checks, or reads the configuration. It is started by the
+ * daemon, with a socket as descriptor 3; all that it does is in runner.c and config-service.c. */
 #include "config-service.h"
 #include "log.h"
 #include "module.h"
@@ -14,16 +14,19 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 
-static const char usage[] =
-	"Usage: tocsin-check [--root DIR] [MODULE...]\n"
-	"\n"
-	"A helper of tocsind, which starts it with a socket as descriptor 3.\n"
-	"To run a check by hand use \"tocsin check NAME\".\n"
-	"\n"
-	"  --root DIR      look at the recorded tree in DIR instead of this host\n"
-	"  --help, --version\n"
-	"\n"
-	"Modules are looked for in $TOCSIN_CHECK_DIR, else in " CHECKDIR ".\n";
+static const char usage[] = "Usage: tocsin-check [--root DIR] [MODULE...]\n"
+			    "       tocsin-check --config FILE [--conf-dir DIR] [--defaults]\n"
+			    "\n"
+			    "A helper of tocsind, which starts it with a socket as descriptor 3.\n"
+			    "To run a check by hand use \"tocsin check NAME\".\n"
+			    "\n"
+			    "  --root DIR      look at the recorded tree in DIR instead of this host\n"
+			    "  --config FILE   read the configuration, report settings and problems\n"
+			    "  --conf-dir DIR  and the *.conf files in DIR after it\n"
+			    "  --defaults      report the settings that no file makes, too\n"
+			    "  --help, --version\n"
+			    "\n"
+			    "Modules are looked for in $TOCSIN_CHECK_DIR, else in " CHECKDIR ".\n";
 
 struct arguments {
 	const char *root;
@@ -73,7 +76,8 @@ static int serve(int socket, const char *root, char *const *modules, size_t n)
 {
 	_cleanup_runner_ struct runner *runner = NULL;
 	/* Checks run in /, so what was named from here must not depend on here. */
-	_cleanup_free_ char *real_root = realpath(root, NULL), *module_dir = realpath(module_directory(), NULL);
+	_cleanup_free_ char *real_root = realpath(root, NULL),
+			    *module_dir = realpath(module_directory(), NULL);
 
 	if (!real_root)
 		return log_error_errno(-errno, "the recorded tree %s", root), EX_USAGE;
@@ -104,11 +108,9 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
-	if (a.config) {
-		int r = config_service_run(a.config, a.conf_dir, MSG_FD, a.with_defaults);
-
-		return r < 0 ? log_error_errno(r, "cannot tell the configuration"), EX_OSERR : EX_OK;
-	}
+	if (a.config)
+		return config_service_run(a.config, a.conf_dir, MSG_FD, a.with_defaults) < 0 ? EX_IOERR
+											     : EX_OK;
 	status = serve(MSG_FD, a.root, argv + optind, (size_t)(argc - optind));
 	/* Handlers that modules left with atexit() are not ours to run. */
 	_exit(status);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tocsin-mail: the mailer. Started by tocsind with its socket on descriptor 3; may resolve, connect and read secrets,
- * sees neither checks nor the state. All else is in the library. */
+/* tocsin-mail: the mailer. Started by tocsind with its socket on descriptor 3; may resolve, connect and read
+ * secrets, sees neither checks nor the state. All else is in the library. */
 #include "log.h"
 #include "mail-helper.h"
 #include "msg.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* TLS over a socket; see transport.h. Certificates are judged in GnuTLS' verification callback, so that a server
- * that is not believed never sees our own certificate. How is certificate.c. */
+/* TLS over a socket; see transport.h. Certificates are judged in GnuTLS' verification callback, so that a
+ * server that is not believed never sees our own certificate. How is certificate.c. */
 #include "transport.h"
 
 #include "certificate.h"
@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -67,8 +69,8 @@ static int __attribute__((format(printf, 3, 4))) refuse(char **ret_error, int er
 
 static int trust_load_authorities(struct transport_trust *t, const char *ca_file, char **ret_error)
 {
-	int n = ca_file ? gnutls_certificate_set_x509_trust_file(t->credentials, ca_file, GNUTLS_X509_FMT_PEM) :
-			  gnutls_certificate_set_x509_system_trust(t->credentials);
+	int n = ca_file ? gnutls_certificate_set_x509_trust_file(t->credentials, ca_file, GNUTLS_X509_FMT_PEM)
+			: gnutls_certificate_set_x509_system_trust(t->credentials);
 
 	if (n > 0)
 		return asprintf(&t->origin, "%s%s", ca_file ? "tls_ca_file " : "the system's authorities",
@@ -77,25 +79,28 @@ static int trust_load_authorities(struct transport_trust *t, const char *ca_file
 		return refuse(ret_error, -EKEYREJECTED, "tls_ca_file %s cannot be used: %s", ca_file,
 			n < 0 ? gnutls_strerror(n) : "it holds no certificate in PEM form");
 	return refuse(ret_error, -ENOENT,
-		"this host has no certificate authorities (%s); install ca-certificates, or set tls_ca_file or tls_pin",
+		"this host has no certificate authorities (%s); install ca-certificates, or set tls_ca_file "
+		"or tls_pin",
 		n < 0 ? gnutls_strerror(n) : "the system's store is empty");
 }
 
-static int trust_load_own(struct transport_trust *t, const char *cert_file, const char *key_file, char **ret_error)
+static int trust_load_own(
+	struct transport_trust *t, const char *cert_file, const char *key_file, char **ret_error)
 {
 	if (!key_file)
 		key_file = cert_file;
-	int r = gnutls_certificate_set_x509_key_file2(t->credentials, cert_file, key_file, GNUTLS_X509_FMT_PEM, NULL,
-		0);
+	int r = gnutls_certificate_set_x509_key_file2(
+		t->credentials, cert_file, key_file, GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (r < 0)
-		return refuse(ret_error, -EKEYREJECTED, "the client certificate (tls_cert_file %s, tls_key_file %s) "
-							"cannot be used: %s",
+		return refuse(ret_error, -EKEYREJECTED,
+			"the client certificate (tls_cert_file %s, tls_key_file %s) cannot be used: %s",
 			cert_file, key_file, gnutls_strerror(r));
 	t->has_certificate = true;
 	return 0;
 }
 
-int transport_trust_new(const struct transport_trust_options *o, struct transport_trust **ret, char **ret_error)
+int transport_trust_new(
+	const struct transport_trust_options *o, struct transport_trust **ret, char **ret_error)
 {
 	_cleanup_transport_trust_ struct transport_trust *t = calloc(1, sizeof(*t));
 	int r = 0;
@@ -104,8 +109,9 @@ int transport_trust_new(const struct transport_trust_options *o, struct transpor
 		return -ENOMEM;
 	if (o->pin && certificate_parse_pin(o->pin, t->pin) < 0)
 		return refuse(ret_error, -EINVAL,
-			"tls_pin '%s' is none: expected sha256: and 44 characters of base64, the hash of the server's public "
-			"key", o->pin);
+			"tls_pin '%s' is none: expected sha256: and 44 characters of base64, the hash of "
+			"the server's public key",
+			o->pin);
 	t->has_pin = o->pin;
 	if (!t->has_pin)
 		r = trust_load_authorities(t, o->ca_file, ret_error);
@@ -147,6 +153,16 @@ static int wait_for(int fd, short events, int64_t deadline_usec)
 		if (ppoll(&p, 1, &timeout, NULL) > 0)
 			return 0;
 	}
+}
+
+/* A server that answers pipelined commands with several small writes waits, by Nagle's algorithm, for our
+ * acknowledgement of the first, which Linux delays by 40 ms unless it is asked not to (tcp(7), TCP_QUICKACK;
+ * the option does not last, so it is set before each wait). */
+static void acknowledge(int fd)
+{
+	const int yes = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof(yes));
 }
 
 /* Reads without waiting and keeps what came first: it tells one kind of port from another. */
@@ -233,10 +249,12 @@ static int tls_alert(struct transport *t)
 	buf_clear(&t->why);
 	if (certificate_alert_is_about_ours(alert))
 		buf_printf(&t->why, "the server refused %s (TLS alert \"%s\"); see tls_cert_file",
-			t->trust->has_certificate ? "our client certificate" : "us for want of a client certificate",
+			t->trust->has_certificate ? "our client certificate"
+						  : "us for want of a client certificate",
 			gnutls_alert_get_name(alert));
 	else
-		buf_printf(&t->why, "the server ended TLS with the alert \"%s\"", gnutls_alert_get_name(alert));
+		buf_printf(
+			&t->why, "the server ended TLS with the alert \"%s\"", gnutls_alert_get_name(alert));
 	return -EPROTO;
 }
 
@@ -257,8 +275,8 @@ static int tls_error(struct transport *t, ssize_t code)
 	return -EPROTO;
 }
 
-/* -EAGAIN when nothing is there. A TLS 1.2 server's wish to shake hands again is passed over, as RFC 5246, 7.4.1.1
- * allows; tickets and key updates of TLS 1.3 look like EAGAIN. */
+/* -EAGAIN when nothing is there. A TLS 1.2 server's wish to shake hands again is passed over, as RFC
+ * 5246, 7.4.1.1 allows; tickets and key updates of TLS 1.3 look like EAGAIN. */
 static ssize_t tls_receive(struct transport *t, void *bytes, size_t len)
 {
 	for (;;) {
@@ -300,6 +318,9 @@ static int tls_write(struct transport *t, const char *bytes, size_t len, int64_t
 static int verify(gnutls_session_t session)
 {
 	struct transport *t = gnutls_session_get_ptr(session);
+
+	if (!t->trust) /* only probing: nothing is believed */
+		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 	const struct certificate_policy policy = {
 		.host = t->host,
 		.pin = t->trust->has_pin ? t->trust->pin : NULL,
@@ -358,7 +379,8 @@ static int shake_hands(struct transport *t, int64_t deadline_usec)
 /* A record of TLS begins with its type, 20 to 24, and the version 3.x (RFC 8446, 5.1). */
 static bool first_is_tls(const struct transport *t)
 {
-	return t->n_first > 0 && t->first[0] >= 20 && t->first[0] <= 24 && (t->n_first < 2 || t->first[1] == 3);
+	return t->n_first > 0 && t->first[0] >= 20 && t->first[0] <= 24 &&
+	       (t->n_first < 2 || t->first[1] == 3);
 }
 
 static int explain_no_tls(struct transport *t)
@@ -372,11 +394,13 @@ static int explain_no_tls(struct transport *t)
 	text_clean(&words, text, FIRST_BYTES);
 	buf_clear(&t->why);
 	if (t->n_plain)
-		buf_printf(&t->why, "after STARTTLS the server did not begin TLS, it said \"%s\"", buf_text(&words));
+		buf_printf(&t->why, "after STARTTLS the server did not begin TLS, it said \"%s\"",
+			buf_text(&words));
 	else
 		buf_printf(&t->why,
-			"this port does not speak TLS: the server began with \"%s\"; set security = starttls, or the port for "
-			"TLS (465)", buf_text(&words));
+			"this port does not speak TLS: the server began with \"%s\"; set security = "
+			"starttls, or the port for TLS (465)",
+			buf_text(&words));
 	return -EPROTO;
 }
 
@@ -391,15 +415,17 @@ static int explain_closed(struct transport *t)
 static int explain_version(struct transport *t, const char *detail)
 {
 	buf_clear(&t->why);
-	buf_printf(&t->why, "the server offers no TLS 1.2 or newer (%s); older versions are not safe, the server must be "
-			    "updated", detail);
+	buf_printf(&t->why,
+		"the server offers no TLS 1.2 or newer (%s); older versions are not safe, the server must "
+		"be updated",
+		detail);
 	return -EPROTO;
 }
 
 /* Why the handshake failed, as -errno with the words in t->why. */
 static int explain_handshake(struct transport *t, int code)
 {
-	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR || code == GNUTLS_E_CERTIFICATE_ERROR)
+	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR && t->why.len)
 		return -EKEYREJECTED; /* verify() has said why */
 	if (t->n_first && !first_is_tls(t))
 		return explain_no_tls(t);
@@ -412,11 +438,14 @@ static int explain_handshake(struct transport *t, int code)
 		return explain_closed(t);
 	if (code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)
 		return explain_version(t, "it chose an older one");
-	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED && gnutls_alert_get(t->session) == GNUTLS_A_PROTOCOL_VERSION)
+	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED &&
+		gnutls_alert_get(t->session) == GNUTLS_A_PROTOCOL_VERSION)
 		return explain_version(t, "it answers \"protocol version\"");
 	int r = tls_error(t, code);
-	if (r == -EPROTO)
-		buf_puts(&t->why, ", during the handshake; it may have only outdated versions, ciphers or keys");
+	if (r == -EPROTO && !(code == GNUTLS_E_FATAL_ALERT_RECEIVED &&
+				    certificate_alert_is_about_ours(gnutls_alert_get(t->session))))
+		buf_puts(&t->why,
+			", during the handshake; it may have only outdated versions, ciphers or keys");
 	return r;
 }
 
@@ -428,6 +457,7 @@ static int stream_start_tls(void *data, int64_t deadline_usec, char **ret_error)
 		return refuse(ret_error, -EINVAL, "TLS was not prepared for this connection");
 	t->n_first = 0;
 	t->pull_error = 0;
+	buf_clear(&t->why);
 	int r = session_set_up(t);
 	if (r < 0) {
 		session_end(t);
@@ -445,8 +475,8 @@ static int stream_start_tls(void *data, int64_t deadline_usec, char **ret_error)
 	return refuse(ret_error, error, "%s", buf_text(&t->why));
 }
 
-/* Nobody greets us: is it because this port waits for a ClientHello? Asks with one, on a connection that is lost
- * anyway; only the kind of the answer counts. */
+/* Nobody greets us: is it because this port waits for a ClientHello? Asks with one, on a connection that is
+ * lost anyway; only the kind of the answer counts. */
 static int probe_for_tls(struct transport *t, int64_t deadline_usec)
 {
 	t->n_first = 0;
@@ -456,7 +486,8 @@ static int probe_for_tls(struct transport *t, int64_t deadline_usec)
 	if (!first_is_tls(t))
 		return explain_errno(t, -ETIMEDOUT);
 	buf_clear(&t->why);
-	buf_puts(&t->why, "this port speaks TLS from the start: set security = tls, or the port for STARTTLS (587)");
+	buf_puts(&t->why,
+		"this port speaks TLS from the start: set security = tls, or the port for STARTTLS (587)");
 	return -EPROTO;
 }
 
@@ -501,6 +532,7 @@ static ssize_t stream_read(void *data, void *bytes, size_t len, int64_t deadline
 			return n;
 		if (n != -EAGAIN)
 			return t->has_tls ? n : explain_errno(t, (int)n);
+		acknowledge(t->fd);
 		int r = wait_for(t->fd, POLLIN, probe_usec);
 		if (r == -ETIMEDOUT && probe_usec < deadline_usec)
 			return probe_for_tls(t, deadline_usec);
@@ -532,7 +564,8 @@ static int stream_write(void *data, const void *bytes, size_t len, int64_t deadl
 {
 	struct transport *t = data;
 
-	return t->has_tls ? tls_write(t, bytes, len, deadline_usec) : plain_write(t, bytes, len, deadline_usec);
+	return t->has_tls ? tls_write(t, bytes, len, deadline_usec)
+			  : plain_write(t, bytes, len, deadline_usec);
 }
 
 /* A readable socket is not yet input under TLS (tickets), so it is read; errors wait for the next read(). */

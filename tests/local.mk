@@ -44,12 +44,12 @@ tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
 tests_unit_test_schedule_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-option
 tests_unit_test_option_LDADD = $(UNIT_LDADD)
+UNIT_TESTS += tests/unit/test-secret
+tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-store
 tests_unit_test_store_LDADD = $(UNIT_LDADD) $(SQLITE_LIBS)
 UNIT_TESTS += tests/unit/test-proctree
 tests_unit_test_proctree_LDADD = $(UNIT_LDADD)
-UNIT_TESTS += tests/unit/test-secret
-tests_unit_test_secret_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-text
 tests_unit_test_text_LDADD = $(UNIT_LDADD)
 UNIT_TESTS += tests/unit/test-transport
@@ -116,6 +116,15 @@ check_PROGRAMS += tests/fuzz/corpus-ini
 tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
 tests_fuzz_corpus_ini_LDADD = src/libtocsin.a $(INIH_LIBS)
 EXTRA_DIST += tests/fuzz/ini
+check_PROGRAMS += tests/fuzz/corpus-proc
+tests_fuzz_corpus_proc_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-proc.c
+tests_fuzz_corpus_proc_LDADD = src/libtocsin.a
+EXTRA_DIST += tests/fuzz/proc
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-proc
+tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c
+tests_fuzz_fuzz_proc_LDADD = src/libtocsin.a
+tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 check_PROGRAMS += tests/fuzz/corpus-reply
 tests_fuzz_corpus_reply_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-reply.c
 tests_fuzz_corpus_reply_LDADD = src/libtocsin.a
@@ -149,6 +158,10 @@ tests_modules_sample_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -
 EXTRA_DIST += tests/e2e/test_store.py
 TESTS += tests/manuals
 EXTRA_DIST += tests/manuals
+EXTRA_DIST += tests/e2e/mailer_client.py
+EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_mailer.py
+EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 # Check modules that misbehave; -rpath only makes libtool build a shared object, they are never installed.
 ROGUE_LDFLAGS = $(CHECK_LDFLAGS) -rpath /nowhere
 check_LTLIBRARIES += tests/modules/rogue.la
@@ -181,12 +194,30 @@ tests_modules_misfit_constructor_la_LDFLAGS = $(ROGUE_LDFLAGS)
 EXTRA_DIST += tests/fixtures
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_checks.py
+
+check_PROGRAMS += tests/fuzz/corpus-mime
+tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
+tests_fuzz_corpus_mime_LDADD = src/libtocsin.a
+EXTRA_DIST += tests/fuzz/mime
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-mime
+tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
+tests_fuzz_fuzz_mime_LDADD = src/libtocsin.a
+tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+# The mails that compose-mail has samples of, as they were last looked at: read the difference before you refresh.
+EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/golden
+refresh-golden: tests/unit/compose-mail
+	for name in `tests/unit/compose-mail | grep -v hostile`; do \
+		{ tests/unit/compose-mail $$name subject && echo && echo && tests/unit/compose-mail $$name text; } \
+			>$(srcdir)/tests/golden/$$name.txt && \
+		tests/unit/compose-mail $$name html >$(srcdir)/tests/golden/$$name.html || exit 1; \
+	done
+.PHONY: refresh-golden
 check_PROGRAMS += tests/unit/compose-mail
 tests_unit_compose_mail_LDADD = src/libtocsin.a -lm
-EXTRA_DIST += tests/e2e/mailer_client.py
-EXTRA_DIST += tests/e2e/smtp_server.py
-EXTRA_DIST += tests/e2e/test_mailer.py
-EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh

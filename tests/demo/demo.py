@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import certs  # noqa: E402
 import mailcatcher  # noqa: E402
 
 CONFIG = """\
@@ -75,7 +76,7 @@ class Screen:
 
     def step(self, text):
         at = f"{time.monotonic() - self.began:5.1f} s  "
-        lines = textwrap.wrap(text, self.width - len(at), break_long_words=False)
+        lines = textwrap.wrap(text, self.width - len(at), break_long_words=False, break_on_hyphens=False)
         self._print("\n" + self._style("2", at) + ("\n" + " " * len(at)).join(self._style("1", l) for l in lines))
 
     def block(self, text, bar="│"):
@@ -118,7 +119,9 @@ class Demo:
         self.build = build
         self.screen = Screen()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
-        self.catcher = mailcatcher.MailCatcher(self.folder / "mails")
+        authority = certs.Authority(self.folder / "certificates")
+        self.catcher = mailcatcher.MailCatcher(self.folder / "mails", authority.issue("server"))
+        self.catcher.ca_file = authority.ca_file
         self.bell = Bell(self.folder)
         self.daemon = None
         self.log = self.folder / "tocsind.log"

@@ -14,6 +14,7 @@ import asyncio
 import email
 import email.policy
 import json
+import logging
 import pathlib
 import re
 import socket
@@ -29,6 +30,7 @@ import certs
 
 # aiosmtpd warns of what is wanted here: AUTH without STARTTLS, on the port whose connections are TLS already.
 warnings.filterwarnings("ignore", module="aiosmtpd")
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 HOST = "127.0.0.1"
 BEHAVIOURS = {

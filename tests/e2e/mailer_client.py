@@ -76,8 +76,7 @@ class Mailer:
 
     def run(self, dialogue=False, seconds=30):
         begun = time.monotonic()
-        deadline = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + int(seconds * 1e6)
-        self.send("run", deadline, "yes" if dialogue else "no")
+        self.send("run", int(seconds * 1e6), "yes" if dialogue else "no")
         results, lines, addresses = [], [], []
         while True:
             answer = self.receive()

@@ -55,7 +55,7 @@ class Connection:
 
 class SmtpServer:
     def __init__(self, certificate=None, tls=False, starttls=False, users=None, mechanisms="PLAIN LOGIN", at=None,
-                 host="127.0.0.1", extensions=("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES")):
+                 host="127.0.0.1", client_authority=None, extensions=("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES")):
         self.tls, self.starttls, self.users, self.mechanisms = tls, starttls, users, mechanisms
         self.at = dict(at or {})
         self.extensions = extensions
@@ -67,7 +67,11 @@ class SmtpServer:
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*certificate)
-        self.listener = socket.create_server((host, 0))
+        if client_authority:
+            self.context.load_verify_locations(client_authority)
+            self.context.verify_mode = ssl.CERT_REQUIRED
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, 0), family=family)
         self.port = self.listener.getsockname()[1]
         self.sockets = []
         threading.Thread(target=self._accept, daemon=True).start()

@@ -67,11 +67,11 @@ def test_alert_and_recovery_of_a_killed_process(setup, daemon, catcher, victim):
     catcher.wait("monitoring started: OK")
     time.sleep(1)
     victim.kill()
-    alert = catcher.wait(r"^\[testhost\] CRITICAL victim", timeout=15)
+    alert = catcher.wait(r"^\[testhost\] CRITICAL process victim", timeout=15)
     assert alert.message["Importance"] == "high" and "victim" in alert.text
     assert alert.message["X-Tocsin-Host"] == "testhost"
     victim.start()
-    recovery = catcher.wait(r"^\[testhost\] RECOVERED victim", timeout=60)
+    recovery = catcher.wait(r"^\[testhost\] RECOVERED process victim", timeout=60)
     assert alert.message["Message-ID"].strip() in (recovery.message["References"] or "")
     assert len(catcher.mails) == 3
 
@@ -93,14 +93,14 @@ def test_restart_sends_no_mail_of_its_own(setup, daemon, catcher, victim):
     d = daemon(setup)
     time.sleep(3)
     victim.kill()
-    catcher.wait("CRITICAL victim")
+    catcher.wait("CRITICAL process victim")
     assert [re.search("started|CRITICAL", m.subject).group() for m in catcher.mails] == ["started", "CRITICAL"]
     d.stop()
     # a problem that was mailed is not mailed again, and its recovery is
     d = daemon(setup)
     time.sleep(3)
     victim.start()
-    catcher.wait("RECOVERED victim")
+    catcher.wait("RECOVERED process victim")
     assert len(catcher.mails) == 3
 
 
@@ -193,7 +193,7 @@ def test_broken_module_is_one_unknown(setup, daemon, catcher, victim, module, op
     assert re.search(r"OK\W.*\bvictim", mail.text) or re.search(r"\bvictim\b.*OK", mail.text)
     assert "root" in mail.text
     victim.kill()
-    catcher.wait("CRITICAL victim")
+    catcher.wait("CRITICAL process victim")
     assert d.stop() < END_WITHIN and d.process.returncode == 0
 
 
@@ -230,16 +230,16 @@ def test_reload_bad_then_good(setup, daemon, catcher, victim):
     d.wait_notified("READY", "^1$", count=2)
     assert d.notified("RELOADING") == ["1"] and int(d.notified("MONOTONIC_USEC")[0]) > 0
     victim.kill()
-    catcher.wait(r"^\[testhost\] CRITICAL victim")  # the running configuration is still in force
+    catcher.wait(r"^\[testhost\] CRITICAL process victim")  # the running configuration is still in force
     victim.start()
-    catcher.wait("RECOVERED victim")
+    catcher.wait("RECOVERED process victim")
 
     setup.sections["tocsin"]["host"] = "newname"
     setup.write(victim.check())
     d.reload()
     d.wait_notified("READY", "^1$", count=3)
     victim.kill()
-    catcher.wait(r"^\[newname\] CRITICAL victim")
+    catcher.wait(r"^\[newname\] CRITICAL process victim")
     assert len(catcher.mails) == 4
 
 
@@ -295,7 +295,7 @@ def test_command_line(setup, daemon, catcher, victim):
         r = setup.tocsin("check", "victim", *more)
         assert r.returncode == 0 and "OK" in r.stdout, r
     victim.kill()
-    catcher.wait("CRITICAL victim")
+    catcher.wait("CRITICAL process victim")
     assert setup.tocsin("check", "victim").returncode == 2
     assert setup.tocsin("status").returncode == 2
 
@@ -374,8 +374,8 @@ def test_postfix_accepts_what_we_send(tmp_path, daemon, postfix_server, victim, 
     assert "victim" in message.get_body(preferencelist=("plain",)).get_content()
     if auth == "auto":
         victim.kill()
-        alert = wait_in_maildir(postfix_server, rf"^\[{host}\] CRITICAL victim")
+        alert = wait_in_maildir(postfix_server, rf"^\[{host}\] CRITICAL process victim")
         assert alert["Importance"] == "high"
         victim.start()
-        wait_in_maildir(postfix_server, rf"^\[{host}\] RECOVERED victim")
+        wait_in_maildir(postfix_server, rf"^\[{host}\] RECOVERED process victim")
     assert d.stop() < END_WITHIN

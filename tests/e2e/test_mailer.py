@@ -45,8 +45,8 @@ def tls_server(server_certificate):
         yield s
 
 
-def relay(server, authority=None, **keys):
-    settings = {"server": "127.0.0.1", "port": server if isinstance(server, int) else server.port, "to": "a@example.org",
+def relay(where, authority=None, **keys):
+    settings = {"server": "127.0.0.1", "port": where if isinstance(where, int) else where.port, "to": "a@example.org",
                 "from": "tocsin@client.test", "timeout": "2s", "timeout_receipt": "2s",
                 "security": "tls" if authority else "none"}
     if authority:
@@ -135,6 +135,23 @@ def test_hello_without_a_dot_is_the_literal(mailer):
         m.load(relay(s), host="web1")
         m.send_one()
         assert s.lines[0] == "EHLO [127.0.0.1]"
+
+
+def test_hello_of_the_configuration_comes_first(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s, hello="other.example.org"))
+        m.send_one()
+        assert s.lines[0] == "EHLO other.example.org"
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_ipv6(mailer):
+    with SmtpServer(host="::1") as s:
+        m = mailer()
+        m.load(relay(s, server="::1"), host="web1")
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+        assert s.lines[0] == "EHLO [IPv6:::1]"
 
 
 def test_mails_share_one_connection_and_batches_follow(mailer):
@@ -358,6 +375,33 @@ def test_tls_server_on_the_plain_port(mailer, server_certificate, authority):
         m.load(relay(s, authority, security="starttls"))
         result = m.send_one().results[0]
         assert result.outcome == "temporary" and "this port speaks TLS" in result.text
+
+
+def test_tls_server_where_no_security_is_set(mailer, server_certificate):
+    with SmtpServer(server_certificate, tls=True) as s:
+        m = mailer()
+        m.load(relay(s))
+        result = m.send_one().results[0]
+        assert result.outcome == "temporary" and "this port speaks TLS" in result.text
+
+
+def test_server_that_wants_a_client_certificate(mailer, server_certificate, authority):
+    with SmtpServer(server_certificate, tls=True, client_authority=authority.ca_file) as s:
+        m = mailer()
+        m.load(relay(s, authority))
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "76")
+        assert "want of a client certificate" in result.text
+
+
+def test_client_certificate_that_cannot_be_read(mailer, server_certificate, authority):
+    with SmtpServer(server_certificate, tls=True) as s:
+        m = mailer()
+        note = m.load(relay(s, authority, tls_cert_file="/nonexistent/cert.pem"))
+        assert "client certificate (tls_cert_file /nonexistent/cert.pem" in note
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "78")
+        assert s.connections == 0
 
 
 def test_starttls_not_offered(mailer, authority, password):

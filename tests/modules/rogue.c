@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A check module that does what no module should: one of the deeds below, by the option "deed". For tests only. */
+/* A check module that does what no module should: one of the deeds below, by the option "deed". For tests
+ * only. */
 #include "tocsin-check.h"
 
 #include <errno.h>
@@ -94,8 +95,13 @@ static int flood(struct tocsin_run *run)
 	report(run, text);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "m%d", i);
-		tocsin_metric(run, item, &(struct tocsin_metric){ .name = name, .value = i, .warning = NAN,
-			.critical = INFINITY, .min = NAN, .max = NAN });
+		tocsin_metric(run, item,
+			&(struct tocsin_metric){ .name = name,
+				.value = i,
+				.warning = NAN,
+				.critical = INFINITY,
+				.min = NAN,
+				.max = NAN });
 	}
 	for (int i = 0; i < 100; i++)
 		tocsin_evidence(run, item, text, text);
@@ -194,10 +200,15 @@ static int inspect(struct tocsin_run *run)
 		ignored += sigaction(s, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 	}
 	mode_t mode = umask(0);
-	tocsin_item(run, tocsin_name(run), TOCSIN_OK, "blocked %d ignored %d umask %03o alarm %u cwd %s", blocked, ignored,
-		(unsigned)mode, alarm(0), getcwd(cwd, sizeof(cwd)));
-	tocsin_metric(run, tocsin_name(run), &(struct tocsin_metric){ .name = "half", .value = 0.5, .warning = NAN,
-		.critical = NAN, .min = 1e-300, .max = 1.0 / 3 });
+	tocsin_item(run, tocsin_name(run), TOCSIN_OK, "blocked %d ignored %d umask %03o alarm %u cwd %s",
+		blocked, ignored, (unsigned)mode, alarm(0), getcwd(cwd, sizeof(cwd)));
+	tocsin_metric(run, tocsin_name(run),
+		&(struct tocsin_metric){ .name = "half",
+			.value = 0.5,
+			.warning = NAN,
+			.critical = NAN,
+			.min = 1e-300,
+			.max = 1.0 / 3 });
 	return 0;
 }
 
@@ -263,8 +274,9 @@ static int echo(struct tocsin_run *run, const struct config *c)
 	int64_t age = 0;
 
 	int r = tocsin_recall(run, "key", &value, &age);
-	tocsin_item(run, tocsin_name(run), TOCSIN_OK, "n %lld words %zu first %s recall %d %.3f %lld batch %llu",
-		(long long)c->number, c->words.n, c->words.n ? c->words.items[0] : "-", r, value, (long long)age,
+	tocsin_item(run, tocsin_name(run), TOCSIN_OK,
+		"n %lld words %zu first %s recall %d %.3f %lld batch %llu", (long long)c->number, c->words.n,
+		c->words.n ? c->words.items[0] : "-", r, value, (long long)age,
 		(unsigned long long)tocsin_batch(run));
 	tocsin_remember(run, "key", value + 1);
 	return tocsin_watch(run, STDIN_FILENO, POLLPRI);
@@ -274,24 +286,53 @@ static const struct {
 	const char *name;
 	int (*run)(struct tocsin_run *run);
 } deeds[] = {
-	{ "echo", NULL }, { "crash", crash }, { "hang", hang }, { "leak", leak }, { "devour", devour },
-	{ "garbage", garbage }, { "flood", flood }, { "exit", leave }, { "close", close_all }, { "fork", forks },
-	{ "double", double_back }, { "spoil", spoil }, { "inspect", inspect }, { "nothing", nothing }, { "twice", twice },
-	{ "state", wild_state }, { "early", early_metric }, { "positive", positive }, { "nan", no_number },
-	{ "fail", fail }, { "silent", fail_silently }, { "absent", not_here },
+	{ "echo", NULL },
+	{ "crash", crash },
+	{ "hang", hang },
+	{ "leak", leak },
+	{ "devour", devour },
+	{ "garbage", garbage },
+	{ "flood", flood },
+	{ "exit", leave },
+	{ "close", close_all },
+	{ "fork", forks },
+	{ "double", double_back },
+	{ "spoil", spoil },
+	{ "inspect", inspect },
+	{ "nothing", nothing },
+	{ "twice", twice },
+	{ "state", wild_state },
+	{ "early", early_metric },
+	{ "positive", positive },
+	{ "nan", no_number },
+	{ "fail", fail },
+	{ "silent", fail_silently },
+	{ "absent", not_here },
 };
 
-static const char *const choices[] = { "echo", "crash", "hang", "leak", "devour", "garbage", "flood", "exit", "close",
-	"fork", "double", "spoil", "inspect", "nothing", "twice", "state", "early", "positive", "nan", "fail", "silent",
-	"absent", NULL };
+static const char *const choices[] = { "echo", "crash", "hang", "leak", "devour", "garbage", "flood", "exit",
+	"close", "fork", "double", "spoil", "inspect", "nothing", "twice", "state", "early", "positive",
+	"nan", "fail", "silent", "absent", NULL };
 
 static const struct tocsin_option options[] = {
-	{ .name = "deed", .type = TOCSIN_CHOICE, .offset = offsetof(struct config, deed), .fallback = "echo",
-		.choices = choices, .help = "What to do" },
-	{ .name = "word", .type = TOCSIN_LIST, .offset = offsetof(struct config, words), .fallback = "a,b,c",
+	{ .name = "deed",
+		.type = TOCSIN_CHOICE,
+		.offset = offsetof(struct config, deed),
+		.fallback = "echo",
+		.choices = choices,
+		.help = "What to do" },
+	{ .name = "word",
+		.type = TOCSIN_LIST,
+		.offset = offsetof(struct config, words),
+		.fallback = "a,b,c",
 		.help = "Words" },
-	{ .name = "number", .type = TOCSIN_INT, .offset = offsetof(struct config, number), .fallback = "7", .min = 0,
-		.max = 100, .help = "A number" },
+	{ .name = "number",
+		.type = TOCSIN_INT,
+		.offset = offsetof(struct config, number),
+		.fallback = "7",
+		.min = 0,
+		.max = 100,
+		.help = "A number" },
 	{ .name = NULL },
 };
 

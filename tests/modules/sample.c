@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A check module with an option of each kind that matters to the configuration service. For tests only; it looks at
- * nothing. */
+/* A check module with an option of each kind that matters to the configuration service. For tests only; it
+ * looks at nothing. */
 #include "tocsin-check.h"
 
 #include <stdbool.h>

@@ -57,7 +57,7 @@ static struct alert_state warning = { .state = TOCSIN_WARNING, .is_known = true,
 static struct alert_state unknown = { .state = TOCSIN_UNKNOWN, .is_known = true, .incident = 18,
 	.since_usec = BEFORE(5 * USEC_PER_MINUTE) };
 static struct alert_state blind = { .state = TOCSIN_CRITICAL, .is_known = true, .is_blind = true, .incident = 17,
-	.since_usec = BEFORE(2 * USEC_PER_DAY), .unknown_since_usec = BEFORE(9 * USEC_PER_MINUTE) };
+	.since_usec = BEFORE(2 * USEC_PER_DAY), .rows[ALERT_ROW_UNKNOWN] = { .length = 9, .since_usec = BEFORE(9 * USEC_PER_MINUTE) } };
 static struct alert_state not_known;
 
 #define MINUTELY .interval_usec = USEC_PER_MINUTE

@@ -82,7 +82,9 @@ static void connects_to_a_literal(void **state)
 	_cleanup_close_ int listener = listen_on("127.0.0.1", 0, &port);
 
 	assert_true(listener >= 0);
-	assert_int_equal(connect_simply((struct connect_options){ .host = "127.0.0.1", .port = port }, &fd, &error), 0);
+	assert_int_equal(
+		connect_simply((struct connect_options){ .host = "127.0.0.1", .port = port }, &fd, &error),
+		0);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	connect_peer_address(fd, &peer);
@@ -100,7 +102,8 @@ static void connects_to_v6_in_brackets(void **state)
 
 	if (listener < 0)
 		skip();
-	assert_int_equal(connect_simply((struct connect_options){ .host = "[::1]", .port = port }, &fd, &error), 0);
+	assert_int_equal(
+		connect_simply((struct connect_options){ .host = "[::1]", .port = port }, &fd, &error), 0);
 	connect_own_address(fd, &own);
 	assert_string_equal(buf_text(&own), "::1");
 }
@@ -121,7 +124,8 @@ static void says_who_refused(void **state)
 	uint16_t port = closed_port();
 	int fd = -2;
 
-	assert_int_equal(connect_simply((struct connect_options){ .host = "127.0.0.1", .port = port }, &fd, &error),
+	assert_int_equal(
+		connect_simply((struct connect_options){ .host = "127.0.0.1", .port = port }, &fd, &error),
 		-ECONNREFUSED);
 	snprintf(expected, sizeof(expected), "connection refused by 127.0.0.1:%u", port);
 	assert_string_equal(error, expected);
@@ -179,7 +183,8 @@ static int resolve_silent_first(const char *host, struct buf *b)
 	return 0;
 }
 
-/* The first address swallows everything in silence: the second is connected after 250 ms, not after a time-out. */
+/* The first address swallows everything in silence: the second is connected after 250 ms, not after a
+ * time-out. */
 static void passes_a_silent_address(void **state)
 {
 	_cleanup_buf_ struct buf peer = BUF(100);
@@ -270,7 +275,8 @@ static void leaves_a_hung_resolver(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-/* While it hangs, the remembered address is connected after a second; at once when the resolver has failed. */
+/* While it hangs, the remembered address is connected after a second; at once when the resolver has failed.
+ */
 static void uses_the_remembered_address(void **state)
 {
 	static const struct {
@@ -286,8 +292,12 @@ static void uses_the_remembered_address(void **state)
 		_cleanup_close_ int fd = -1;
 		int64_t begun = clock_boottime_usec();
 
-		assert_int_equal(connect_simply((struct connect_options){ .host = "mail.test", .port = port,
-						.resolve = rows[i].resolve, .remembered = "127.0.0.1" }, &fd, &error), 0);
+		assert_int_equal(connect_simply((struct connect_options){ .host = "mail.test",
+							.port = port,
+							.resolve = rows[i].resolve,
+							.remembered = "127.0.0.1" },
+					 &fd, &error),
+			0);
 		assert_true(clock_boottime_usec() - begun >= rows[i].at_least);
 		assert_true(clock_boottime_usec() - begun < 10 * USEC_PER_SEC);
 	}
@@ -302,7 +312,9 @@ static void resolves_localhost(void **state)
 	_cleanup_close_ int listener = listen_on("127.0.0.1", 0, &port);
 
 	assert_true(listener >= 0);
-	assert_int_equal(connect_simply((struct connect_options){ .host = "localhost", .port = port }, &fd, &error), 0);
+	assert_int_equal(
+		connect_simply((struct connect_options){ .host = "localhost", .port = port }, &fd, &error),
+		0);
 	assert_true(fd >= 0);
 }
 

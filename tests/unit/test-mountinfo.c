@@ -8,7 +8,8 @@
 
 static void reads_a_line(void **state)
 {
-	char line[] = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:7 - ext3 /dev/root rw,errors=continue";
+	char line[] =
+		"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 shared:7 - ext3 /dev/root rw,errors=continue";
 	struct mount m;
 
 	assert_int_equal(mount_parse(line, &m), 0);
@@ -39,9 +40,18 @@ static void unescapes(void **state)
 static void refuses_other_lines(void **state)
 {
 	const char *const lines[] = {
-		"", " ", "-", "36", "36 35 98:0 / /a rw ext4 /dev/a rw", "36 35 98:0 / /a rw - ext4 /dev/a",
-		"x 35 98:0 / /a rw - ext4 /dev/a rw", "36 35 98 / /a rw - ext4 /dev/a rw", "36 35 98:x / /a rw - ext4 /dev/a rw",
-		"36 35 98:0 / a rw - ext4 /dev/a rw", "36 35 98:0 / /a rw -  /dev/a rw", "36 35 98:0 /  rw - ext4 /dev/a rw",
+		"",
+		" ",
+		"-",
+		"36",
+		"36 35 98:0 / /a rw ext4 /dev/a rw",
+		"36 35 98:0 / /a rw - ext4 /dev/a",
+		"x 35 98:0 / /a rw - ext4 /dev/a rw",
+		"36 35 98 / /a rw - ext4 /dev/a rw",
+		"36 35 98:x / /a rw - ext4 /dev/a rw",
+		"36 35 98:0 / a rw - ext4 /dev/a rw",
+		"36 35 98:0 / /a rw -  /dev/a rw",
+		"36 35 98:0 /  rw - ext4 /dev/a rw",
 	};
 
 	for (size_t i = 0; i < ELEMENTS(lines); i++) {
@@ -52,7 +62,8 @@ static void refuses_other_lines(void **state)
 	}
 }
 
-/* Every line with one byte changed, cut at each length: no result is wrong, as long as the sanitizers are content. */
+/* Every line with one byte changed, cut at each length: no result is wrong, as long as the sanitizers are
+ * content. */
 static void survives_any_bytes(void **state)
 {
 	const char good[] = "36 35 98:0 / /a\\040b rw,x shared:1 - ext4 /dev/a\\134 rw,errors=remount-ro";
@@ -117,9 +128,13 @@ static void finds_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_a_line), cmocka_unit_test(unescapes), cmocka_unit_test(refuses_other_lines),
-		cmocka_unit_test(survives_any_bytes), cmocka_unit_test(finds_the_mount_of_a_path),
-		cmocka_unit_test(refuses_a_file_of_other_lines), cmocka_unit_test(finds_options),
+		cmocka_unit_test(reads_a_line),
+		cmocka_unit_test(unescapes),
+		cmocka_unit_test(refuses_other_lines),
+		cmocka_unit_test(survives_any_bytes),
+		cmocka_unit_test(finds_the_mount_of_a_path),
+		cmocka_unit_test(refuses_a_file_of_other_lines),
+		cmocka_unit_test(finds_options),
 	};
 
 	return cmocka_run_group_tests_name("mountinfo", tests, NULL, NULL);

@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define REST " 4194560 1 2 3 4 70 30 0 0 20 0 1 0 5000 1000000 321 18446744073709551615 1 2 3 4 5 6 7 8 9 10 11 12 " \
-	     "13 17 0 0 0 0 0 0 0 0 0 0 0 0 2304"
+#define REST                                                                                                 \
+	" 4194560 1 2 3 4 70 30 0 0 20 0 1 0 5000 1000000 321 18446744073709551615 1 2 3 4 5 6 7 8 9 10 11 " \
+	"12 "                                                                                                \
+	"13 17 0 0 0 0 0 0 0 0 0 0 0 0 2304"
 
 static void reads_a_line(void **state)
 {
@@ -32,7 +34,8 @@ static void reads_a_line(void **state)
 
 static void reads_any_name(void **state)
 {
-	static const char *const names[] = { "", ")", "(", ") (", ") R 1 (", "a b", "((()))", "\xff\n\t", "kworker/u8:2-events" };
+	static const char *const names[] = { "", ")", "(", ") (", ") R 1 (", "a b", "((()))", "\xff\n\t",
+		"kworker/u8:2-events" };
 
 	for (size_t i = 0; i < ELEMENTS(names); i++) {
 		char line[512];
@@ -50,7 +53,8 @@ static void knows_threads_of_the_kernel(void **state)
 {
 	struct proc p;
 
-	assert_int_equal(proc_parse_stat("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0", &p), 0);
+	assert_int_equal(
+		proc_parse_stat("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0", &p), 0);
 	assert_true(p.is_kernel);
 	assert_false(proc_is_alive(&p));
 }
@@ -59,9 +63,21 @@ static void refuses_other_lines(void **state)
 {
 	char long_name[400];
 	const char *const lines[] = {
-		"", "12", "12 (a", "12 a) S 1", "x (a) S 1 1 1 0 -1" REST, "-5 (a) S 1 1 1 0 -1" REST, "0 (a) S 1 1 1 0 -1" REST,
-		"99999999999 (a) S 1 1 1 0 -1" REST, "12 (a)S 1 1 1 0 -1" REST, "12 (a) 5 1 1 1 0 -1" REST,
-		"12 (a) SS 1 1 1 0 -1" REST, "12 (a) S 1 1 1 0 -1 5", "12 (a) S x", "12 (a) S -1 1 1 0 -1" REST, long_name,
+		"",
+		"12",
+		"12 (a",
+		"12 a) S 1",
+		"x (a) S 1 1 1 0 -1" REST,
+		"-5 (a) S 1 1 1 0 -1" REST,
+		"0 (a) S 1 1 1 0 -1" REST,
+		"99999999999 (a) S 1 1 1 0 -1" REST,
+		"12 (a)S 1 1 1 0 -1" REST,
+		"12 (a) 5 1 1 1 0 -1" REST,
+		"12 (a) SS 1 1 1 0 -1" REST,
+		"12 (a) S 1 1 1 0 -1 5",
+		"12 (a) S x",
+		"12 (a) S -1 1 1 0 -1" REST,
+		long_name,
 	};
 
 	snprintf(long_name, sizeof(long_name), "12 (%0100d) S 1 1 1 0 -1" REST, 1);
@@ -85,7 +101,8 @@ static void survives_any_bytes(void **state)
 
 				line[at] = bytes[b];
 				if (proc_parse_stat(line, &p) == 0)
-					assert_true(p.pid > 0 && p.ppid >= 0 && strlen(p.comm) < PROC_COMM_MAX);
+					assert_true(
+						p.pid > 0 && p.ppid >= 0 && strlen(p.comm) < PROC_COMM_MAX);
 			}
 }
 
@@ -131,9 +148,13 @@ static void sees_a_zombie(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_a_line), cmocka_unit_test(reads_any_name),
-		cmocka_unit_test(knows_threads_of_the_kernel), cmocka_unit_test(refuses_other_lines),
-		cmocka_unit_test(survives_any_bytes), cmocka_unit_test(scans_this_host), cmocka_unit_test(sees_a_zombie),
+		cmocka_unit_test(reads_a_line),
+		cmocka_unit_test(reads_any_name),
+		cmocka_unit_test(knows_threads_of_the_kernel),
+		cmocka_unit_test(refuses_other_lines),
+		cmocka_unit_test(survives_any_bytes),
+		cmocka_unit_test(scans_this_host),
+		cmocka_unit_test(sees_a_zombie),
 	};
 
 	return cmocka_run_group_tests_name("proctree", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the files and commands that hold secrets may look like. Real relays with them: tests/e2e/test_mailer.py. */
+/* What the files and commands that hold secrets may look like. Real relays with them:
+ * tests/e2e/test_mailer.py. */
 #include "clock.h"
 #include "secret.h"
 #include "test.h"
@@ -26,9 +27,14 @@ static void reads_the_first_line(void **state)
 		const char *content, *secret; /* NULL: refused */
 		const char *words;
 	} rows[] = {
-		{ "abc", "abc", NULL }, { "abc\n", "abc", NULL }, { "abc\r\ndef\n", "abc", NULL },
-		{ " a b \n", " a b ", NULL }, { "p\xc3\xa4ss\n", "p\xc3\xa4ss", NULL },
-		{ "", NULL, "the first line of" }, { "\nabc\n", NULL, "is empty" }, { "\r\n", NULL, "is empty" },
+		{ "abc", "abc", NULL },
+		{ "abc\n", "abc", NULL },
+		{ "abc\r\ndef\n", "abc", NULL },
+		{ " a b \n", " a b ", NULL },
+		{ "p\xc3\xa4ss\n", "p\xc3\xa4ss", NULL },
+		{ "", NULL, "the first line of" },
+		{ "\nabc\n", NULL, "is empty" },
+		{ "\r\n", NULL, "is empty" },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -86,8 +92,8 @@ static void needs_a_name_of_a_credential(void **state)
 
 static int run(const char *command, int64_t limit_usec, char **ret, char **ret_error)
 {
-	return secret_from_command("password_command", command, usec_add(clock_boottime_usec(), limit_usec), ret,
-		ret_error);
+	return secret_from_command(
+		"password_command", command, usec_add(clock_boottime_usec(), limit_usec), ret, ret_error);
 }
 
 static void judges_commands(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* TLS against servers of this process' children, over socket pairs; every certificate is made when the test runs. */
+/* TLS against servers of this process' children, over socket pairs; every certificate is made when the test
+ * runs. */
 #include "buf.h"
 #include "certificate.h"
 #include "clock.h"
@@ -80,7 +81,8 @@ static struct identity identity_make(struct recipe r)
 	gnutls_x509_crt_set_serial(id.crt, &serial, 1);
 	set_dates(id.crt, &r);
 	if (r.cn)
-		gnutls_x509_crt_set_dn_by_oid(id.crt, GNUTLS_OID_X520_COMMON_NAME, 0, r.cn, (unsigned)strlen(r.cn));
+		gnutls_x509_crt_set_dn_by_oid(
+			id.crt, GNUTLS_OID_X520_COMMON_NAME, 0, r.cn, (unsigned)strlen(r.cn));
 	if (r.dns)
 		add_dns(id.crt, r.dns);
 	if (r.dns2)
@@ -261,7 +263,8 @@ static int try(struct server s, struct transport_trust_options o, const char *ho
 static void judges_certificates(void **state)
 {
 	const struct recipe any = { .cn = "any", .dns = HOST, .issuer = &authority };
-	struct recipe expired = any, early = any, client = any, weak = any, wrong = any, none = any, wild = any;
+	struct recipe expired = any, early = any, client = any, weak = any, wrong = any, none = any,
+		      wild = any;
 	struct recipe inner = any, ip = any, ip6 = any, self = any, two = any, bare = any, server = any;
 
 	expired.until = -3 * DAY;
@@ -295,12 +298,15 @@ static void judges_certificates(void **state)
 		{ &wild, HOST, { NULL } },
 		{ &ip, "192.0.2.1", { NULL } },
 		{ &ip6, "2001:db8:0::1", { NULL } },
-		{ &expired, HOST, { HOST " expired on ", "(3 d ago", "check this host's clock, it says 20" } },
+		{ &expired, HOST,
+			{ HOST " expired on ", "(3 d ago", "check this host's clock, it says 20" } },
 		{ &early, HOST, { "not yet valid, only from ", "check this host's clock, it says 20" } },
 		{ &client, HOST, { "not for servers (its key purpose is TLS client)" } },
 		{ &weak, HOST, { "too weak: RSA with 1024 bits" } },
-		{ &wrong, HOST, { "is for \"smtp.example.net\", not for \"" HOST "\"", "set tls_pin = sha256:" } },
-		{ &none, HOST, { "no name in subjectAltName", "\"CN=" HOST "\"", "common names do not count" } },
+		{ &wrong, HOST,
+			{ "is for \"smtp.example.net\", not for \"" HOST "\"", "set tls_pin = sha256:" } },
+		{ &none, HOST,
+			{ "no name in subjectAltName", "\"CN=" HOST "\"", "common names do not count" } },
 		{ &wild, "a.b.example.org", { "is for \"*.example.org\"" } },
 		{ &wild, "example.org", { "is for \"*.example.org\"" } },
 		{ &inner, "example.org", { "is for \"*.org\"" } },
@@ -341,7 +347,8 @@ static void names_the_unknown_issuer(void **state)
 /* A certificate of an authority of ours, but one that is no authority itself. */
 static void refuses_a_leaf_as_issuer(void **state)
 {
-	struct identity leaf = identity_make((struct recipe){ .cn = "leaf", .dns = HOST, .issuer = &authority });
+	struct identity leaf =
+		identity_make((struct recipe){ .cn = "leaf", .dns = HOST, .issuer = &authority });
 	struct identity id = identity_make((struct recipe){ .cn = "x", .dns = HOST, .issuer = &leaf });
 	_cleanup_free_ char *words = NULL;
 
@@ -379,13 +386,15 @@ static void accepts_the_pin_that_it_named(void **state)
 
 	assert_int_equal(try((struct server){ .id = &self }, our_authority(), HOST, &words), -EKEYREJECTED);
 	assert_int_equal(sscanf(strstr(words, "tls_pin = "), "tls_pin = %63s", pin), 1);
-	assert_int_equal(try((struct server){ .id = &self }, (struct transport_trust_options){ .pin = pin }, HOST, &none),
+	assert_int_equal(try((struct server){ .id = &self }, (struct transport_trust_options){ .pin = pin },
+				 HOST, &none),
 		0);
 	snprintf(curl, sizeof(curl), "sha256//%s", pin + strlen("sha256:"));
 	assert_int_equal(try((struct server){ .id = &self }, (struct transport_trust_options){ .pin = curl },
 				 "192.0.2.9", &again), 0);
-	assert_int_equal(try((struct server){ .id = &id }, (struct transport_trust_options){ .pin = pin }, HOST,
-				 &refused), -EKEYREJECTED);
+	assert_int_equal(try((struct server){ .id = &id }, (struct transport_trust_options){ .pin = pin },
+				 HOST, &refused),
+		-EKEYREJECTED);
 	assert_non_null(strstr(refused, "is not the pinned one"));
 	assert_non_null(strstr(refused, pin));
 	identity_free(&id);
@@ -399,8 +408,9 @@ static void refuses_a_weak_key_in_spite_of_a_pin(void **state)
 	const char *pin = "sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 	_cleanup_free_ char *words = NULL;
 
-	assert_int_equal(try((struct server){ .id = &id }, (struct transport_trust_options){ .pin = pin }, HOST,
-				 &words), -EKEYREJECTED);
+	assert_int_equal(try((struct server){ .id = &id }, (struct transport_trust_options){ .pin = pin },
+				 HOST, &words),
+		-EKEYREJECTED);
 	assert_non_null(strstr(words, "too weak"));
 	identity_free(&id);
 }
@@ -439,7 +449,8 @@ static void refuses_bad_options(void **state)
 
 static void needs_tls_1_2(void **state)
 {
-	struct identity id = identity_make((struct recipe){ .dns = HOST, .issuer = &authority, .rsa_bits = 2048 });
+	struct identity id =
+		identity_make((struct recipe){ .dns = HOST, .issuer = &authority, .rsa_bits = 2048 });
 	_cleanup_free_ char *words = NULL, *none = NULL;
 	struct server old = { .id = &id, .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0:%COMPAT" };
 	struct server tls12 = { .id = &id, .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2" };
@@ -454,10 +465,13 @@ static void recognises_a_plain_port(void **state)
 {
 	_cleanup_free_ char *words = NULL, *closed = NULL;
 
-	assert_int_equal(try((struct server){ .behaviour = SAY_FIRST }, our_authority(), HOST, &words), -EPROTO);
-	assert_non_null(strstr(words, "this port does not speak TLS: the server began with \"220 mail.example.org"));
+	assert_int_equal(
+		try((struct server){ .behaviour = SAY_FIRST }, our_authority(), HOST, &words), -EPROTO);
+	assert_non_null(
+		strstr(words, "this port does not speak TLS: the server began with \"220 mail.example.org"));
 	assert_non_null(strstr(words, "security = starttls"));
-	assert_int_equal(try((struct server){ .behaviour = CLOSE }, our_authority(), HOST, &closed), -ECONNRESET);
+	assert_int_equal(
+		try((struct server){ .behaviour = CLOSE }, our_authority(), HOST, &closed), -ECONNRESET);
 }
 
 static void recognises_a_tls_port(void **state)
@@ -466,7 +480,9 @@ static void recognises_a_tls_port(void **state)
 	struct peer p = peer_start((struct server){ .id = &id }, our_authority(), HOST);
 	char byte;
 
-	assert_int_equal(p.stream.ops->read(p.stream.data, &byte, 1, clock_boottime_usec() + 2 * USEC_PER_SEC), -EPROTO);
+	assert_int_equal(
+		p.stream.ops->read(p.stream.data, &byte, 1, clock_boottime_usec() + 2 * USEC_PER_SEC),
+		-EPROTO);
 	assert_non_null(strstr(p.stream.ops->failure(p.stream.data), "this port speaks TLS from the start"));
 	peer_end(&p);
 	identity_free(&id);
@@ -480,8 +496,10 @@ static void ends_silence(void **state)
 	int64_t begun = clock_boottime_usec();
 	char byte;
 
-	assert_int_equal(p.stream.ops->read(p.stream.data, &byte, 1, begun + 100 * USEC_PER_MSEC), -ETIMEDOUT);
-	assert_int_equal(p.stream.ops->start_tls(p.stream.data, begun + 300 * USEC_PER_MSEC, &words), -ETIMEDOUT);
+	assert_int_equal(
+		p.stream.ops->read(p.stream.data, &byte, 1, begun + 100 * USEC_PER_MSEC), -ETIMEDOUT);
+	assert_int_equal(
+		p.stream.ops->start_tls(p.stream.data, begun + 300 * USEC_PER_MSEC, &words), -ETIMEDOUT);
 	assert_non_null(strstr(words, "did not finish the TLS handshake in time"));
 	assert_true(clock_boottime_usec() - begun < 10 * USEC_PER_SEC);
 	assert_false(p.stream.ops->is_tls(p.stream.data));
@@ -616,7 +634,8 @@ static void binds_the_channel(void **state)
 		/* RFC 5929, 4.1: the hash of the certificate, here by the SHA-256 of its signature */
 		unsigned char hash[32];
 		size_t len = sizeof(hash);
-		assert_int_equal(p.stream.ops->binding(p.stream.data, STREAM_TLS_SERVER_END_POINT, &end_point), 0);
+		assert_int_equal(
+			p.stream.ops->binding(p.stream.data, STREAM_TLS_SERVER_END_POINT, &end_point), 0);
 		assert_int_equal(gnutls_x509_crt_get_fingerprint(id.crt, GNUTLS_DIG_SHA256, hash, &len), 0);
 		assert_int_equal(end_point.len, len);
 		assert_memory_equal(end_point.data, hash, len);

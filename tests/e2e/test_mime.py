@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a mail reader makes of our mails: the samples of compose-mail, parsed by Python's email package."""
+
+import email
+import email.policy
+import os
+import pathlib
+import re
+import subprocess
+import unicodedata
+from html.parser import HTMLParser
+
+import pytest
+
+BUILD = pathlib.Path(os.environ.get("TOCSIN_BUILD", "."))
+COMPOSE = BUILD / "tests/unit/compose-mail"
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
+SAMPLES = ["started", "started-bad", "status", "status-bad", "problem", "several", "unknown", "recovered", "test",
+           "nothing", "hostile", "hostile-status"]
+HEADERS = ["Date", "From", "To", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
+           "X-Auto-Response-Suppress", "List-Id", "X-Tocsin-Host", "X-Tocsin-Check", "MIME-Version", "Content-Type"]
+VOID = {"meta", "br", "img"}
+
+
+def compose(sample, part):
+    return subprocess.run([COMPOSE, sample, part], check=True, stdout=subprocess.PIPE, timeout=60).stdout
+
+
+def parse(sample):
+    return email.message_from_bytes(compose(sample, "mail"), policy=email.policy.default)
+
+
+def columns(text):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def test_samples_are_all_here():
+    assert subprocess.run([COMPOSE], check=True, stdout=subprocess.PIPE, text=True).stdout.split() == SAMPLES
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_form(sample):
+    raw = compose(sample, "mail")
+    message = parse(sample)
+    assert message.keys() == HEADERS
+    assert max(raw) < 0x80 and 0 not in raw
+    assert raw.endswith(b"\r\n") and not re.search(rb"\r(?!\n)|(?<!\r)\n", raw)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    for line in head.split(b"\r\n"):
+        assert len(line) <= 78 or re.match(rb" ?<[^ ]*>$|(Message-ID|In-Reply-To|References): <[^ ]*>$", line)
+    assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
+    for part in message.walk():
+        assert part.defects == []
+        for name, value in part.items():
+            assert value.defects == (), (name, value.defects)
+        if not part.is_multipart():
+            assert part["Content-Transfer-Encoding"] in ("quoted-printable", "base64")
+            assert all(len(line) <= 76 for line in part.get_payload().splitlines())
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_structure(sample):
+    message = parse(sample)
+    types = [part.get_content_type() for part in message.walk()]
+    if len(types) == 3:
+        assert types == ["multipart/alternative", "text/plain", "text/html"]
+    else:
+        image = "application/octet-stream" if sample == "hostile" else "image/png"
+        assert types == ["multipart/alternative", "text/plain", "multipart/related", "text/html", image]
+        assert list(message.walk())[4].get_payload(decode=True) == b"\x89PNG\r\n\x1a\n\x00"
+    assert message.preamble is None and message.epilogue in (None, "")
+    assert message.get_body(("plain",)).get_content().replace("\r\n", "\n") == compose(sample, "text").decode()
+    assert message.get_body(("html",)).get_content().replace("\r\n", "\n") == compose(sample, "html").decode()
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_subject(sample):
+    subject = compose(sample, "subject").decode()
+    assert columns(subject) <= 78
+    assert str(parse(sample)["Subject"]) == re.sub(" +", " ", subject)
+    assert subject.startswith("[")
+
+
+def test_names_survive():
+    message = parse("problem")
+    assert message["From"].addresses[0].addr_spec == "tocsin@example.org"
+    assert message["From"].addresses[0].display_name == "警钟 web1 😀"
+    assert [a.addr_spec for a in message["To"].addresses] == ["ops@example.org", '"night shift"@example.org']
+    assert message["X-Tocsin-Check"] == "磁盘 😀"
+    assert message["Message-ID"] == "<17.1@web1>"
+    assert message["In-Reply-To"] == message["References"] == "<16.1@web1>"
+    assert message["Date"].datetime.isoformat() == "2026-11-23T20:04:05+08:00"
+
+
+def test_injection_adds_nothing():
+    message = parse("hostile")
+    for part in message.walk():
+        assert not part["Bcc"]
+    assert len(message["To"].addresses) == 2
+    assert message["From"].addresses[0].addr_spec == "tocsin@example.org"
+    assert "\\r\\nBcc: victim@example.org" in message.get_body(("plain",)).get_content()
+    assert len(message["X-Tocsin-Check"].replace(" ", "")) > 30000
+
+
+class Checker(HTMLParser):
+    """Every element is closed in its order, and nothing is there that a report never has."""
+
+    allowed = {"html", "head", "meta", "title", "style", "body", "table", "tr", "td", "p", "b", "br", "span", "pre"}
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open = []
+
+    def handle_starttag(self, tag, attributes):
+        assert tag in self.allowed, tag
+        for name, _ in attributes:
+            assert not name.startswith("on") and name not in ("src", "href")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_decl(self, declaration):
+        assert declaration == "DOCTYPE html"
+
+    def handle_comment(self, data):
+        raise AssertionError("a comment: " + data)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_html(sample):
+    html = compose(sample, "html")
+    assert len(html) < 60000
+    checker = Checker()
+    checker.feed(html.decode())
+    checker.close()
+    assert checker.open == []
+    assert b"url(" not in html and b"data:" not in html
+    assert ("left out here" in html.decode()) == sample.startswith("hostile")
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_text(sample):
+    text = compose(sample, "text").decode()
+    # Evidence is the only text whose lines are not ours; a hostile word without a blank cannot be broken either.
+    if not sample.startswith("hostile"):
+        assert [line for line in text.split("\n") if columns(line) > 72
+                and not re.match(r"  +[0-9]+ (postgres|root) ", line)] == []
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert not re.search("^(-- |\\.$|From )", text, re.M)
+    assert not re.search(" $", text, re.M) or sample.startswith("hostile")
+    assert "\n\n\n" not in text
+    assert len(text) < 3 * 1024 * 1024
+    assert "Sent by" in text.split("Host and monitoring")[-1]
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if not s.startswith("hostile")])
+def test_golden(sample):
+    """After a change that is meant: make refresh-golden, and read the difference."""
+    text = compose(sample, "subject").decode() + "\n\n" + compose(sample, "text").decode()
+    assert text == (GOLDEN / (sample + ".txt")).read_text(encoding="utf-8")
+    assert compose(sample, "html").decode() == (GOLDEN / (sample + ".html")).read_text(encoding="utf-8")
