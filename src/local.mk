@@ -61,6 +61,7 @@ include_HEADERS = src/tocsin-check.h
 pkglibexec_PROGRAMS += src/tocsin-mail
 src_tocsin_mail_SOURCES = src/tocsin-mail.c
 src_tocsin_mail_LDADD = src/libtocsin.a $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) -lm
+
 sbin_PROGRAMS += src/tocsind
 src_tocsind_SOURCES = src/tocsind.c
 src_tocsind_SOURCES += src/daemon.c src/daemon.h
@@ -75,6 +76,7 @@ src_tocsin_SOURCES = src/tocsin.c
 src_tocsin_SOURCES += src/cli-ask.c src/cli.h
 src_tocsin_SOURCES += src/cli-direct.c
 src_tocsin_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
+
 # What check modules share, built again as position-independent code.
 noinst_LTLIBRARIES += src/libmodule.la
 src_libmodule_la_SOURCES =
@@ -91,6 +93,7 @@ pkglibexec_PROGRAMS += src/tocsin-check
 src_tocsin_check_SOURCES = src/tocsin-check.c
 src_tocsin_check_LDADD = src/libtocsin.a $(INIH_LIBS) -lm -ldl
 src_tocsin_check_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+
 pkglibexec_PROGRAMS += src/tocsin-store
 src_tocsin_store_SOURCES = src/tocsin-store.c
 src_tocsin_store_LDADD = src/libtocsin.a $(SQLITE_LIBS) -lm
