@@ -118,7 +118,7 @@ static const struct provider_advice advice[] = {
 	{ "office365", 432, "4.3.2", NULL, "too many connections at once: wait", SLOW,
 		"not checked; to be looked up in learn.microsoft.com, SMTP AUTH limits" },
 	{ "icloud", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED, "not checked; to be looked up in support.apple.com/102654" },
-	{ "icloud", 550, "5.7.0", NULL, FROM_IS_LOGIN ", or one of its aliases", 0, "from documentation by others: meshworld.in/blog/devops/email/icloud-smtp-server, read 2026-11" },
+	{ "icloud", 550, "5.7.0", NULL, FROM_IS_LOGIN ", or one of its aliases", 0, "not checked; to be looked up in support.apple.com" },
 	{ "fastmail", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
 		"from documentation: fastmail.com/help/technical/servernamesandports.html, read 2026-11" },
 	{ "fastmail", 551, "5.7.1", NULL, FROM_IS_LOGIN ", or one of its aliases", 0, "not checked; to be looked up in fastmail.help" },

@@ -386,8 +386,8 @@ static int take_challenge(const struct sasl_mechanism *m, const struct reply *r,
 	return sasl_base64_decode(buf_text(&r->text), r->text.len, ret);
 }
 
-/* Sends AUTH, with the initial response where the line has room for it: "the client MUST NOT use the initial
- * response parameter" beyond the limit (RFC 4954, 4); *ret_waiting then holds it for the first 334. */
+/* Sends AUTH, with the initial response where the line has room for it: it counts in the command line, whose limit
+ * AUTH does not lift (RFC 4954, 4). *ret_waiting: it is kept for the first 334. */
 static int begin_login(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *m, struct buf *first,
 	bool *ret_waiting)
 {
