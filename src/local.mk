@@ -65,6 +65,7 @@ src_tocsin_mail_LDADD = src/libtocsin.a $(GNUTLS_LIBS) $(JANSSON_LIBS) $(INIH_LI
 sbin_PROGRAMS += src/tocsind
 src_tocsind_SOURCES = src/tocsind.c
 src_tocsind_SOURCES += src/daemon.c src/daemon.h
+src_tocsind_SOURCES += src/daemon-address.c
 src_tocsind_SOURCES += src/daemon-control.c
 src_tocsind_SOURCES += src/daemon-look.c
 src_tocsind_SOURCES += src/daemon-mail.c

@@ -118,6 +118,22 @@ def test_address_is_told_and_used_when_the_resolver_fails(mailer):
         assert batch.addresses == [("", name, "127.0.0.1")]
 
 
+def test_address_may_come_after_the_load(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load({**relay(s), "server": "mail.invalid", "timeout": "20s"})
+        for address in ("no address", "127.0.0.1"):
+            m.send("setting", "address", "", "mail.invalid", address, "default", 0)
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_other_settings_may_not_come_after_the_load(mailer):
+    m = mailer()
+    m.load()
+    m.send("setting", "mail", "", "server", "localhost", "test.conf", 1)
+    assert m.wait() == 76
+
+
 def test_address_of_another_server_is_not_used(mailer):
     with SmtpServer() as s:
         m = mailer()
