@@ -3,7 +3,8 @@
  * that gets work, for a time when no resolver answers (law 2). Nothing is resolved or connected here. */
 #include "daemon.h"
 
-#include <arpa/inet.h>
+#include "units.h"
+
 #include <string.h>
 
 #define META "address " /* and the relay's name; the value is "SERVER ADDRESS" */
@@ -29,20 +30,6 @@ static const struct conf_mail *find_relay(const struct daemon *d, const char *re
 	return NULL;
 }
 
-/* IPv6 may have a zone: "fe80::1%eth0". */
-static bool is_address(const char *text)
-{
-	unsigned char bytes[sizeof(struct in6_addr)];
-	char bare[INET6_ADDRSTRLEN];
-	size_t len = strcspn(text, "%");
-
-	if (len >= sizeof(bare) || strlen(text) > INET6_ADDRSTRLEN + 16 || strpbrk(text, " \n"))
-		return false;
-	memcpy(bare, text, len);
-	bare[len] = '\0';
-	return inet_pton(AF_INET, bare, bytes) == 1 || inet_pton(AF_INET6, bare, bytes) == 1;
-}
-
 /* Takes it over if it is about a relay of the configuration. Returns what is new, or NULL. So there are never more of
  * them than there were relays. */
 static struct relay_address *remember(struct daemon *d, const char *relay, const char *server, const char *address)
@@ -50,7 +37,7 @@ static struct relay_address *remember(struct daemon *d, const char *relay, const
 	const struct conf_mail *c = find_relay(d, relay);
 	struct relay_address **at = &d->addresses;
 
-	if (!c || strcmp(c->server, server) != 0 || !is_address(address))
+	if (!c || strcmp(c->server, server) != 0 || !is_ip_address(address))
 		return NULL;
 	while (*at && strcmp((*at)->relay, relay) != 0)
 		at = &(*at)->next;

@@ -371,6 +371,8 @@ def test_standard_input_is_a_directory(terminal, tmp_path):
 @pytest.mark.parametrize("text, words", [
     (None, "tocsin.conf"), ("[mail]\nserverr = x\n", "tocsin.conf:2"), ("", "no [mail]"),
     ("[mail]\nserver = localhost\nport = 70000\nfrom = a@example.org\n", "tocsin.conf:3"),
+    ("[mail]\nserver = localhost\nfrom = a@example.org\nhello = web1\n", "tocsin.conf:4: error: hello: expected"),
+    ("[mail]\nserver = localhost\nfrom = a@example.org\ntls_pin = x\n", "tocsin.conf:4: error: tls_pin: expected"),
 ])
 def test_configuration_errors(terminal, text, words):
     if text is not None:
@@ -382,7 +384,7 @@ def test_configuration_errors(terminal, text, words):
 @pytest.mark.parametrize("keys, words", [
     ({"password_file": "/nonexistent/password"}, "/nonexistent/password"),
     ({"tls_ca_file": "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"),
-    ({"auth": "cram-sha-9000"}, "cram-sha-9000"),
+    ({"auth": "external"}, "EXTERNAL"),
     ({"source_address": "192.0.2.77"}, "does not belong to this host"),
 ])
 def test_configuration_that_shows_when_it_is_used(terminal, server_certificate, keys, words):
