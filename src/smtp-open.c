@@ -253,7 +253,8 @@ static int turn_on_tls(struct smtp *s)
 		return fail_tls(s, e, error);
 	if (!s->stream->ops->is_tls(s->stream->data))
 		return smtp_fail(s, EX_PROTOCOL, "STARTTLS: the connection is still not encrypted");
-	smtp_remark(s, "TLS is on");
+	const char *words = s->stream->ops->description ? s->stream->ops->description(s->stream->data) : NULL;
+	smtp_remark(s, "TLS is on%s%s", words ? ": " : "", words ? words : "");
 	buf_clear(&s->input);
 	reply_reader_reset(&s->reader);
 	forget_capabilities(s);

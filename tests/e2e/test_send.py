@@ -384,11 +384,11 @@ def test_configuration_errors(terminal, text, words):
 @pytest.mark.parametrize("keys, words", [
     ({"password_file": "/nonexistent/password"}, "/nonexistent/password"),
     ({"tls_ca_file": "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"),
-    ({"auth": "external"}, "EXTERNAL"),
+    ({"auth": "xoauth2"}, "token_command"),
     ({"source_address": "192.0.2.77"}, "does not belong to this host"),
 ])
 def test_configuration_that_shows_when_it_is_used(terminal, server_certificate, keys, words):
-    with SmtpServer(server_certificate, tls=True, users={"me": PASSWORD}) as s:
+    with SmtpServer(server_certificate, tls=True, users={"me": PASSWORD}, mechanisms="PLAIN XOAUTH2") as s:
         r = terminal.relay(s, **keys).send(ONE)
         assert r.returncode == 78 and lines(r)[0].startswith(f"temporary {ONE}: ") and words in lines(r)[0], r
         assert s.logins == [] and s.mails == []
@@ -425,3 +425,86 @@ def test_nothing_is_queued(terminal):
         assert terminal.send(TWO).returncode == 0
         assert [m[1] for m in s.mails] == [[TWO]]
         assert sorted(p.name for p in terminal.folder.iterdir()) == before
+
+
+# test-mail, through the daemon and past it.
+
+QQ_GREETING = "220 newxmesmtplogicsvrszb1.qq.com XMail Esmtp QQ Mail Server."
+QQ_REFUSAL = ("535 Login Fail. Please enter your authorization code to login. More information in "
+              "http://service.mail.qq.com/cgi-bin/help?subtype=1&&id=28&&no=1001256")
+HOWS = [[], ["--direct"]]
+
+
+@pytest.fixture
+def test_mail(setup, daemon, authority):
+    """A function that runs `tocsin test-mail -v` against a server."""
+    def run(server, how, **keys):
+        setup.mail.update(server="127.0.0.1", port=server.port, tls_ca_file=authority.ca_file, username="me",
+                          **{"from": "me@qq.com"}, **keys)
+        setup.mail["security"] = "tls" if server.tls else "starttls" if server.starttls else "none"
+        setup.password_file.write_text(PASSWORD + "\n")
+        setup.sections["report"]["on_first_start"] = "no"
+        setup.write()
+        if how:
+            return setup.tocsin("test-mail", "-v", *how, "--config", str(setup.config))
+        daemon(setup)
+        return setup.tocsin("test-mail", "-v")
+    return run
+
+
+def assert_masked(r):
+    for secret in (PASSWORD, "bWU=", "czNjcmV0", "AG1lAHMz"):  # LOGIN's and PLAIN's base64
+        assert secret not in r.stdout + r.stderr
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_dialogue_like_telnet(test_mail, server_certificate, how, mechanism):
+    with SmtpServer(server_certificate, starttls=True, users={"me": PASSWORD}, mechanisms=mechanism) as s:
+        r = test_mail(s, how, hello="web1.example.org")
+        assert r.returncode == 0, r
+        assert_masked(r)
+        said = r.stdout.splitlines()
+        expected = ["< 220 mail.test ESMTP", "> EHLO web1.example.org", "< 250-mail.test at your service", "> STARTTLS",
+                    "< 220 2.0.0 go ahead", "* TLS is on: (TLS1.3)", "> EHLO web1.example.org",
+                    "> AUTH PLAIN ****" if mechanism == "PLAIN" else "> AUTH LOGIN", "< 235 2.7.0 welcome",
+                    "> MAIL FROM:<me@qq.com>", "> RCPT TO:<ops@example.org>", "> DATA", "> QUIT", "< 250 2.0.0 taken",
+                    "sent ops@example.org: 250 2.0.0 taken"]
+        at = 0
+        for line in expected:  # all of them, in this order
+            found = [i for i in range(at, len(said)) if said[i].startswith(line)]
+            assert found, (line, said)
+            at = found[0] + 1
+        assert any(l.startswith("* ") and "TLS1.3" in l for l in said) and any("bytes of content" in l for l in said)
+        assert "test mail" in str(message(s)["Subject"])
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_qq_wants_the_authorization_code(test_mail, server_certificate, how):
+    with SmtpServer(server_certificate, tls=True, users={"me": "the code"}, mechanisms="LOGIN PLAIN",
+                    at={"greeting": QQ_GREETING, "auth": QQ_REFUSAL}) as s:
+        r = test_mail(s, how, provider="qq")
+        assert r.returncode == 77, r
+        assert_masked(r)
+        last = r.stdout.splitlines()[-1]
+        assert last.startswith("temporary ops@example.org: 535 ") and "Login Fail" in last
+        assert "authorization code (授权码) from the mail settings, not the QQ password" in last
+        assert f"< {QQ_REFUSAL}" in r.stdout.splitlines()
+        assert len(s.logins) == 1 and s.mails == []
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_qq_wants_the_login_as_sender(test_mail, server_certificate, how):
+    refusal = '550 The "From" header is missing or invalid. Please follow RFC5322, RFC2047, RFC822 standard protocol.'
+    with SmtpServer(server_certificate, tls=True, users={"me": PASSWORD}, at={"content": refusal}) as s:
+        r = test_mail(s, how, provider="qq")
+        assert r.returncode == 69, r
+        last = r.stdout.splitlines()[-1]
+        assert last.startswith("permanent ops@example.org: 550 ")
+        assert "the From header must hold the address that logs in" in last
+
+
+def test_mail_without_a_daemon(setup):
+    setup.write()
+    r = setup.tocsin("test-mail")
+    assert r.returncode == 69 and "is tocsind running?" in r.stderr
