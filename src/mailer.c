@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "connect.h"
+#include "heading.h"
 #include "secret.h"
 #include "text.h"
 #include "transport.h"
@@ -454,6 +455,22 @@ static void session_end(struct session *s)
 	buf_free(&s->hello);
 }
 
+/* Sends the mail as it is for this relay: from its own address, see heading.h. The recipients are the same ones. */
+static int session_send_one(const struct relay *relay, struct session *s, struct mailer_mail *mail, bool is_last)
+{
+	_cleanup_buf_ struct buf content = BUF(SMTP_CONTENT_MAX);
+	struct smtp_mail as = mail->smtp;
+
+	heading_fit(&content, as.content, as.content_len, as.sender, relay->conf->from);
+	if (!buf_error(&content)) { /* else as it is: better than not at all */
+		as.content = buf_text(&content);
+		as.content_len = content.len;
+	}
+	if (*as.sender)
+		as.sender = relay->conf->from;
+	return smtp_send(s->smtp, &as, is_last);
+}
+
 /* Sends what is open until the session ends. */
 static void session_send(const struct run *run, struct relay *relay, struct session *s)
 {
@@ -464,7 +481,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		if (!mail_is_open(&b->mails[i]))
 			continue;
 		if (next) {
-			int r = smtp_send(s->smtp, &next->smtp, false);
+			int r = session_send_one(relay, s, next, false);
 			settle(run, relay);
 			if (r < 0 || !smtp_is_usable(s->smtp))
 				return;
@@ -472,7 +489,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		next = &b->mails[i];
 	}
 	if (next)
-		smtp_send(s->smtp, &next->smtp, true);
+		session_send_one(relay, s, next, true);
 }
 
 /* One connection. False: none came about, and all that is open has failed. */

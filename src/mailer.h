@@ -4,7 +4,7 @@
  *
  * Sent and permanently refused recipients are final. Whatever is temporary at one relay (no connection, TLS,
  * login, a 4yz, a lost receipt) goes on to the next one; what no relay took is temporary, with what each
- * relay said. */
+ * relay said. Each relay gets a mail as its own: MAIL FROM, and the sender's address in From, are its `from`. */
 #pragma once
 
 #include "conf.h"

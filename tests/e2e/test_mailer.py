@@ -251,6 +251,26 @@ def test_temporary_refusal_goes_to_the_next_relay_alone(mailer):
         assert second.mails[0][1] == ["b@example.org"]
 
 
+def test_each_relay_gets_the_mail_from_its_own_address(mailer):
+    content = "From: Bell <first@qq.example>\nTo: a@example.org\nSubject: x\n\nfirst@qq.example\n"
+    with SmtpServer(at={"rcpt": "451 4.3.2 later"}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first, **{"from": "first@qq.example"}), relay(second, name="second", **{"from": "second@163.example"}))
+        assert outcomes(m.send_one(content=content, sender="first@qq.example")) == {"a@example.org": "sent"}
+        assert "MAIL FROM:<first@qq.example>" in str(first.lines)
+        assert second.mails == [("second@163.example", ["a@example.org"], content.replace(
+            "<first@", "<second@").replace("<second@qq", "<second@163").strip().replace("\n", "\r\n").encode())]
+
+
+def test_a_queued_mail_is_sent_from_the_account_of_today(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s, **{"from": "new@qq.example"}))
+        assert outcomes(m.send_one(content="From: old@qq.example\n\nx\n", sender="old@qq.example")) == {
+            "a@example.org": "sent"}
+        assert s.mails == [("new@qq.example", ["a@example.org"], b"From: new@qq.example\r\n\r\nx")]
+
+
 # Servers that fail.
 
 STAGES = ["connect", "greeting", "ehlo", "mail", "rcpt", "data", "content"]

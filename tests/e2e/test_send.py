@@ -279,6 +279,14 @@ def test_any_text_is_sent(terminal, text):
         assert all(len(l) <= 998 and b"\r" not in l and b"\n" not in l for l in content.split(b"\r\n"))
 
 
+def test_domains_in_chinese_are_a_labels_in_the_header_too(terminal):
+    with SmtpServer(extensions=("PIPELINING",)) as s:
+        r = terminal.relay(s, **{"from": "me@例子.test"}).send("ops@例子.test", "b@邮箱.test")
+        assert r.returncode == 0, r
+        assert s.mails[0][:2] == ("me@xn--fsqu00a.test", ["ops@xn--fsqu00a.test", "b@xn--c0zu34b.test"])
+        assert message(s)["From"] == "me@xn--fsqu00a.test" and message(s)["To"] == "ops@xn--fsqu00a.test, b@xn--c0zu34b.test"
+
+
 def test_subject_cannot_add_a_header(terminal):
     with SmtpServer() as s:
         evil = "x\r\nBcc: evil@example.org\n\nbody"
