@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #define WORDS_MAX 2000
+#define SPARED_MAX_USEC USEC_PER_DAY
 
 /* One relay and what is kept for it from one batch to the next. */
 struct relay {
@@ -179,17 +180,41 @@ static void recipient_reopen(struct smtp_recipient *r)
 	*r = (struct smtp_recipient){ .address = r->address };
 }
 
+static void relay_set_spared(struct relay *relay, int64_t until_usec, const char *why)
+{
+	int64_t most = usec_add(clock_boottime_usec(), SPARED_MAX_USEC);
+
+	free(relay->spared_why);
+	relay->spared_why = strdup(why);
+	relay->spared_until_usec = until_usec < most ? until_usec : most;
+}
+
+static void tell_spared(const struct run *run, const struct relay *relay)
+{
+	if (run->batch->spared && relay->conf->server)
+		run->batch->spared(run->batch->data, relay->conf->name, relay->conf->server, relay->spared_until_usec,
+			relay->spared_why ? relay->spared_why : "");
+}
+
 /* A reply that asks for a pause spares the account, whoever it was about. */
-static void relay_spare(struct relay *relay, const struct smtp_verdict *v)
+static void relay_spare(const struct run *run, struct relay *relay, const struct smtp_verdict *v)
 {
 	_cleanup_buf_ struct buf words = BUF(WORDS_MAX);
 
 	if (v->pause_usec <= 0)
 		return;
 	smtp_verdict_format(v, &words);
-	free(relay->spared_why);
-	relay->spared_why = strdup(buf_text(&words));
-	relay->spared_until_usec = usec_add(clock_boottime_usec(), v->pause_usec);
+	relay_set_spared(relay, usec_add(clock_boottime_usec(), v->pause_usec), buf_text(&words));
+	tell_spared(run, relay);
+}
+
+/* It has let us in. */
+static void relay_trust_again(const struct run *run, struct relay *relay)
+{
+	if (relay->spared_until_usec == 0)
+		return;
+	relay_set_spared(relay, 0, "");
+	tell_spared(run, relay);
 }
 
 /* After one round at RELAY: reports what is final, opens again what another connection may take. */
@@ -203,7 +228,7 @@ static void settle(const struct run *run, struct relay *relay)
 
 			if (mail->fates[k].is_reported || r->outcome == SMTP_PENDING)
 				continue;
-			relay_spare(relay, &r->verdict);
+			relay_spare(run, relay, &r->verdict);
 			if (r->outcome != SMTP_TEMPORARY)
 				report_final(run, relay, mail, k);
 			else if (r->again)
@@ -337,6 +362,16 @@ void mailer_remember(struct mailer *m, const char *name, const char *server, con
 		if (text_equal(relay->conf->name, name) && text_equal(relay->conf->server, server) &&
 			connect_is_literal(address, NULL, NULL))
 			relay_set_address(relay, address);
+	}
+}
+
+void mailer_spare(struct mailer *m, const char *name, const char *server, int64_t until_usec, const char *why)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct relay *relay = &m->relays[i];
+
+		if (text_equal(relay->conf->name, name) && text_equal(relay->conf->server, server))
+			relay_set_spared(relay, until_usec, why);
 	}
 }
 
@@ -500,10 +535,11 @@ static bool relay_round(const struct run *run, struct relay *relay)
 
 	if (session_open(run, relay, &s, &failure) < 0) {
 		remark(run, "%s", failure.text ? failure.text : "the session could not be opened");
-		relay_spare(relay, &failure);
+		relay_spare(run, relay, &failure);
 		batch_fail(run->batch, &failure);
 		return false;
 	}
+	relay_trust_again(run, relay);
 	session_send(run, relay, &s);
 	return true;
 }
