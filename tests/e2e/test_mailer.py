@@ -3,6 +3,7 @@
 
 import os
 import socket
+import time
 
 import pytest
 
@@ -614,6 +615,20 @@ def test_account_is_spared_when_the_service_asks_for_a_pause(mailer, tls_server,
     assert len(tls_server.logins) == 1
     # somebody who waits may know better
     assert outcomes(m.send_one(dialogue=True)) == {"a@example.org": "sent"}
+
+
+def test_account_is_spared_by_the_next_mailer_too(mailer, tls_server, authority, password):
+    soon, later = str(int((time.clock_gettime(time.CLOCK_BOOTTIME) + 600) * 1e6)), str(2**62)
+    for server, until, tried in (("127.0.0.1", soon, False), ("127.0.0.1", later, False), ("other.test", soon, True),
+                                 ("127.0.0.1", "1", True), ("127.0.0.1", "0", True)):
+        tls_server.logins.clear()
+        m = mailer()
+        m.load(relay(tls_server, authority, **login(password)))
+        m.send("setting", "spared", "", server, until, "535 no", "0")
+        result = m.send_one().results[0]
+        assert (result.outcome == "sent") == tried == (len(tls_server.logins) == 1)
+        assert tried or "to spare the account: 535 no" in result.text
+        m.close()
 
 
 def test_missing_password_file_is_noted_and_read_again(mailer, tls_server, authority, tmp_path):
