@@ -59,8 +59,10 @@ static void put_field(struct buf *b, const char *field, size_t len, const char *
 		for (n = 0; i + n < len && !is_delimiter(field[i + n]); n++)
 			;
 		put_word(b, field + i, n, sender, from);
-		if (n == 0)
-			buf_append(b, field + i, n = 1);
+		if (n == 0) {
+			buf_putc(b, field[i]);
+			n = 1;
+		}
 	}
 }
 
