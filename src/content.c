@@ -122,7 +122,8 @@ static bool can_become_qp(const char *content, size_t len)
 	while (next_line(&content, &len, &l) && l.len > 0) {
 		if (header_is(l, "Content-Type") && !value_begins(l, "Content-Type", "text/"))
 			return false;
-		if (header_is(l, "Content-Transfer-Encoding") && !value_begins(l, "Content-Transfer-Encoding", "8bit") &&
+		if (header_is(l, "Content-Transfer-Encoding") &&
+			!value_begins(l, "Content-Transfer-Encoding", "8bit") &&
 			!value_begins(l, "Content-Transfer-Encoding", "7bit"))
 			return false;
 	}

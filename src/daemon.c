@@ -409,7 +409,7 @@ static void daemon_free(struct daemon *d)
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
 	state_free(d);
-	helper_sweep_strays();
+	helper_reap_all(USEC_PER_SEC / 2);
 	sd_event_source_disable_unref(d->watchdog_source);
 	sd_event_source_disable_unref(d->stop_source);
 	sd_event_source_disable_unref(d->post_source);

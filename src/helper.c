@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define QUEUE_MAX 200000 /* messages; a helper that lets this many wait is broken */
 #define MESSAGES_PER_TURN 256 /* then the loop looks at others first */
@@ -465,5 +466,21 @@ void helper_sweep_strays(void)
 			continue;
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, WNOHANG);
+	}
+}
+
+void helper_reap_all(int64_t limit_usec)
+{
+	int64_t until = usec_add(clock_boottime_usec(), limit_usec);
+
+	while (clock_boottime_usec() < until) {
+		const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
+
+		helper_sweep_strays();
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+			return;
+		nanosleep(&pause, NULL);
 	}
 }

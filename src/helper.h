@@ -84,3 +84,7 @@ void helper_describe_end(const struct helper_end *end, struct buf *b);
 
 /* Kills and reaps children of this process that nobody tracks: strays of helpers that called setsid(). */
 void helper_sweep_strays(void);
+
+/* For the end of the process, when every helper was freed: reaps them and what they left behind, for at most LIMIT µs;
+ * only what hangs in the kernel outlives that. This one waits. */
+void helper_reap_all(int64_t limit_usec);

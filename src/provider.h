@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is known about well-known mail services: two constant tables. Where the settings are, and what their
- * refusals mean. Each row names its source and date; "from documentation" stands where nobody here has seen it. */
+ * refusals mean. Each row names its source and date and says how much it is worth, see the top of provider.c. */
 #pragma once
 
 #include "smtp.h"

@@ -78,7 +78,8 @@ static int scram_binding(const struct sasl_account *a, struct buf *ret_data, con
 		return -EOPNOTSUPP;
 	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
 		buf_clear(ret_data);
-		if (a->stream->ops->binding(a->stream->data, kinds[i].kind, ret_data) == 0 && ret_data->len > 0) {
+		if (a->stream->ops->binding(a->stream->data, kinds[i].kind, ret_data) == 0 &&
+			ret_data->len > 0) {
 			*ret_name = kinds[i].name;
 			return buf_error(ret_data);
 		}
@@ -192,15 +193,16 @@ static int scram_iterations(struct sasl *s, const char *text, size_t len, int64_
 	if (digits[strspn(digits, "0123456789")])
 		return sasl_fail(s, "the server's SCRAM iteration count is no number");
 	if (parse_int(digits, &n) < 0 || n < SASL_ITERATIONS_MIN || n > SASL_ITERATIONS_MAX)
-		return sasl_fail(s, "the server wants %s SCRAM iterations; %d to %d are accepted (fewer protect the "
-				    "password badly, more would only keep this host busy)",
+		return sasl_fail(s,
+			"the server wants %s SCRAM iterations; %d to %d are accepted (fewer protect the "
+			"password badly, more would only keep this host busy)",
 			digits, SASL_ITERATIONS_MIN, SASL_ITERATIONS_MAX);
 	*ret = n;
 	return 0;
 }
 
-static int scram_parse_first(struct sasl *s, const struct scram *c, const char *text, size_t len,
-	struct scram_first *f)
+static int scram_parse_first(
+	struct sasl *s, const struct scram *c, const char *text, size_t len, struct scram_first *f)
 {
 	const char *end = text + len, *value;
 	size_t n;
@@ -212,7 +214,8 @@ static int scram_parse_first(struct sasl *s, const struct scram *c, const char *
 	/* Without our own nonce in it the message could be a recorded one. */
 	if (f->nonce_len <= c->nonce.len || memcmp(f->nonce, c->nonce.data, c->nonce.len) != 0 ||
 		!is_nonce(f->nonce, f->nonce_len))
-		return sasl_fail(s, "the server's SCRAM nonce does not continue ours: a replay or a broken server");
+		return sasl_fail(
+			s, "the server's SCRAM nonce does not continue ours: a replay or a broken server");
 	if (!take_attribute(&text, end, 's', &value, &n) || sasl_base64_decode(value, n, &f->salt) < 0 ||
 		f->salt.len == 0)
 		return sasl_fail(s, "the server's SCRAM salt is missing or no base64");
@@ -228,8 +231,8 @@ static int hmac(const struct hash *h, const void *key, size_t key_len, const voi
 }
 
 /* RFC 5802, 3: SaltedPassword. */
-static int scram_salt_password(struct sasl *s, const struct hash *h, const struct scram_first *f,
-	unsigned char *ret)
+static int scram_salt_password(
+	struct sasl *s, const struct hash *h, const struct scram_first *f, unsigned char *ret)
 {
 	_cleanup_sasl_buf_ struct buf password = BUF(0);
 	int e = sasl_buf(&password, SCRAM_TEXT_MAX);
@@ -237,7 +240,9 @@ static int scram_salt_password(struct sasl *s, const struct hash *h, const struc
 	if (e == 0)
 		e = sasl_prepare(s->account->secret, &password);
 	if (e < 0)
-		return e == -EINVAL ? sasl_fail(s, "the password is not UTF-8, or holds what SCRAM does not allow") : e;
+		return e == -EINVAL
+			       ? sasl_fail(s, "the password is not UTF-8, or holds what SCRAM does not allow")
+			       : e;
 
 	gnutls_datum_t key = { (unsigned char *)password.data, (unsigned)password.len };
 	gnutls_datum_t salt = { (unsigned char *)f->salt.data, (unsigned)f->salt.len };
@@ -290,10 +295,13 @@ static int scram_answer(struct sasl *s, struct scram *c, const char *challenge, 
 	}
 	gnutls_memset(keys, 0, sizeof(keys));
 	gnutls_memset(proof, 0, sizeof(proof));
-	return e == -EIO ? sasl_fail(s, "this host's cryptographic policy does not allow %s", s->mechanism->name) : e;
+	return e == -EIO ? sasl_fail(s, "this host's cryptographic policy does not allow %s",
+				   s->mechanism->name)
+			 : e;
 }
 
-static int scram_continue(struct sasl *s, struct scram *c, const char *challenge, size_t len, struct buf *response)
+static int scram_continue(
+	struct sasl *s, struct scram *c, const char *challenge, size_t len, struct buf *response)
 {
 	_cleanup_(scram_first_free) struct scram_first f = { .salt = BUF(SCRAM_SALT_MAX) };
 
@@ -311,10 +319,12 @@ static int scram_verify(struct sasl *s, const struct scram *c, const char *chall
 
 	if (take_attribute(&challenge, end, 'e', &value, &n))
 		return sasl_fail(s, "the server ends SCRAM: %.*s", (int)n, value);
-	if (!take_attribute(&challenge, end, 'v', &value, &n) || sasl_base64_decode(value, n, &signature) < 0 ||
-		signature.len != c->hash->size || gnutls_memcmp(signature.data, c->expected, c->hash->size) != 0)
-		return sasl_fail(s, "the server cannot prove that it knows the password: this is not the server it "
-				    "says it is, or somebody is in between");
+	if (!take_attribute(&challenge, end, 'v', &value, &n) ||
+		sasl_base64_decode(value, n, &signature) < 0 || signature.len != c->hash->size ||
+		gnutls_memcmp(signature.data, c->expected, c->hash->size) != 0)
+		return sasl_fail(s,
+			"the server cannot prove that it knows the password: this is not the server it "
+			"says it is, or somebody is in between");
 	s->is_complete = true;
 	return 0;
 }

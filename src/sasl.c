@@ -57,7 +57,8 @@ static bool is_base64(const char *text, size_t len)
 	for (size_t i = 0; i < len - padding; i++) {
 		char c = text[i];
 
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'))
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			    c == '+' || c == '/'))
 			return false;
 	}
 	return true;
@@ -122,7 +123,8 @@ int sasl_prepare(const char *text, struct buf *b)
 static int only_once(struct sasl *s, const char *challenge)
 {
 	if (challenge)
-		return sasl_fail(s, "the server asks for more, where %s has nothing more to say", s->mechanism->name);
+		return sasl_fail(
+			s, "the server asks for more, where %s has nothing more to say", s->mechanism->name);
 	s->is_complete = true;
 	return 0;
 }
@@ -199,7 +201,8 @@ static int cram_md5_step(struct sasl *s, const char *challenge, size_t len, stru
 	if (s->stage++ > 0)
 		return sasl_fail(s, "the server sends a second challenge in CRAM-MD5");
 	if (gnutls_hmac_fast(GNUTLS_MAC_MD5, secret, strlen(secret), challenge, len, digest) < 0)
-		return sasl_fail(s, "this host's cryptographic policy does not allow MD5, so not CRAM-MD5 either");
+		return sasl_fail(
+			s, "this host's cryptographic policy does not allow MD5, so not CRAM-MD5 either");
 	buf_printf(response, "%s ", s->account->username);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		buf_printf(response, "%02x", digest[i]);
@@ -330,7 +333,8 @@ bool sasl_is_possible(const struct sasl_mechanism *m, const struct sasl_account 
 		bool is_there;
 		const char *reason;
 	} needs[] = {
-		{ SASL_READABLE, is_encrypted, "it would show the password or token on an unencrypted connection" },
+		{ SASL_READABLE, is_encrypted,
+			"it would show the password or token on an unencrypted connection" },
 		{ SASL_NEEDS_USERNAME, a->username && *a->username, "it needs a username" },
 		{ SASL_NEEDS_SECRET, a->secret && *a->secret, "it needs a password" },
 		{ SASL_NEEDS_TOKEN, a->token && *a->token, "it needs a token from token_command" },
@@ -347,7 +351,8 @@ bool sasl_is_possible(const struct sasl_mechanism *m, const struct sasl_account 
 	return true;
 }
 
-int sasl_new(const struct sasl_mechanism *m, const struct sasl_account *a, bool server_has_plus, struct sasl **ret)
+int sasl_new(
+	const struct sasl_mechanism *m, const struct sasl_account *a, bool server_has_plus, struct sasl **ret)
 {
 	_cleanup_sasl_ struct sasl *s = calloc(1, sizeof(*s));
 

@@ -105,7 +105,8 @@ static void set_limits(struct smtp *s, const char *words)
 		for (size_t i = 0; i < ELEMENTS(limits); i++) {
 			size_t len = strlen(limits[i].name);
 
-			if (strncasecmp(word, limits[i].name, len) == 0 && parse_int(word + len, &value) == 0 && value > 0)
+			if (strncasecmp(word, limits[i].name, len) == 0 &&
+				parse_int(word + len, &value) == 0 && value > 0)
 				*limits[i].value = value;
 		}
 		words += n + strspn(words + n, " ");
@@ -181,17 +182,20 @@ static int check_options(struct smtp *s)
 
 	if (!o->hello || !smtp_is_hello(o->hello))
 		return smtp_fail(s, EX_CONFIG,
-			"\"%s\" is no name to greet a mail server with: set hello to this host's full name, like "
+			"\"%s\" is no name to greet a mail server with: set hello to this host's full name, "
+			"like "
 			"web1.example.org, or to an address literal, like [192.0.2.1]",
 			o->hello ? o->hello : "");
 	if (o->security == SMTP_PLAIN && !o->is_loopback && !o->allow_plaintext)
 		return smtp_fail(s, EX_CONFIG,
-			"security = none is for servers on this host; for another host use tls or starttls, or set "
+			"security = none is for servers on this host; for another host use tls or starttls, "
+			"or set "
 			"allow_plaintext = yes if mail may be read and changed on its way");
 	if (o->auth && strcasecmp(o->auth, "auto") != 0 && !sasl_find(o->auth))
 		return smtp_fail(s, EX_CONFIG, "auth = %s: this mechanism is not known here", o->auth);
 	if (o->security == SMTP_TLS && !s->stream->ops->is_tls(s->stream->data))
-		return smtp_fail(s, EX_PROTOCOL, "the connection was to be encrypted from the start and is not");
+		return smtp_fail(
+			s, EX_PROTOCOL, "the connection was to be encrypted from the start and is not");
 	return 0;
 }
 
@@ -201,7 +205,8 @@ static int hint_silence(struct smtp *s, int e)
 	_cleanup_buf_ struct buf b = BUF(8192);
 	const char *text = s->failure.text;
 
-	if (e != -EAGAIN || s->failure.code || s->o->security == SMTP_TLS || !text || !strstr(text, "in time"))
+	if (e != -EAGAIN || s->failure.code || s->o->security == SMTP_TLS || !text ||
+		!strstr(text, "in time"))
 		return e;
 	buf_printf(&b, "%s; if this port speaks TLS from the start (as 465 does), set security = tls", text);
 	smtp_verdict_set(&s->failure, EX_TEMPFAIL, buf_text(&b));
@@ -229,10 +234,11 @@ static int say_helo(struct smtp *s)
 
 	buf_printf(&line, "HELO %s", s->o->hello);
 	forget_capabilities(s);
-	int e = smtp_ask(s, buf_text(&line), &r);
+	int e = buf_error(&line) ? smtp_fail_memory(s) : smtp_ask(s, buf_text(&line), &r);
 	if (e < 0 || r->code / 100 == 2)
 		return e;
-	return smtp_fail_reply(s, r->code / 100 == 3 ? EX_PROTOCOL : EX_TEMPFAIL, r, "the server refuses HELO");
+	return smtp_fail_reply(
+		s, r->code / 100 == 3 ? EX_PROTOCOL : EX_TEMPFAIL, r, "the server refuses HELO");
 }
 
 static int say_ehlo(struct smtp *s)
@@ -241,7 +247,7 @@ static int say_ehlo(struct smtp *s)
 	const struct reply *r;
 
 	buf_printf(&line, "EHLO %s", s->o->hello);
-	int e = smtp_ask(s, buf_text(&line), &r);
+	int e = buf_error(&line) ? smtp_fail_memory(s) : smtp_ask(s, buf_text(&line), &r);
 	if (e < 0)
 		return e;
 	if (r->code / 100 == 2)
@@ -260,7 +266,8 @@ static int fail_tls(struct smtp *s, int error, const char *text)
 
 	if (!words && s->stream->ops->failure)
 		words = s->stream->ops->failure(s->stream->data);
-	return smtp_fail(s, is_temporary ? EX_TEMPFAIL : EX_PROTOCOL, "STARTTLS: %s", words ? words : strerror(-error));
+	return smtp_fail(s, is_temporary ? EX_TEMPFAIL : EX_PROTOCOL, "STARTTLS: %s",
+		words ? words : strerror(-error));
 }
 
 static int64_t tls_deadline(const struct smtp *s)
@@ -279,7 +286,8 @@ static int turn_on_tls(struct smtp *s)
 
 	if (!(s->capabilities & SMTP_OFFERS_STARTTLS))
 		return smtp_fail(s, EX_PROTOCOL,
-			"the server does not offer STARTTLS, which is required here: either this port is not for "
+			"the server does not offer STARTTLS, which is required here: either this port is not "
+			"for "
 			"STARTTLS (587 is; 465 wants security = tls), or somebody on the way removes it");
 	int e = smtp_ask(s, "STARTTLS", &r);
 	if (e < 0)
@@ -289,7 +297,8 @@ static int turn_on_tls(struct smtp *s)
 			"the server offers STARTTLS and refuses it");
 	if (s->input.len > 0 || s->stream->ops->has_input(s->stream->data))
 		return smtp_fail(s, EX_PROTOCOL,
-			"the server sent more behind its consent to STARTTLS, unencrypted: somebody may be inserting "
+			"the server sent more behind its consent to STARTTLS, unencrypted: somebody may be "
+			"inserting "
 			"commands, so nothing is sent");
 	e = s->stream->ops->start_tls(s->stream->data, tls_deadline(s), &error);
 	if (e < 0)
@@ -345,10 +354,13 @@ static int fail_login(struct smtp *s, const struct sasl *sasl, const struct repl
 	_cleanup_buf_ struct buf what = BUF(4096);
 	const char *more = sasl_error(sasl);
 
-	buf_printf(&what, "the server refuses the login by %s%s%.1000s%s", mechanism, more ? " (" : "", more ? more : "",
-		more ? ")" : "");
-	int e = smtp_fail_reply(s, r->code / 100 == 4 ? EX_TEMPFAIL : r->code / 100 == 5 ? EX_NOPERM : EX_PROTOCOL, r,
-		buf_text(&what));
+	buf_printf(&what, "the server refuses the login by %s%s%.1000s%s", mechanism, more ? " (" : "",
+		more ? more : "", more ? ")" : "");
+	int e = smtp_fail_reply(s,
+		r->code / 100 == 4   ? EX_TEMPFAIL
+		: r->code / 100 == 5 ? EX_NOPERM
+				     : EX_PROTOCOL,
+		r, buf_text(&what));
 	return e;
 }
 
@@ -360,7 +372,8 @@ static int cancel_login(struct smtp *s, const struct sasl *sasl, const char *mec
 	if (smtp_command(s, "*", NULL) == 0)
 		smtp_read(s, "the answer to a cancelled login", smtp_timeout(s), &r);
 	const char *more = sasl_error(sasl);
-	return smtp_fail(s, EX_PROTOCOL, "login by %s: %s", mechanism, more ? more : "the server's message makes no sense");
+	return smtp_fail(s, EX_PROTOCOL, "login by %s: %s", mechanism,
+		more ? more : "the server's message makes no sense");
 }
 
 /* Bytes of a 334. *ret: the challenge. */
@@ -373,8 +386,8 @@ static int take_challenge(const struct sasl_mechanism *m, const struct reply *r,
 	return sasl_base64_decode(buf_text(&r->text), r->text.len, ret);
 }
 
-/* Sends AUTH, with the initial response where the line has room for it: "the client MUST NOT use the initial
- * response parameter" beyond the limit (RFC 4954, 4); *ret_waiting then holds it for the first 334. */
+/* Sends AUTH, with the initial response where the line has room for it: it counts in the command line, whose limit
+ * AUTH does not lift (RFC 4954, 4). *ret_waiting: it is kept for the first 334. */
 static int begin_login(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *m, struct buf *first,
 	bool *ret_waiting)
 {
@@ -382,8 +395,11 @@ static int begin_login(struct smtp *s, struct sasl *sasl, const struct sasl_mech
 	bool has_first = m->flags & SASL_CLIENT_FIRST;
 
 	if (has_first && sasl_step(sasl, NULL, 0, first) < 0)
-		return smtp_fail(s, EX_CONFIG, "login by %s: the username, password or token is too long", m->name);
+		return smtp_fail(
+			s, EX_CONFIG, "login by %s: the username, password or token is too long", m->name);
 	buf_printf(&command, "AUTH %s ", m->name);
+	if (buf_error(&command))
+		return smtp_fail_memory(s);
 	*ret_waiting = has_first && command.len + (first->len + 2) / 3 * 4 + 2 > COMMAND_LINE_MAX;
 	if (has_first && !*ret_waiting)
 		return send_response(s, buf_text(&command), first);
@@ -392,8 +408,8 @@ static int begin_login(struct smtp *s, struct sasl *sasl, const struct sasl_mech
 }
 
 /* Answers one 334. */
-static int answer_challenge(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *m, const struct reply *r,
-	struct buf *first, bool *is_waiting)
+static int answer_challenge(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *m,
+	const struct reply *r, struct buf *first, bool *is_waiting)
 {
 	_cleanup_sasl_buf_ struct buf response = BUF(0);
 	_cleanup_buf_ struct buf challenge = BUF(SASL_MESSAGE_MAX);
@@ -405,15 +421,19 @@ static int answer_challenge(struct smtp *s, struct sasl *sasl, const struct sasl
 	if (sasl_buf(&response, SASL_MESSAGE_MAX) < 0)
 		return smtp_fail_memory(s);
 	buf_puts(&challenge, "");
-	if (take_challenge(m, r, &challenge) < 0 ||
-		sasl_step(sasl, buf_text(&challenge), challenge.len, &response) < 0)
+	int e = take_challenge(m, r, &challenge);
+	if (e == 0)
+		e = sasl_step(sasl, buf_text(&challenge), challenge.len, &response);
+	if (e == -ENOMEM)
+		return smtp_fail_memory(s);
+	if (e < 0)
 		return cancel_login(s, sasl, m->name);
 	return send_response(s, "", &response);
 }
 
 /* The rounds after AUTH. 0: logged in; -ENOTSUP: the mechanism is not known to the server (504). */
-static int finish_login(struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *m, struct buf *first,
-	bool is_waiting)
+static int finish_login(
+	struct smtp *s, struct sasl *sasl, const struct sasl_mechanism *m, struct buf *first, bool is_waiting)
 {
 	for (unsigned i = 0; i < LOGIN_ROUNDS_MAX; i++) {
 		const struct reply *r;
@@ -427,7 +447,8 @@ static int finish_login(struct smtp *s, struct sasl *sasl, const struct sasl_mec
 			return 0;
 		if (r->code / 100 == 2)
 			return smtp_fail(s, EX_PROTOCOL,
-				"login by %s: the server says %d before %s is through, so it has not proved that it knows "
+				"login by %s: the server says %d before %s is through, so it has not proved "
+				"that it knows "
 				"the password",
 				m->name, r->code, m->name);
 		if (r->code != 334)
@@ -449,7 +470,8 @@ static int login_by(struct smtp *s, const struct sasl_mechanism *m, const struct
 	if (e == -EOPNOTSUPP)
 		return -ENOTSUP;
 	if (e == -EINVAL)
-		return smtp_fail(s, EX_CONFIG, "login by %s: the username, password or token holds what cannot be sent", m->name);
+		return smtp_fail(s, EX_CONFIG,
+			"login by %s: the username, password or token holds what cannot be sent", m->name);
 	if (e < 0 || sasl_buf(&first, SASL_MESSAGE_MAX) < 0)
 		return smtp_fail_memory(s);
 	e = begin_login(s, sasl, m, &first, &is_waiting);
@@ -474,7 +496,8 @@ static int fail_no_mechanism(struct smtp *s, const char *reasons, bool was_tried
 			"a login is configured, but the server offers none%s; no mail goes out without it",
 			s->stream->ops->is_tls(s->stream->data) ? "" : " on an unencrypted connection");
 	if (was_tried)
-		return smtp_fail(s, EX_NOPERM, "the server offers %sand then knows none of what can be used here", offer);
+		return smtp_fail(s, EX_NOPERM,
+			"the server offers %sand then knows none of what can be used here", offer);
 	if (*reasons)
 		return smtp_fail(s, EX_CONFIG, "no way to log in: %s", reasons);
 	return smtp_fail(s, EX_NOPERM, "the server offers the logins %sbut not %s", offer,
@@ -484,8 +507,13 @@ static int fail_no_mechanism(struct smtp *s, const char *reasons, bool was_tried
 static int log_in(struct smtp *s)
 {
 	const struct sasl_account a = {
-		.username = s->o->username, .secret = s->o->secret, .token = s->o->token,
-		.server = s->o->server, .port = s->o->port, .stream = s->stream, .nonce = s->o->nonce,
+		.username = s->o->username,
+		.secret = s->o->secret,
+		.token = s->o->token,
+		.server = s->o->server,
+		.port = s->o->port,
+		.stream = s->stream,
+		.nonce = s->o->nonce,
 	};
 	_cleanup_buf_ struct buf reasons = BUF(4096);
 	bool was_tried = false;
@@ -525,8 +553,8 @@ static int open_session(struct smtp *s)
 	return wants_login(s->o) ? log_in(s) : 0;
 }
 
-int smtp_open(const struct stream *stream, const struct smtp_options *options, struct smtp_verdict *ret_failure,
-	struct smtp **ret)
+int smtp_open(const struct stream *stream, const struct smtp_options *options,
+	struct smtp_verdict *ret_failure, struct smtp **ret)
 {
 	_cleanup_smtp_ struct smtp *s = calloc(1, sizeof(*s));
 
@@ -536,12 +564,14 @@ int smtp_open(const struct stream *stream, const struct smtp_options *options, s
 	}
 	s->stream = stream;
 	s->o = options;
-	s->provider = options->provider ? provider_find(options->provider) :
-			options->server ? provider_of_server(options->server) : NULL;
+	s->provider = options->provider ? provider_find(options->provider)
+		      : options->server ? provider_of_server(options->server)
+					: NULL;
 	s->input = BUF(INPUT_MAX);
 	s->mechanisms = BUF(REPLY_SIZE_MAX);
 	s->reader = REPLY_READER;
-	s->deadline = options->deadline_usec > 0 ? options->deadline_usec : usec_add(smtp_now(s), DEADLINE_DEFAULT);
+	s->deadline =
+		options->deadline_usec > 0 ? options->deadline_usec : usec_add(smtp_now(s), DEADLINE_DEFAULT);
 	int e = open_session(s);
 	if (e < 0) {
 		*ret_failure = s->failure;

@@ -42,7 +42,8 @@ static bool is_local_part(const char *local, size_t len)
 		return false;
 	if (local[0] != '"') {
 		for (size_t i = 0; i < len; i++)
-			if (strchr("\"\\@,;:()[]", local[i]) || (local[i] == '.' && (i == 0 || i == len - 1 || local[i - 1] == '.')))
+			if (strchr("\"\\@,;:()[]", local[i]) ||
+				(local[i] == '.' && (i == 0 || i == len - 1 || local[i - 1] == '.')))
 				return false;
 		return true;
 	}
@@ -65,7 +66,8 @@ static int put_domain(const char *domain, struct buf *wire)
 		buf_puts(wire, domain);
 		return buf_error(wire);
 	}
-	if (!*domain || strlen(domain) > DOMAIN_MAX || strpbrk(domain, "@\"\\,;:()[]_ ") || strstr(domain, ".."))
+	if (!*domain || strlen(domain) > DOMAIN_MAX || strpbrk(domain, "@\"\\,;:()[]_ ") ||
+		strstr(domain, ".."))
 		return -EINVAL;
 	int r = gnutls_idna_map(domain, (unsigned)strlen(domain), &ace, 0);
 	if (r < 0)
@@ -157,7 +159,9 @@ static void settle_all(struct outgoing *o, enum smtp_outcome outcome, int status
 
 static void settle_by_reply(struct smtp *s, struct smtp_recipient *r, const struct reply *reply)
 {
-	static const enum smtp_outcome outcomes[] = { [2] = SMTP_SENT, [4] = SMTP_TEMPORARY, [5] = SMTP_PERMANENT };
+	static const enum smtp_outcome outcomes[] = {
+		[2] = SMTP_SENT, [4] = SMTP_TEMPORARY, [5] = SMTP_PERMANENT
+	};
 
 	smtp_judge(s, reply, &r->verdict);
 	r->outcome = outcomes[reply->code / 100];
@@ -183,7 +187,8 @@ int smtp_mail_check(struct smtp_mail *m, size_t *ret_pending)
 			continue;
 		int e = smtp_address(r->address, &wire, &needs_utf8);
 		if (e == -EINVAL)
-			settle(r, SMTP_PERMANENT, EX_UNAVAILABLE, "this is no address that mail can be sent to");
+			settle(r, SMTP_PERMANENT, EX_UNAVAILABLE,
+				"this is no address that mail can be sent to");
 		else if (e < 0)
 			return e;
 	}
@@ -224,7 +229,8 @@ static int prepare_sender(struct outgoing *o)
 		return 0;
 	int e = smtp_address(o->mail->sender, &o->sender, &o->sender_needs_utf8);
 	if (e == -EINVAL)
-		settle_all(o, SMTP_TEMPORARY, EX_CONFIG, 0, "the sender (from) is no address that mail can be sent from");
+		settle_all(o, SMTP_TEMPORARY, EX_CONFIG, 0,
+			"the sender (from) is no address that mail can be sent from");
 	if (e == 0 && o->sender_needs_utf8 && !(o->s->capabilities & SMTP_SMTPUTF8)) {
 		settle_all(o, SMTP_PERMANENT, EX_UNAVAILABLE, 0,
 			"the sender's address is not ASCII, and the server does not offer SMTPUTF8");
@@ -239,7 +245,8 @@ static int prepare_content(struct outgoing *o)
 	_cleanup_buf_ struct buf text = BUF(LINE_MAX_BYTES);
 	const struct smtp *s = o->s;
 
-	content_normalise(&o->content, o->mail->content, o->mail->content_len, !(s->capabilities & SMTP_8BITMIME));
+	content_normalise(
+		&o->content, o->mail->content, o->mail->content_len, !(s->capabilities & SMTP_8BITMIME));
 	int e = buf_error(&o->content);
 	if (e == -EMSGSIZE)
 		settle_all(o, SMTP_PERMANENT, EX_UNAVAILABLE, 0, "the mail is too large to be sent");
@@ -248,7 +255,8 @@ static int prepare_content(struct outgoing *o)
 	o->has_8bit = content_has_8bit(buf_text(&o->content), o->content.len);
 	if (s->size_max == 0 || (int64_t)o->content.len <= s->size_max)
 		return 0;
-	buf_printf(&text, "the mail has %zu bytes, the server takes %lld at most", o->content.len, (long long)s->size_max);
+	buf_printf(&text, "the mail has %zu bytes, the server takes %lld at most", o->content.len,
+		(long long)s->size_max);
 	settle_all(o, SMTP_PERMANENT, EX_UNAVAILABLE, 552, buf_text(&text));
 	return -EINVAL;
 }
@@ -272,6 +280,20 @@ static void add_line(struct outgoing *o, struct buf *group, const char *line)
 	smtp_tell(o->s, ">", line);
 	buf_puts(group, line);
 	buf_puts(group, "\r\n");
+}
+
+/* The same; a line that memory did not suffice for must not travel shortened. */
+static void add_command(struct outgoing *o, struct buf *group, const struct buf *line)
+{
+	if (buf_error(line))
+		group->error = buf_error(line);
+	else
+		add_line(o, group, buf_text(line));
+}
+
+static int ask_command(struct outgoing *o, const struct buf *line, const struct reply **ret)
+{
+	return buf_error(line) ? smtp_fail_memory(o->s) : smtp_ask(o->s, buf_text(line), ret);
 }
 
 static void format_mail(const struct outgoing *o, struct buf *line)
@@ -308,7 +330,7 @@ static void add_bdat(struct outgoing *o, struct buf *group)
 	_cleanup_buf_ struct buf line = BUF(LINE_MAX_BYTES);
 
 	buf_printf(&line, "BDAT %zu LAST", o->content.len);
-	add_line(o, group, buf_text(&line));
+	add_command(o, group, &line);
 	smtp_remark(o->s, "%zu bytes of content", o->content.len);
 	buf_append(group, buf_text(&o->content), o->content.len);
 }
@@ -352,7 +374,8 @@ static int take_mail_reply(struct outgoing *o, const struct reply *r)
  * (x.2.2) has the same code and is no reason to come back at once. */
 static bool is_too_many(const struct outgoing *o, const struct reply *r)
 {
-	bool is_code = r->code == 452 || (r->code == 552 && (!*r->enhanced || strcmp(r->enhanced, "5.5.3") == 0));
+	bool is_code =
+		r->code == 452 || (r->code == 552 && (!*r->enhanced || strcmp(r->enhanced, "5.5.3") == 0));
 
 	return is_code && o->n_accepted > 0 && strncmp(r->enhanced + (*r->enhanced != '\0'), ".2.", 3) != 0;
 }
@@ -495,11 +518,11 @@ static void add_envelope(struct outgoing *o, struct buf *group)
 	if (o->s->needs_reset)
 		add_line(o, group, "RSET");
 	format_mail(o, &line);
-	add_line(o, group, buf_text(&line));
+	add_command(o, group, &line);
 	for (size_t i = 0; i < o->n_batch; i++) {
 		buf_clear(&line);
 		format_recipient(o, i, &line);
-		add_line(o, group, buf_text(&line));
+		add_command(o, group, &line);
 	}
 }
 
@@ -552,13 +575,13 @@ static int ask_envelope(struct outgoing *o)
 	const struct reply *r;
 
 	format_mail(o, &line);
-	int e = smtp_ask(o->s, buf_text(&line), &r);
+	int e = ask_command(o, &line, &r);
 	int is_open = e < 0 ? e : take_mail_reply(o, r);
 	for (size_t i = 0; is_open > 0 && i < o->n_batch; i++) {
 		o->s->needs_reset = true;
 		buf_clear(&line);
 		format_recipient(o, i, &line);
-		e = smtp_ask(o->s, buf_text(&line), &r);
+		e = ask_command(o, &line, &r);
 		if (e == 0)
 			e = take_recipient_reply(o, i, r);
 		if (e < 0)
@@ -624,7 +647,8 @@ static void leave_for_later(struct outgoing *o)
 		r->outcome = SMTP_TEMPORARY;
 		r->again = true;
 		if (!r->verdict.text)
-			smtp_verdict_set(&r->verdict, EX_TEMPFAIL, "the server takes no more mail in this session");
+			smtp_verdict_set(
+				&r->verdict, EX_TEMPFAIL, "the server takes no more mail in this session");
 		r->verdict.status = EX_TEMPFAIL;
 	}
 }
@@ -656,8 +680,11 @@ static int send_mail(struct outgoing *o)
 int smtp_send(struct smtp *s, struct smtp_mail *mail, bool is_last)
 {
 	_cleanup_(outgoing_free) struct outgoing o = {
-		.s = s, .mail = mail, .is_last = is_last,
-		.sender = BUF(LINE_MAX_BYTES), .content = BUF(SMTP_CONTENT_MAX),
+		.s = s,
+		.mail = mail,
+		.is_last = is_last,
+		.sender = BUF(LINE_MAX_BYTES),
+		.content = BUF(SMTP_CONTENT_MAX),
 	};
 
 	return send_mail(&o);

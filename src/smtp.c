@@ -85,7 +85,8 @@ int smtp_mail_status(const struct smtp_mail *m)
 	for (size_t i = 0; i < m->n_recipients; i++) {
 		const struct smtp_recipient *r = &m->recipients[i];
 
-		status = smtp_status_worse(status, r->outcome == SMTP_PENDING ? EX_TEMPFAIL : r->verdict.status);
+		status = smtp_status_worse(
+			status, r->outcome == SMTP_PENDING ? EX_TEMPFAIL : r->verdict.status);
 	}
 	return status;
 }
@@ -273,7 +274,8 @@ int smtp_fail_reply(struct smtp *s, int status, const struct reply *r, const cha
 	bool is_first = !s->is_over;
 
 	smtp_judge(s, r, &v);
-	buf_printf(&b, "%s: %d%s%s %s", what, r->code, *r->enhanced ? " " : "", r->enhanced, v.text ? v.text : "");
+	buf_printf(&b, "%s: %d%s%s %s", what, r->code, *r->enhanced ? " " : "", r->enhanced,
+		v.text ? v.text : "");
 	int e = fail_with(s, status, buf_text(&b));
 	if (is_first) {
 		s->failure.code = v.code;
@@ -325,9 +327,10 @@ static int fail_stream(struct smtp *s, int error, const char *what)
 	if (error == -ETIMEDOUT && smtp_now(s) >= s->deadline)
 		return smtp_fail(s, EX_TEMPFAIL, "the time for the whole submission ran out while %s", what);
 	if (error == -ETIMEDOUT)
-		return smtp_fail(s, EX_TEMPFAIL, "no answer in time while %s%s%s", what, words ? ": " : "", words ? words : "");
-	return smtp_fail(s, error == -EPROTO ? EX_PROTOCOL : EX_TEMPFAIL, "the connection broke while %s: %s", what,
-		words ? words : strerror(-error));
+		return smtp_fail(s, EX_TEMPFAIL, "no answer in time while %s%s%s", what, words ? ": " : "",
+			words ? words : "");
+	return smtp_fail(s, error == -EPROTO ? EX_PROTOCOL : EX_TEMPFAIL, "the connection broke while %s: %s",
+		what, words ? words : strerror(-error));
 }
 
 /* Reading */
@@ -405,7 +408,8 @@ int smtp_read(struct smtp *s, const char *what, int64_t timeout, const struct re
 	if (s->is_over)
 		return e;
 	if (e == -ENODATA)
-		return smtp_fail(s, EX_TEMPFAIL, "the server closed the connection instead of sending %s", what);
+		return smtp_fail(
+			s, EX_TEMPFAIL, "the server closed the connection instead of sending %s", what);
 	if (e == -ENOMEM || e == -EMSGSIZE)
 		return smtp_fail_memory(s);
 	if (e < 0)
@@ -446,7 +450,8 @@ static int refuse_early_input(struct smtp *s)
 			return fail_stream(s, e, "nothing was asked");
 	}
 	int e = smtp_read(s, "unasked words", LAST_WORDS_WAIT, &r);
-	return e < 0 ? e : smtp_fail_reply(s, EX_PROTOCOL, r, "the server sent a reply that was not asked for");
+	return e < 0 ? e
+		     : smtp_fail_reply(s, EX_PROTOCOL, r, "the server sent a reply that was not asked for");
 }
 
 static int write_slices(struct smtp *s, const char *bytes, size_t len)
@@ -454,8 +459,8 @@ static int write_slices(struct smtp *s, const char *bytes, size_t len)
 	while (len > 0) {
 		size_t n = len < WRITE_MAX ? len : WRITE_MAX;
 		int64_t limit = earlier(smtp_timeout(s), pace(s, n));
-		int e = s->stream->ops->write(s->stream->data, bytes, n,
-			earlier(usec_add(smtp_now(s), limit), s->deadline));
+		int e = s->stream->ops->write(
+			s->stream->data, bytes, n, earlier(usec_add(smtp_now(s), limit), s->deadline));
 
 		if (e < 0)
 			return e;

@@ -5,10 +5,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
+
+#define DIGITS "0123456789"
 
 static const char *skip_blanks(const char *text)
 {
@@ -160,21 +163,43 @@ int parse_int(const char *text, int64_t *ret_value)
 	return 0;
 }
 
+/* Digits, a fraction, an exponent: what printf("%g") writes of a finite number. */
+static bool is_number(const char *text)
+{
+	size_t whole = strspn(text, DIGITS), fraction = 0;
+
+	text += whole;
+	if (*text == '.') {
+		fraction = strspn(++text, DIGITS);
+		text += fraction;
+	}
+	if (whole + fraction == 0)
+		return false;
+	if (*text == 'e' || *text == 'E') {
+		text++;
+		text += *text == '+' || *text == '-';
+		if (!isdigit((unsigned char)*text))
+			return false;
+		text += strspn(text, DIGITS);
+	}
+	return !*skip_blanks(text);
+}
+
 int parse_number(const char *text, double *ret_value)
 {
-	double value;
+	static locale_t c_locale;
 
 	text = skip_blanks(text);
-	bool negative = *text == '-';
-	text += negative;
-	int r = scan_number(&text, &value);
-	if (r < 0)
-		return r;
-	if (*skip_blanks(text))
+	if (!is_number(text + (*text == '-')))
 		return -EINVAL;
+	if (!c_locale)
+		c_locale = newlocale(LC_ALL_MASK, "C", NULL);
+	if (!c_locale)
+		return -ENOMEM;
+	double value = strtod_l(text, NULL, c_locale);
 	if (!isfinite(value))
 		return -ERANGE;
-	*ret_value = negative ? -value : value;
+	*ret_value = value;
 	return 0;
 }
 

@@ -23,7 +23,7 @@ int parse_percent(const char *text, double *ret_percent);
 /* A whole number, decimal, with nothing behind it. */
 int parse_int(const char *text, int64_t *ret_value);
 
-/* A finite decimal number. Always '.' as its point, whatever the locale. */
+/* A finite decimal number, with an exponent if need be ("1.5e+09"). Always '.' as its point, whatever the locale. */
 int parse_number(const char *text, double *ret_value);
 
 /* "1 h 12 min", "45 s", "3 d 4 h", "250 ms": the two largest units. */

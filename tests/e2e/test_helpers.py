@@ -2,8 +2,6 @@
 """Helpers that break the protocol: the daemon ends them, says so, and goes on."""
 
 import json
-import os
-import stat
 import textwrap
 import time
 
@@ -150,10 +148,7 @@ def test_mailer(setup, daemon, catcher, victim, fake, misdeed):
     mail = wait_until(lambda: [m for m in status(setup)["outbox"] if m["attempts"] == 1])[0]
     assert mail["recipients"][0]["fate"] == "pending" and "tocsin-mail" in mail["recipients"][0]["answer"]
     assert not catcher.mails
-    d.stop()
-    assert len(setup.tocsin("config").stdout) > 0  # the folder still works for others
-    state = os.stat(setup.state)
-    assert stat.S_IMODE(state.st_mode) == 0o600
+    assert d.stop() < 5
 
 
 def test_mailer_answers_for_mails_it_was_not_given(setup, daemon, victim, fake):

@@ -12,8 +12,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct sasl_account account = {
-	.username = "user", .secret = "a password that no input holds", .token = "token", .server = "mail.example.org",
-	.port = 465, .nonce = "rOprNGfwEbeRWgbNEkqO",
+	.username = "user",
+	.secret = "a password that no input holds",
+	.token = "token",
+	.server = "mail.example.org",
+	.port = 465,
+	.nonce = "rOprNGfwEbeRWgbNEkqO",
 };
 
 static void require(bool truth)
@@ -54,7 +58,14 @@ static void talk(struct sasl *s, const char *text, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const char *const names[] = {
-		"SCRAM-SHA-256", "SCRAM-SHA-1", "OAUTHBEARER", "XOAUTH2", "LOGIN", "CRAM-MD5", "PLAIN", "EXTERNAL",
+		"SCRAM-SHA-256",
+		"SCRAM-SHA-1",
+		"OAUTHBEARER",
+		"XOAUTH2",
+		"LOGIN",
+		"CRAM-MD5",
+		"PLAIN",
+		"EXTERNAL",
 	};
 	_cleanup_buf_ struct buf plain = BUF(SASL_MESSAGE_MAX);
 	_cleanup_sasl_ struct sasl *s = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Laws that hold for any bytes, tried on many small contents, and single cases. */
-#include "test.h"
 #include "content.h"
+#include "test.h"
 
 #include <string.h>
 
@@ -111,12 +111,14 @@ static void folds_headers(void **state)
 
 static void recodes_8bit(void **state)
 {
-	assert_normal("S: x\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\nMIME-Version: 1.0\n\nü =\nb \n",
+	assert_normal("S: x\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: "
+		      "8bit\nMIME-Version: 1.0\n\nü =\nb \n",
 		true,
 		"S: x\r\nContent-Type: text/plain; charset=utf-8\r\nMIME-Version: 1.0\r\n"
 		"Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=BC =3D\r\nb=20\r\n");
 	assert_normal("S: \xc3\xbc\n\nhi\n", true, "S: ??\r\n\r\nhi\r\n");
-	assert_normal("Content-Transfer-Encoding: base64\n\n\xc3\n", true, "Content-Transfer-Encoding: base64\r\n\r\n?\r\n");
+	assert_normal("Content-Transfer-Encoding: base64\n\n\xc3\n", true,
+		"Content-Transfer-Encoding: base64\r\n\r\n?\r\n");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The tables are whole, and the advice is found. */
-#include "test.h"
 #include "provider.h"
+#include "test.h"
 
 #include <string.h>
 
@@ -17,7 +17,8 @@ static void knows_every_row(void **state)
 		assert_true(strlen(p->login) > 0);
 		assert_true(strlen(p->source) > 0);
 	}
-	for (const char *const *name = (const char *const[]){ "qq", "163", "gmail", "outlook", "fastmail", "icloud", NULL };
+	for (const char *const *name =
+			(const char *const[]){ "qq", "163", "gmail", "outlook", "fastmail", "icloud", NULL };
 		*name; name++)
 		assert_non_null(provider_find(*name));
 	assert_null(provider_find("nobody"));
@@ -52,8 +53,8 @@ static void knows_servers(void **state)
 
 static void advises(void **state)
 {
-	const struct provider_advice *a =
-		provider_advise(provider_find("qq"), 535, "", "Login Fail. Please enter your authorization code to login.");
+	const struct provider_advice *a = provider_advise(
+		provider_find("qq"), 535, "", "Login Fail. Please enter your authorization code to login.");
 
 	assert_non_null(strstr(a->advice, "not the QQ password"));
 	assert_true(a->pause_usec > 0);

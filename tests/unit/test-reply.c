@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Replies in any segmentation, and each limit at it and past it. */
-#include "test.h"
 #include "reply.h"
+#include "test.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,7 +74,19 @@ static void reads_enhanced_codes(void **state)
 static void refuses_what_is_none(void **state)
 {
 	static const char *const bad[] = {
-		"1", "6", "x", " ", "\r", "\n", "2x", "25x", "25\r", "250x", "250\t", "250\rx", "250-a\r\n25 ",
+		"1",
+		"6",
+		"x",
+		" ",
+		"\r",
+		"\n",
+		"2x",
+		"25x",
+		"25\r",
+		"250x",
+		"250\t",
+		"250\rx",
+		"250-a\r\n25 ",
 	};
 
 	for (size_t i = 0; i < ELEMENTS(bad); i++) {

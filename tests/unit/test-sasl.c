@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The vectors of the RFCs for each mechanism, and what a hostile server may say. */
-#include "test.h"
 #include "sasl.h"
+#include "test.h"
 
 #include <errno.h>
 #include <string.h>
@@ -38,7 +38,9 @@ static void assert_refused(struct sasl *s, const char *challenge, const char *wo
 /* RFC 5802, section 5. */
 static void knows_scram_sha_1(void **state)
 {
-	const struct sasl_account a = { .username = "user", .secret = "pencil", .nonce = "fyko+d2lbbFgONRv9qkxdawL" };
+	const struct sasl_account a = {
+		.username = "user", .secret = "pencil", .nonce = "fyko+d2lbbFgONRv9qkxdawL"
+	};
 	_cleanup_sasl_ struct sasl *s = begin("SCRAM-SHA-1", &a);
 
 	assert_step(s, NULL, "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL");
@@ -52,11 +54,14 @@ static void knows_scram_sha_1(void **state)
 
 /* RFC 7677, section 3. */
 static const struct sasl_account sha256_account = {
-	.username = "user", .secret = "pencil", .nonce = "rOprNGfwEbeRWgbNEkqO",
+	.username = "user",
+	.secret = "pencil",
+	.nonce = "rOprNGfwEbeRWgbNEkqO",
 };
 #define SHA256_FIRST "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
-#define SHA256_PROOF                                                                                         \
-	"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+#define SHA256_PROOF                                                                     \
+	"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+" \
+	"Ute9ytag9zjfMHgsqmmiz7AndVQ="
 
 static void knows_scram_sha_256(void **state)
 {
@@ -71,8 +76,12 @@ static void knows_scram_sha_256(void **state)
 static void wants_the_servers_signature(void **state)
 {
 	static const char *const finals[] = {
-		"v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", "v=", "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95A==", "",
-		"e=other-error", "w=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+		"v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+		"v=",
+		"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95A==",
+		"",
+		"e=other-error",
+		"w=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
 	};
 
 	for (size_t i = 0; i < ELEMENTS(finals); i++) {
@@ -80,7 +89,8 @@ static void wants_the_servers_signature(void **state)
 
 		assert_step(s, NULL, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
 		assert_step(s, SHA256_FIRST, SHA256_PROOF);
-		assert_refused(s, finals[i], strchr(finals[i], 'e') == finals[i] ? "other-error" : "cannot prove");
+		assert_refused(
+			s, finals[i], strchr(finals[i], 'e') == finals[i] ? "other-error" : "cannot prove");
 	}
 }
 
@@ -136,7 +146,9 @@ static void prepares_passwords(void **state)
 
 		assert_int_equal(sasl_new(sasl_find("SCRAM-SHA-256"), &a, false, &s), names[i].expected);
 	}
-	const struct sasl_account latin1 = { .username = "user", .secret = "gr\xfc\xdf", .nonce = "rOprNGfwEbeRWgbNEkqO" };
+	const struct sasl_account latin1 = {
+		.username = "user", .secret = "gr\xfc\xdf", .nonce = "rOprNGfwEbeRWgbNEkqO"
+	};
 	_cleanup_sasl_ struct sasl *s = begin("SCRAM-SHA-256", &latin1);
 	assert_step(s, NULL, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
 	assert_refused(s, SHA256_FIRST, "not UTF-8");
@@ -188,8 +200,10 @@ static void knows_cram_md5(void **state)
 static void knows_oauthbearer(void **state)
 {
 	const struct sasl_account a = {
-		.username = "user@example.com", .token = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==",
-		.server = "server.example.com", .port = 143,
+		.username = "user@example.com",
+		.token = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==",
+		.server = "server.example.com",
+		.port = 143,
 	};
 	_cleanup_sasl_ struct sasl *s = begin("OAUTHBEARER", &a);
 
@@ -197,10 +211,12 @@ static void knows_oauthbearer(void **state)
 		"n,a=user@example.com,\1host=server.example.com\1port=143\1"
 		"auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1");
 	assert_true(sasl_is_complete(s));
-	assert_step(s, "{\"status\":\"invalid_token\",\"scope\":\"example_scope\","
-		       "\"openid-configuration\":\"https://example.com/.well-known/openid-configuration\"}",
+	assert_step(s,
+		"{\"status\":\"invalid_token\",\"scope\":\"example_scope\","
+		"\"openid-configuration\":\"https://example.com/.well-known/openid-configuration\"}",
 		"\1");
-	assert_string_equal(sasl_error(s), "the token was refused: status invalid_token, scope example_scope");
+	assert_string_equal(
+		sasl_error(s), "the token was refused: status invalid_token, scope example_scope");
 	assert_false(sasl_is_complete(s));
 }
 
@@ -208,13 +224,15 @@ static void knows_oauthbearer(void **state)
 static void knows_xoauth2(void **state)
 {
 	const struct sasl_account a = {
-		.username = "someuser@example.com", .token = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg",
+		.username = "someuser@example.com",
+		.token = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg",
 	};
 	_cleanup_sasl_ struct sasl *s = begin("XOAUTH2", &a);
 
 	assert_step(s, NULL,
 		"user=someuser@example.com\1auth=Bearer ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg\1\1");
-	assert_step(s, "{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"https://mail.google.com/\"}", "");
+	assert_step(
+		s, "{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"https://mail.google.com/\"}", "");
 	assert_string_equal(sasl_error(s),
 		"the token was refused: status 401, schemes bearer, scope https://mail.google.com/");
 	assert_false(sasl_is_complete(s));
@@ -249,10 +267,16 @@ static void says_what_is_missing(void **state)
 static void knows_base64(void **state)
 {
 	static const char *const pairs[][2] = {
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
 		{ "foobar", "Zm9vYmFy" },
 	};
-	static const char *const bad[] = { "Zg", "Zg=", "Z===", "Zm9v ", "Zm\n9v", "Zm9v\r\n", "====", "Zg==Zg==", "Zm-_" };
+	static const char *const bad[] = { "Zg", "Zg=", "Z===", "Zm9v ", "Zm\n9v", "Zm9v\r\n",
+		"====", "Zg==Zg==", "Zm-_" };
 
 	for (size_t i = 0; i < ELEMENTS(pairs); i++) {
 		_cleanup_buf_ struct buf coded = BUF(100), plain = BUF(100);

@@ -176,7 +176,8 @@ static ssize_t play_read(void *data, void *bytes, size_t len, int64_t deadline)
 		t = play_step(s);
 	}
 	if (!t || t->kind == CLIENT_SENDS || t->kind == TLS || t->kind == FULL) {
-		trouble(s, "the client reads where it should %s (line %u)", t ? "write" : "be done", t ? t->line : 0);
+		trouble(s, "the client reads where it should %s (line %u)", t ? "write" : "be done",
+			t ? t->line : 0);
 		return -EIO;
 	}
 	if (t->kind == STALL) {
@@ -212,8 +213,8 @@ static int play_write(void *data, const void *bytes, size_t len, int64_t deadlin
 			return -ECONNRESET;
 		}
 		if (!t || t->kind != CLIENT_SENDS) {
-			trouble(s, "the client writes \"%.*s\" where it should %s (line %u)", (int)(len < 60 ? len : 60), p,
-				t ? "wait" : "be done", t ? t->line : 0);
+			trouble(s, "the client writes \"%.*s\" where it should %s (line %u)",
+				(int)(len < 60 ? len : 60), p, t ? "wait" : "be done", t ? t->line : 0);
 			return -EIO;
 		}
 		if (*p != t->bytes.data[s->offset]) {
@@ -269,8 +270,12 @@ static int play_binding(void *data, enum stream_binding kind, struct buf *ret)
 }
 
 static const struct stream_ops play_ops = {
-	.read = play_read, .write = play_write, .has_input = play_has_input, .start_tls = play_start_tls,
-	.is_tls = play_is_tls, .binding = play_binding,
+	.read = play_read,
+	.write = play_write,
+	.has_input = play_has_input,
+	.start_tls = play_start_tls,
+	.is_tls = play_is_tls,
+	.binding = play_binding,
 };
 
 static void play_dialogue(void *data, const char *direction, const char *line)
@@ -358,11 +363,11 @@ static bool set_security(struct scenario *s, const char *v, unsigned line)
 	return false;
 }
 
-#define SETTER(function, statement)                                                                         \
-	static bool function(struct scenario *s, const char *v, unsigned line)                               \
-	{                                                                                                    \
-		statement;                                                                                   \
-		return true;                                                                                 \
+#define SETTER(function, statement)                                            \
+	static bool function(struct scenario *s, const char *v, unsigned line) \
+	{                                                                      \
+		statement;                                                     \
+		return true;                                                   \
 	}
 
 SETTER(set_loopback, s->options.is_loopback = true)
@@ -377,7 +382,8 @@ SETTER(set_secret, set_string(&s->options.secret, v))
 SETTER(set_token, set_string(&s->options.token, v))
 SETTER(set_auth, set_string(&s->options.auth, v))
 SETTER(set_nonce, set_string(&s->options.nonce, v))
-SETTER(set_binding, s->has_binding[strcmp(v, "exporter") == 0 ? STREAM_TLS_EXPORTER : STREAM_TLS_SERVER_END_POINT] = true)
+SETTER(set_binding,
+	s->has_binding[strcmp(v, "exporter") == 0 ? STREAM_TLS_EXPORTER : STREAM_TLS_SERVER_END_POINT] = true)
 SETTER(set_timeout, s->options.timeout_usec = seconds(v))
 SETTER(set_receipt_timeout, s->options.timeout_receipt_usec = seconds(v))
 SETTER(set_deadline, s->options.deadline_usec = START_USEC + seconds(v))
@@ -398,14 +404,14 @@ static bool set_mail(struct scenario *s, const char *v, unsigned line)
 	return true;
 }
 
-#define MAIL_SETTER(function, statement)                                                                    \
-	static bool function(struct scenario *s, const char *v, unsigned line)                               \
-	{                                                                                                    \
-		struct mail *m = this_mail(s);                                                               \
-		if (!m)                                                                                      \
-			return false;                                                                        \
-		statement;                                                                                   \
-		return true;                                                                                 \
+#define MAIL_SETTER(function, statement)                                       \
+	static bool function(struct scenario *s, const char *v, unsigned line) \
+	{                                                                      \
+		struct mail *m = this_mail(s);                                 \
+		if (!m)                                                        \
+			return false;                                          \
+		statement;                                                     \
+		return true;                                                   \
 	}
 
 MAIL_SETTER(set_to, m->recipients[m->n_recipients++].address = unescaped(v))
@@ -446,12 +452,12 @@ static bool set_open(struct scenario *s, const char *v, unsigned line)
 	return true;
 }
 
-#define STEP(function, kind_, statement)                                                                    \
-	static bool function(struct scenario *s, const char *v, unsigned line)                               \
-	{                                                                                                    \
-		struct step *t = add_step(s, kind_, line);                                                   \
-		statement;                                                                                   \
-		return true;                                                                                 \
+#define STEP(function, kind_, statement)                                       \
+	static bool function(struct scenario *s, const char *v, unsigned line) \
+	{                                                                      \
+		struct step *t = add_step(s, kind_, line);                     \
+		statement;                                                     \
+		return true;                                                   \
 	}
 
 STEP(step_server, SERVER_SENDS, put_unescaped(&t->bytes, v); buf_puts(&t->bytes, "\r\n"))
@@ -469,7 +475,11 @@ static int error_named(const char *word)
 		const char *name;
 		int error;
 	} errors[] = {
-		{ "ok", 0 }, { "clean", 0 }, { "timeout", -ETIMEDOUT }, { "reset", -ECONNRESET }, { "cut", -EPIPE },
+		{ "ok", 0 },
+		{ "clean", 0 },
+		{ "timeout", -ETIMEDOUT },
+		{ "reset", -ECONNRESET },
+		{ "cut", -EPIPE },
 		{ "error", -EPROTO },
 	};
 
@@ -503,17 +513,48 @@ static const struct {
 	const char *word;
 	bool (*set)(struct scenario *s, const char *value, unsigned line);
 } words[] = {
-	{ "security", set_security }, { "loopback", set_loopback }, { "allow-plaintext", set_plaintext },
-	{ "unencrypted", set_unencrypted }, { "certificate", set_certificate }, { "hello", set_hello },
-	{ "server", set_server }, { "provider", set_provider }, { "user", set_user }, { "secret", set_secret },
-	{ "token", set_token }, { "auth", set_auth }, { "nonce", set_nonce }, { "binding", set_binding },
-	{ "timeout", set_timeout }, { "receipt-timeout", set_receipt_timeout }, { "deadline", set_deadline },
-	{ "rate", set_rate }, { "mail", set_mail }, { "to", set_to }, { "text", set_text }, { "bytes", set_bytes },
-	{ "fill", set_fill }, { "last", set_last }, { "S", step_server }, { "s", step_server_raw },
-	{ "C", step_client }, { "c", step_client_raw }, { "wait", step_wait }, { "drip", step_drip },
-	{ "tls", step_tls }, { "close", step_close }, { "stall", step_stall }, { "full", step_full },
-	{ "open", set_open }, { "result", set_result }, { "ends", set_ends }, { "status", set_status },
-	{ "turns", set_turns }, { "elapsed", set_elapsed }, { "pause", set_pause }, { "shows", set_shows },
+	{ "security", set_security },
+	{ "loopback", set_loopback },
+	{ "allow-plaintext", set_plaintext },
+	{ "unencrypted", set_unencrypted },
+	{ "certificate", set_certificate },
+	{ "hello", set_hello },
+	{ "server", set_server },
+	{ "provider", set_provider },
+	{ "user", set_user },
+	{ "secret", set_secret },
+	{ "token", set_token },
+	{ "auth", set_auth },
+	{ "nonce", set_nonce },
+	{ "binding", set_binding },
+	{ "timeout", set_timeout },
+	{ "receipt-timeout", set_receipt_timeout },
+	{ "deadline", set_deadline },
+	{ "rate", set_rate },
+	{ "mail", set_mail },
+	{ "to", set_to },
+	{ "text", set_text },
+	{ "bytes", set_bytes },
+	{ "fill", set_fill },
+	{ "last", set_last },
+	{ "S", step_server },
+	{ "s", step_server_raw },
+	{ "C", step_client },
+	{ "c", step_client_raw },
+	{ "wait", step_wait },
+	{ "drip", step_drip },
+	{ "tls", step_tls },
+	{ "close", step_close },
+	{ "stall", step_stall },
+	{ "full", step_full },
+	{ "open", set_open },
+	{ "result", set_result },
+	{ "ends", set_ends },
+	{ "status", set_status },
+	{ "turns", set_turns },
+	{ "elapsed", set_elapsed },
+	{ "pause", set_pause },
+	{ "shows", set_shows },
 	{ "hides", set_hides },
 };
 
@@ -526,7 +567,8 @@ static bool read_line(struct scenario *s, char *line, unsigned number)
 		return true;
 	for (size_t i = 0; i < ELEMENTS(words); i++)
 		if (strlen(words[i].word) == n && strncmp(words[i].word, line, n) == 0 && line[n] == ':')
-			return s->n_steps < SCRIPT_MAX && words[i].set(s, line[n + 1] == ' ' ? line + n + 2 : "", number);
+			return s->n_steps < SCRIPT_MAX &&
+			       words[i].set(s, line[n + 1] == ' ' ? line + n + 2 : "", number);
 	return false;
 }
 
@@ -551,8 +593,9 @@ static bool scenario_read(struct scenario *s)
 
 static void scenario_free(struct scenario *s)
 {
-	const char *const strings[] = { s->options.hello, s->options.server, s->options.provider, s->options.username,
-		s->options.secret, s->options.token, s->options.auth, s->options.nonce, s->open_words };
+	const char *const strings[] = { s->options.hello, s->options.server, s->options.provider,
+		s->options.username, s->options.secret, s->options.token, s->options.auth, s->options.nonce,
+		s->open_words };
 
 	for (size_t i = 0; i < ELEMENTS(strings); i++)
 		free((char *)(uintptr_t)strings[i]);
@@ -601,8 +644,8 @@ static void check_result(struct scenario *s, const struct smtp_recipient *r, con
 	if (strcmp(r->address, e->address) != 0)
 		trouble(s, "results are not in the order of the recipients: %s, %s", r->address, e->address);
 	if (r->outcome != e->outcome || r->again != e->again)
-		trouble(s, "%s is %s%s, not %s: %s", r->address, smtp_outcome_name(r->outcome), r->again ? " again" : "",
-			smtp_outcome_name(e->outcome), text);
+		trouble(s, "%s is %s%s, not %s: %s", r->address, smtp_outcome_name(r->outcome),
+			r->again ? " again" : "", smtp_outcome_name(e->outcome), text);
 	if (e->code >= 0 && r->verdict.code != e->code)
 		trouble(s, "%s has code %d, not %d", r->address, r->verdict.code, e->code);
 	if (!verdict_says(&r->verdict, e->words))
@@ -616,8 +659,11 @@ static void check_result(struct scenario *s, const struct smtp_recipient *r, con
 static void play_mail(struct scenario *s, struct smtp *session, struct mail *m, bool is_last)
 {
 	struct smtp_mail mail = {
-		.sender = m->sender, .content = buf_text(&m->content), .content_len = m->content.len,
-		.recipients = m->recipients, .n_recipients = m->n_recipients,
+		.sender = m->sender,
+		.content = buf_text(&m->content),
+		.content_len = m->content.len,
+		.recipients = m->recipients,
+		.n_recipients = m->n_recipients,
 	};
 	int e = smtp_send(session, &mail, is_last && !m->is_not_last);
 
@@ -633,8 +679,8 @@ static void play_mail(struct scenario *s, struct smtp *session, struct mail *m, 
 
 static void check_open(struct scenario *s, int e, const struct smtp_verdict *failure)
 {
-	static const int errors[][2] = { { EX_CONFIG, -EINVAL }, { EX_NOPERM, -EACCES }, { EX_PROTOCOL, -EPROTO },
-		{ EX_TEMPFAIL, -EAGAIN } };
+	static const int errors[][2] = { { EX_CONFIG, -EINVAL }, { EX_NOPERM, -EACCES },
+		{ EX_PROTOCOL, -EPROTO }, { EX_TEMPFAIL, -EAGAIN } };
 
 	if (e == 0 && s->open_status)
 		trouble(s, "smtp_open() succeeds");
@@ -702,7 +748,8 @@ static void run(const char *path, bool by_bytes)
 		play(s);
 	if (*s->trouble) {
 		n_failures++;
-		printf("FAIL %s%s: %s\n%s", path, by_bytes ? " (byte by byte)" : "", s->trouble, buf_text(&s->transcript));
+		printf("FAIL %s%s: %s\n%s", path, by_bytes ? " (byte by byte)" : "", s->trouble,
+			buf_text(&s->transcript));
 	}
 	scenario_free(s);
 }

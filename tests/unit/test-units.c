@@ -70,7 +70,14 @@ static void parses_numbers(void **state)
 	assert_int_equal(parse_int("99999999999999999999", &value), -ERANGE);
 	assert_int_equal(parse_number("-0.5", &number), 0);
 	assert_true(number == -0.5);
-	assert_int_equal(parse_number("nan", &number), -EINVAL);
+	assert_int_equal(parse_number("-1.7976931348623157e+308", &number), 0);
+	assert_true(number == -1.7976931348623157e+308);
+	assert_int_equal(parse_number("2.5E-3 ", &number), 0);
+	assert_true(number == 2.5e-3);
+	static const char *const bad[] = { "nan", "inf", "", ".", "e5", "1e", "1e+", "0x10", "1 2", "--1", "+1" };
+	for (size_t i = 0; i < ELEMENTS(bad); i++)
+		assert_int_equal(parse_number(bad[i], &number), -EINVAL);
+	assert_int_equal(parse_number("1e999", &number), -ERANGE);
 }
 
 static void assert_duration(int64_t usec, const char *expected)
