@@ -9,7 +9,7 @@ LDADD = src/libtocsin.a $(CMOCKA_LIBS) $(GNUTLS_LIBS) $(SYSTEMD_LIBS) $(INIH_LIB
 UNIT_TESTS =
 if HAVE_CMOCKA
 # Tests of memory running out replace these functions.
-TORTURE_LDFLAGS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
+TORTURE_WRAPS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
 UNIT_TESTS += tests/unit/test-alert
 tests_unit_test_alert_SOURCES = tests/unit/test-alert.c $(FAKE_DAEMON)
 tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/tests/scenarios\"
@@ -27,14 +27,14 @@ UNIT_TESTS += tests/unit/test-msg
 UNIT_TESTS += tests/unit/test-option
 UNIT_TESTS += tests/unit/test-outbox
 tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
-tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
+tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-proctree
 UNIT_TESTS += tests/unit/test-provider
 UNIT_TESTS += tests/unit/test-reply
 UNIT_TESTS += tests/unit/test-sasl
 UNIT_TESTS += tests/unit/test-schedule
 tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h tests/support/torture.h
-tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
+tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-secret
 UNIT_TESTS += tests/unit/test-smtp
 UNIT_TESTS += tests/unit/test-store
