@@ -300,7 +300,7 @@ static int listen_at(const char *path)
 	umask(mask);
 	if (r < 0)
 		return r;
-	return listen(fd, 16) < 0 ? -errno : TAKE_FD(fd);
+	return listen(fd, SOMAXCONN) < 0 ? -errno : TAKE_FD(fd);
 }
 
 /* Without its socket the daemon still watches and mails: only "another one runs already" ends it. */
