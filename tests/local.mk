@@ -52,6 +52,12 @@ FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 check_PROGRAMS += tests/bench/simulate
 tests_bench_simulate_SOURCES = tests/bench/simulate.c $(FAKE_DAEMON) tests/support/random.h
 
+# The benchmark of the SMTP client; tests/e2e/test_bench.py runs it once for its round trips.
+EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/relay.py tests/bench/smtp_bench.py
+bench: all
+	TOCSIN_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run $(BENCH_OPTIONS)
+.PHONY: bench
+
 # Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
 TESTS += tests/fuzz/run-corpus
 EXTRA_DIST += tests/fuzz/run-corpus
@@ -164,6 +170,7 @@ EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py
 EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_bench.py
 EXTRA_DIST += tests/e2e/test_checks.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py

@@ -3,6 +3,7 @@
 
 import os
 import socket
+import threading
 
 import pytest
 
@@ -308,6 +309,21 @@ def test_nothing_after_the_receipt_changes_it(mailer):
             batch = m.send_one()
             assert outcomes(batch) == {"a@example.org": "sent"}
             assert batch.seconds < 10
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ()])
+def test_receipt_is_told_before_quit_is_answered(mailer, extensions):
+    told = threading.Event()
+    in_time = []
+    with SmtpServer(extensions=extensions, at={"quit": lambda line: in_time.append(told.wait(0.8))}) as s:
+        m = mailer()
+        m.load(relay(s))
+        m.mail("1", ["a@example.org"])
+        m.send("run", "", "no")
+        assert m.receive()[0] == "result"
+        told.set()
+        assert m.receive()[0] == "done"
+        assert in_time == [True]
 
 
 def test_drip_is_ended(mailer):
