@@ -36,11 +36,17 @@ static void keep_loaded(struct conf_loaded *loaded, void *userdata)
 	*loaded = (struct conf_loaded){ 0 };
 }
 
+enum load_flags {
+	LOAD_DEFAULTS = 1, /* values in force that no file names, too */
+	LOAD_QUIET = 2, /* no warnings, but with -v: they are about the daemon, and this is run by scripts */
+};
+
 /* Loads the configuration and prints its problems. 0 or an exit status. */
-static int load(const struct cli *cli, bool with_defaults, struct conf_loaded *ret)
+static int load(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
 {
+	bool hides_warnings = (flags & LOAD_QUIET) && !cli->verbose;
 	const struct conf_source source = {
-		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = with_defaults,
+		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = flags & LOAD_DEFAULTS,
 	};
 	int r = conf_load_and_wait(&source, keep_loaded, ret);
 
@@ -51,6 +57,8 @@ static int load(const struct cli *cli, bool with_defaults, struct conf_loaded *r
 	for (size_t i = 0; i < ret->problems.n; i++) {
 		_cleanup_buf_ struct buf line = BUF(4000);
 
+		if (hides_warnings && !ret->problems.items[i].is_error)
+			continue;
 		conf_problem_format(&ret->problems.items[i], &line);
 		fprintf(stderr, "%s\n", buf_text(&line));
 	}
@@ -61,7 +69,7 @@ int cli_config(const struct cli *cli, char **arguments)
 {
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
 	const char *section = "", *name = "";
-	int status = load(cli, true, &loaded);
+	int status = load(cli, LOAD_DEFAULTS, &loaded);
 
 	for (size_t i = 0; i < loaded.settings.n; i++) {
 		const struct conf_setting *s = &loaded.settings.items[i];
@@ -243,7 +251,7 @@ int cli_check_direct(const struct cli *cli, const char *name)
 	const struct conf_check *c;
 	struct direct helper;
 
-	if (load(cli, false, &loaded) != 0)
+	if (load(cli, 0, &loaded) != 0)
 		return 3;
 	c = find_check(loaded.conf, name);
 	if (!c) {
@@ -422,17 +430,64 @@ static int read_input(struct buf *b)
 	return 0;
 }
 
-/* A finished message begins with header fields (RFC 5322, 3.6: Date and From at least). */
+/* Is LINE of LEN bytes the begin of a header field: printable ASCII but the colon, then the colon (RFC 5322, 2.2)? */
+static bool is_field(const char *line, size_t len)
+{
+	size_t name = 0;
+
+	while (name < len && line[name] > ' ' && line[name] <= '~' && line[name] != ':')
+		name++;
+	return name > 0 && name < len && line[name] == ':';
+}
+
+/* A finished message begins with header fields, and nothing but those comes before its first empty line. What stands
+ * there else would become text for one server and a header for the next. */
 static int check_raw(const char *message)
 {
-	size_t name = strcspn(message, ": \t\r\n");
+	unsigned number = 1;
 
-	if (name > 0 && message[name] == ':')
-		return 0;
-	fprintf(stderr,
-		"tocsin: this is no finished message: it does not begin with a header field such as 'From: …'; "
-		"leave out --raw to have one composed\n");
+	for (const char *line = message;; number++) {
+		size_t len = strcspn(line, "\n"), shown = len > 0 && line[len - 1] == '\r' ? len - 1 : len;
+		bool is_folded = number > 1 && (line[0] == ' ' || line[0] == '\t');
+
+		if (number > 1 && shown == 0)
+			return 0;
+		if (!is_folded && !is_field(line, shown))
+			break;
+		if (!line[len])
+			return 0; /* no body: that may be */
+		line += len + 1;
+	}
+	if (number == 1)
+		fprintf(stderr,
+			"tocsin: this is no finished message: it does not begin with a header field such as 'From: …'; "
+			"leave out --raw to have one composed\n");
+	else
+		fprintf(stderr,
+			"tocsin: this is no finished message: line %u is no header field, and no empty line comes before it\n",
+			number);
 	return EX_DATAERR;
+}
+
+static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_n)
+{
+	size_t n = 0;
+
+	if (cli->raw && (cli->subject || cli->from_name)) {
+		fprintf(stderr, "tocsin: --raw takes a message that is finished, so --%s has no place in it\n",
+			cli->subject ? "subject" : "from-name");
+		return EX_USAGE;
+	}
+	for (; arguments[n]; n++) {
+		if (!mime_is_address(arguments[n])) {
+			_cleanup_free_ char *shown = text_cleaned(arguments[n], 200);
+
+			fprintf(stderr, "tocsin: '%s' is no mail address\n", shown ? shown : "");
+			return EX_USAGE;
+		}
+	}
+	*ret_n = n;
+	return 0;
 }
 
 int cli_send(const struct cli *cli, char **arguments)
@@ -441,21 +496,17 @@ int cli_send(const struct cli *cli, char **arguments)
 	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf input = BUF(MESSAGE_MAX), content = BUF(MIME_MESSAGE_MAX * 2);
 	const struct conf_mail *relay;
-	size_t n = 0;
+	size_t n;
 
-	for (; arguments[n]; n++) {
-		if (!mime_is_address(arguments[n])) {
-			fprintf(stderr, "tocsin: '%s' is no mail address\n", arguments[n]);
-			return EX_USAGE;
-		}
-	}
-	int status = read_input(&input);
+	int status = check_arguments(cli, arguments, &n);
+	if (status == 0)
+		status = read_input(&input);
 	if (status == 0 && cli->raw)
 		status = check_raw(buf_text(&input));
 	if (status == 0)
 		status = start_mailer(&helper);
 	if (status == 0)
-		status = load(cli, false, &loaded);
+		status = load(cli, LOAD_QUIET, &loaded);
 	if (status != 0)
 		return status;
 	relay = find_relay(cli, loaded.conf);
@@ -489,7 +540,7 @@ int cli_test_mail_direct(const struct cli *cli)
 	int status = start_mailer(&helper);
 
 	if (status == 0)
-		status = load(cli, false, &loaded);
+		status = load(cli, 0, &loaded);
 	if (status != 0)
 		return status;
 	relay = find_relay(cli, loaded.conf);

@@ -525,6 +525,8 @@ static void run_mailer(struct mail_batch *b)
 
 	for (size_t i = 0; i < conf->n_mails; i++)
 		limit = usec_add(limit, conf->mails[i].deadline);
+	/* Now and not when it was started: it stood by while another one made the connection. */
+	address_send_all(b->daemon, b->helper);
 	helper_send(b->helper, MSG_RUN, "", b->with_dialogue ? "yes" : "no");
 	helper_set_deadline(b->helper, usec_add(clock_boottime_usec(), limit));
 }
@@ -566,6 +568,13 @@ static void on_dialogue(struct mail_batch *b, const struct msg *m)
 {
 	if (b->caller && b->with_dialogue)
 		varlink_continue(b->caller, json_pack("{s:s, s:s}", "direction", m->field[0], "line", m->field[1]));
+}
+
+/* Other settings are for the mailer to be told, not to tell: they are passed over. */
+static void on_setting(struct mail_batch *b, const struct msg *m)
+{
+	if (strcmp(m->field[0], "address") == 0)
+		address_told(b->daemon, m->field[1], m->field[2], m->field[3]);
 }
 
 /* Tells what will never arrive, with the server's words. */
@@ -639,6 +648,7 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 	static void (*const handlers[MSG_KINDS])(struct mail_batch *b, const struct msg *m) = {
 		[MSG_RESULT] = on_result,
 		[MSG_DIALOGUE] = on_dialogue,
+		[MSG_SETTING] = on_setting,
 	};
 	struct mail_batch *b = userdata;
 	struct daemon *d = b->daemon;

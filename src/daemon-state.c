@@ -130,7 +130,7 @@ void state_delete_mail(struct daemon *d, const struct outbox_mail *m)
 		SEND(d, MSG_DELETE, "recipient", m->id, m->recipients[i].address);
 }
 
-static void put_fact(struct daemon *d, const char *name, const char *value)
+void state_put_fact(struct daemon *d, const char *name, const char *value)
 {
 	SEND(d, MSG_PUT, "meta", name, value);
 }
@@ -147,11 +147,12 @@ void state_delete_memory(struct daemon *d, const struct check *c, const struct m
 
 void state_put_facts(struct daemon *d)
 {
-	put_fact(d, "boot_id", d->boot_id);
-	put_fact(d, "next_incident", NUMBER(d->next_incident));
-	put_fact(d, "started_told", d->started_told ? "yes" : "no");
-	put_fact(d, "last_report", NUMBER(d->last_report_usec));
-	put_fact(d, "report_serial", NUMBER(d->report_serial));
+	state_put_fact(d, "boot_id", d->boot_id);
+	state_put_fact(d, "next_incident", NUMBER(d->next_incident));
+	state_put_fact(d, "started_told", d->started_told ? "yes" : "no");
+	state_put_fact(d, "last_report", NUMBER(d->last_report_usec));
+	state_put_fact(d, "report_serial", NUMBER(d->report_serial));
+	address_put_all(d);
 }
 
 /* Brings the file up to date with one transaction. Events are only added to: the older ones live in the file alone. */
@@ -278,6 +279,8 @@ static void load_meta(struct daemon *d, const char *const *v)
 		{ "report_serial", offsetof(struct daemon, report_serial) },
 	};
 
+	if (address_load(d, v[0], v[1]))
+		return;
 	for (size_t i = 0; i < ELEMENTS(numbers); i++) {
 		int64_t *value = (int64_t *)((char *)d + numbers[i].offset);
 

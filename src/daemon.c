@@ -406,6 +406,7 @@ static void daemon_free(struct daemon *d)
 	conf_loader_free(d->loader);
 	free(d->reload_callers);
 	mail_free(d);
+	address_free_all(d);
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
 	state_free(d);

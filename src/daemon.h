@@ -4,6 +4,7 @@
  *   daemon.c          begins, reloads, ends; tells systemd how it goes
  *   daemon-look.c     schedule → batches of checks → results → the alert engine
  *   daemon-mail.c     events → mails → outbox → mailer
+ *   daemon-address.c  where each relay was reached last
  *   daemon-state.c    what must outlive the process → tocsin-store
  *   daemon-control.c  the administrator's questions
  *
@@ -26,6 +27,7 @@
 struct daemon;
 struct check;
 struct batch;
+struct relay_address;
 struct varlink_server;
 struct varlink_call;
 
@@ -156,6 +158,7 @@ struct daemon {
 	struct mail_batch *mail_batch; /* of the outbox */
 	struct mail_batch *test_batches;
 	sd_event_source *outbox_source, *report_source;
+	struct relay_address *addresses; /* one a relay at most */
 	int64_t last_mail_usec; /* realtime of the last receipt */
 	bool has_round; /* every check has looked once since the start, or had a minute for it */
 	sd_event_source *round_source;
@@ -240,6 +243,15 @@ struct outbox_mail *mail_find(const struct daemon *d, const char *id);
 
 void happening_free(struct happening *h);
 
+/* ---- daemon-address.c ---- */
+
+/* The mailer has reached RELAY, which is called SERVER, at ADDRESS. */
+void address_told(struct daemon *d, const char *relay, const char *server, const char *address);
+bool address_load(struct daemon *d, const char *name, const char *value); /* a row of "meta"; is it one of these? */
+void address_put_all(struct daemon *d);
+void address_send_all(const struct daemon *d, struct helper *h);
+void address_free_all(struct daemon *d);
+
 /* ---- daemon-state.c ---- */
 
 int state_start(struct daemon *d); /* daemon_state_loaded() follows when the rows have come */
@@ -250,6 +262,7 @@ void state_free(struct daemon *d);
 void state_put_item(struct daemon *d, struct item *item);
 void state_put_happening(struct daemon *d, struct happening *h);
 void state_put_mail(struct daemon *d, const struct outbox_mail *mail);
+void state_put_fact(struct daemon *d, const char *name, const char *value);
 void state_put_facts(struct daemon *d); /* next incident, last report, boot …: one row each by name */
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m);
 void state_delete_item(struct daemon *d, const struct item *item);

@@ -27,8 +27,7 @@ struct mail_helper {
 	int socket;
 	int status; /* of the program, where the error alone does not say it */
 	struct conf_settings settings;
-	struct conf_settings addresses; /* key: server, value: address */
-	bool tells_addresses;
+	struct conf_settings addresses; /* that came before there was a mailer; key: server, value: address */
 	struct conf *conf;
 	struct mailer *mailer; /* NULL until MSG_LOAD */
 	struct mailer_mail *mails; /* the batch that is being received */
@@ -84,9 +83,14 @@ static int on_setting(struct mail_helper *h, const struct msg *m)
 	struct conf_settings *list = is_address ? &h->addresses : &h->settings;
 	int64_t line;
 
-	if (h->mailer || list->n >= SETTINGS_MAX || msg_number(m, 5, &line) < 0 || line < 0)
+	if (msg_number(m, 5, &line) < 0 || line < 0)
 		return -EBADMSG;
-	h->tells_addresses |= is_address;
+	if (is_address && h->mailer) {
+		mailer_remember(h->mailer, m->field[1], m->field[2], m->field[3]);
+		return 0;
+	}
+	if (h->mailer || list->n >= SETTINGS_MAX)
+		return -EBADMSG;
 	return conf_add_setting(list, m->field[0], m->field[1], m->field[2], m->field[3], m->field[4],
 		(unsigned)line);
 }
@@ -224,7 +228,7 @@ static int on_run(struct mail_helper *h, const struct msg *m)
 		.mails = h->mails, .n = h->n_mails, .result = send_result,
 		.deadline_usec = limit ? usec_add(clock_boottime_usec(), limit) : 0,
 		.dialogue = dialogue ? send_dialogue : NULL,
-		.connected = h->tells_addresses ? send_address : NULL, .by_hand = dialogue, .data = h,
+		.connected = send_address, .by_hand = dialogue, .data = h,
 	};
 	int r = mailer_run(h->mailer, &batch);
 	batch_clear(h);
