@@ -71,6 +71,7 @@ src_tocsind_SOURCES += src/daemon-control.c
 src_tocsind_SOURCES += src/daemon-look.c
 src_tocsind_SOURCES += src/daemon-mail.c
 src_tocsind_SOURCES += src/daemon-state.c
+src_tocsind_SOURCES += src/notify.c src/notify.h
 src_tocsind_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
 
 bin_PROGRAMS += src/tocsin
