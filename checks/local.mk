@@ -15,3 +15,7 @@ checkmodule_LTLIBRARIES += checks/process.la
 checks_process_la_SOURCES = checks/process.c
 checks_process_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_process_la_LIBADD = $(CHECK_LIBADD)
+checkmodule_LTLIBRARIES += checks/memory.la
+checks_memory_la_SOURCES = checks/memory.c
+checks_memory_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_memory_la_LIBADD = $(CHECK_LIBADD)
