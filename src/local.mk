@@ -33,6 +33,7 @@ src_libtocsin_a_SOURCES += src/option.c src/option.h
 src_libtocsin_a_SOURCES += src/outbox.c src/outbox.h
 src_libtocsin_a_SOURCES += src/page-html.c src/page-text.c src/page.h
 src_libtocsin_a_SOURCES += src/pool.c src/pool.h
+src_libtocsin_a_SOURCES += src/procread.c src/procread.h
 src_libtocsin_a_SOURCES += src/proctree.c src/proctree.h
 src_libtocsin_a_SOURCES += src/provider.c src/provider.h
 src_libtocsin_a_SOURCES += src/reply.c src/reply.h
@@ -85,10 +86,13 @@ noinst_LTLIBRARIES += src/libmodule.la
 src_libmodule_la_SOURCES =
 src_libmodule_la_SOURCES += src/buf.c src/buf.h
 src_libmodule_la_SOURCES += src/clock.c src/clock.h
+src_libmodule_la_SOURCES += src/evidence.c src/evidence.h
 src_libmodule_la_SOURCES += src/mountinfo.c src/mountinfo.h
+src_libmodule_la_SOURCES += src/procread.c src/procread.h
 src_libmodule_la_SOURCES += src/proctree.c src/proctree.h
 src_libmodule_la_SOURCES += src/text.c src/text.h
 src_libmodule_la_SOURCES += src/units.c src/units.h
+src_libmodule_la_SOURCES += src/verdict.c src/verdict.h
 src_libmodule_la_CFLAGS = $(AM_CFLAGS)
 
 # Modules find the functions of tocsin-check.h in the program.
