@@ -28,6 +28,7 @@ UNIT_TESTS += tests/unit/test-option
 UNIT_TESTS += tests/unit/test-outbox
 tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
 tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
+UNIT_TESTS += tests/unit/test-perfdata
 UNIT_TESTS += tests/unit/test-proctree
 UNIT_TESTS += tests/unit/test-provider
 UNIT_TESTS += tests/unit/test-reply
@@ -61,6 +62,9 @@ EXTRA_DIST += tests/fuzz/ini
 check_PROGRAMS += tests/fuzz/corpus-mime
 tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
 EXTRA_DIST += tests/fuzz/mime
+check_PROGRAMS += tests/fuzz/corpus-perfdata
+tests_fuzz_corpus_perfdata_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-perfdata.c
+EXTRA_DIST += tests/fuzz/perfdata
 check_PROGRAMS += tests/fuzz/corpus-proc
 tests_fuzz_corpus_proc_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-proc.c
 EXTRA_DIST += tests/fuzz/proc
@@ -77,6 +81,9 @@ tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
 tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-perfdata
+tests_fuzz_fuzz_perfdata_SOURCES = tests/fuzz/fuzz-perfdata.c
+tests_fuzz_fuzz_perfdata_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-proc
 tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c
 tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -172,6 +179,7 @@ EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_mailer.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
