@@ -29,6 +29,7 @@ UNIT_TESTS += tests/unit/test-outbox
 tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
 tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-procread
+UNIT_TESTS += tests/unit/test-perfdata
 UNIT_TESTS += tests/unit/test-proctree
 UNIT_TESTS += tests/unit/test-provider
 UNIT_TESTS += tests/unit/test-reply
@@ -68,6 +69,9 @@ EXTRA_DIST += tests/fuzz/ini
 check_PROGRAMS += tests/fuzz/corpus-mime
 tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
 EXTRA_DIST += tests/fuzz/mime
+check_PROGRAMS += tests/fuzz/corpus-perfdata
+tests_fuzz_corpus_perfdata_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-perfdata.c
+EXTRA_DIST += tests/fuzz/perfdata
 check_PROGRAMS += tests/fuzz/corpus-proc
 tests_fuzz_corpus_proc_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-proc.c
 EXTRA_DIST += tests/fuzz/proc
@@ -84,6 +88,9 @@ tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
 tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-perfdata
+tests_fuzz_fuzz_perfdata_SOURCES = tests/fuzz/fuzz-perfdata.c
+tests_fuzz_fuzz_perfdata_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-proc
 tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c
 tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -185,6 +192,7 @@ EXTRA_DIST += tests/e2e/test_resolver.py
 EXTRA_DIST += tests/e2e/test_send.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
