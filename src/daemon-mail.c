@@ -526,7 +526,7 @@ static void run_mailer(struct mail_batch *b)
 	for (size_t i = 0; i < conf->n_mails; i++)
 		limit = usec_add(limit, conf->mails[i].deadline);
 	/* Now and not when it was started: it stood by while another one made the connection. */
-	address_send_all(b->daemon, b->helper);
+	relay_send_all(b->daemon, b->helper);
 	helper_send(b->helper, MSG_RUN, "", b->with_dialogue ? "yes" : "no");
 	helper_set_deadline(b->helper, usec_add(clock_boottime_usec(), limit));
 }
@@ -570,11 +570,9 @@ static void on_dialogue(struct mail_batch *b, const struct msg *m)
 		varlink_continue(b->caller, json_pack("{s:s, s:s}", "direction", m->field[0], "line", m->field[1]));
 }
 
-/* Other settings are for the mailer to be told, not to tell: they are passed over. */
 static void on_setting(struct mail_batch *b, const struct msg *m)
 {
-	if (strcmp(m->field[0], "address") == 0)
-		address_told(b->daemon, m->field[1], m->field[2], m->field[3]);
+	relay_told(b->daemon, m);
 }
 
 /* Tells what will never arrive, with the server's words. */
@@ -897,6 +895,7 @@ int mail_configure(struct daemon *d)
 			r = add_recipient(d, d->conf->mails[i].to.items[j]);
 	if (r >= 0)
 		r = configure_mailers(d);
+	relay_forget_pauses(d);
 	if (r >= 0 && d->has_state) { /* a reload */
 		if (d->has_round)
 			first_round_done(d);

@@ -153,7 +153,7 @@ void state_put_facts(struct daemon *d)
 	state_put_fact(d, "started_told", d->started_told ? "yes" : "no");
 	state_put_fact(d, "last_report", NUMBER(d->last_report_usec));
 	state_put_fact(d, "report_serial", NUMBER(d->report_serial));
-	address_put_all(d);
+	relay_put_all(d);
 }
 
 /* Brings the file up to date with one transaction. Events are only added to: the older ones live in the file alone. */
@@ -300,7 +300,7 @@ static void load_meta(struct daemon *d, const char *const *v)
 		{ "report_serial", offsetof(struct daemon, report_serial) },
 	};
 
-	if (address_load(d, v[0], v[1]))
+	if (relay_load(d, v[0], v[1]))
 		return;
 	for (size_t i = 0; i < ELEMENTS(numbers); i++) {
 		int64_t *value = (int64_t *)((char *)d + numbers[i].offset);

@@ -450,7 +450,7 @@ static void daemon_free(struct daemon *d)
 	control_drop_reloads(d);
 	free(d->reload_callers);
 	mail_free(d);
-	address_free_all(d);
+	relay_free_all(d);
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
 	control_free(d); /* those who waited have their answers */

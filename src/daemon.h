@@ -4,7 +4,7 @@
  *   daemon.c          begins, reloads, ends; tells systemd how it goes
  *   daemon-look.c     schedule → batches of checks → results → the alert engine
  *   daemon-mail.c     events → mails → outbox → mailer
- *   daemon-address.c  where each relay was reached last
+ *   daemon-relay.c    what mailers have learned of each relay
  *   daemon-state.c    what must outlive the process → tocsin-store
  *   daemon-control.c  the administrator's questions
  *
@@ -29,6 +29,7 @@ struct check;
 struct batch;
 struct relay_address;
 struct notify;
+struct relay_pause;
 struct varlink_server;
 struct varlink_call;
 
@@ -165,6 +166,7 @@ struct daemon {
 	struct mail_batch *test_batches;
 	sd_event_source *outbox_source, *report_source;
 	struct relay_address *addresses; /* one a relay at most */
+	struct relay_pause *pauses; /* the same */
 	int64_t last_mail_usec; /* realtime of the last receipt */
 	bool has_round; /* every check has looked once since the start, or had a minute for it */
 	sd_event_source *round_source;
@@ -250,14 +252,14 @@ struct outbox_mail *mail_find(const struct daemon *d, const char *id);
 
 void happening_free(struct happening *h);
 
-/* ---- daemon-address.c ---- */
+/* ---- daemon-relay.c ---- */
 
-/* The mailer has reached RELAY, which is called SERVER, at ADDRESS. */
-void address_told(struct daemon *d, const char *relay, const char *server, const char *address);
-bool address_load(struct daemon *d, const char *name, const char *value); /* a row of "meta"; is it one of these? */
-void address_put_all(struct daemon *d);
-void address_send_all(const struct daemon *d, struct helper *h);
-void address_free_all(struct daemon *d);
+void relay_told(struct daemon *d, const struct msg *m); /* a MSG_SETTING of a mailer */
+void relay_send_all(const struct daemon *d, struct helper *h); /* before MSG_RUN */
+bool relay_load(struct daemon *d, const char *name, const char *value); /* a row of "meta"; is it one of these? */
+void relay_put_all(struct daemon *d);
+void relay_forget_pauses(struct daemon *d); /* the configuration is new: accounts that were spared are tried again */
+void relay_free_all(struct daemon *d);
 
 /* ---- daemon-state.c ---- */
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <poll.h>
 #include <string.h>
@@ -27,7 +28,6 @@ struct mail_helper {
 	int socket;
 	int status; /* of the program, where the error alone does not say it */
 	struct conf_settings settings;
-	struct conf_settings addresses; /* that came before there was a mailer; key: server, value: address */
 	struct conf *conf;
 	struct mailer *mailer; /* NULL until MSG_LOAD */
 	struct mailer_mail *mails; /* the batch that is being received */
@@ -77,21 +77,29 @@ static struct mailer_mail *find_mail(const struct mail_helper *h, const char *id
 
 /* Handlers: 0, or -EBADMSG and the like for what ends the program. */
 
+/* What the daemon knows of a relay from earlier mailers. False: this is a setting proper. */
+static bool take_knowledge(struct mail_helper *h, const struct msg *m)
+{
+	int64_t until;
+
+	if (strcmp(m->field[0], "address") == 0)
+		mailer_remember(h->mailer, m->field[1], m->field[2], m->field[3]);
+	else if (strcmp(m->field[0], "spared") == 0 && msg_number(m, 3, &until) == 0)
+		mailer_spare(h->mailer, m->field[1], m->field[2], until, m->field[4]);
+	else
+		return false;
+	return true;
+}
+
 static int on_setting(struct mail_helper *h, const struct msg *m)
 {
-	bool is_address = strcmp(m->field[0], "address") == 0;
-	struct conf_settings *list = is_address ? &h->addresses : &h->settings;
 	int64_t line;
 
-	if (msg_number(m, 5, &line) < 0 || line < 0)
+	if (h->mailer)
+		return take_knowledge(h, m) ? 0 : -EBADMSG;
+	if (h->settings.n >= SETTINGS_MAX || msg_number(m, 5, &line) < 0 || line < 0)
 		return -EBADMSG;
-	if (is_address && h->mailer) {
-		mailer_remember(h->mailer, m->field[1], m->field[2], m->field[3]);
-		return 0;
-	}
-	if (h->mailer || list->n >= SETTINGS_MAX)
-		return -EBADMSG;
-	return conf_add_setting(list, m->field[0], m->field[1], m->field[2], m->field[3], m->field[4],
+	return conf_add_setting(&h->settings, m->field[0], m->field[1], m->field[2], m->field[3], m->field[4],
 		(unsigned)line);
 }
 
@@ -136,9 +144,6 @@ static int on_load(struct mail_helper *h, const struct msg *m)
 		r = mailer_new(h->conf, &h->mailer);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < h->addresses.n; i++)
-		mailer_remember(h->mailer, h->addresses.items[i].name, h->addresses.items[i].key,
-			h->addresses.items[i].value);
 	mailer_load(h->mailer, &notes);
 	if (!has_work_waiting(h->socket))
 		lock_memory(&notes);
@@ -217,6 +222,15 @@ static void send_address(void *data, const char *relay, const char *server, cons
 		h, msg_send(h->socket, MSG_SETTING, -1, "address", relay, server, address, "default", "0"));
 }
 
+static void send_spared(void *data, const char *relay, const char *server, int64_t until_usec, const char *why)
+{
+	struct mail_helper *h = data;
+	char until[24];
+
+	snprintf(until, sizeof(until), "%" PRId64, until_usec);
+	keep_error(h, msg_send(h->socket, MSG_SETTING, -1, "spared", relay, server, until, why, "0"));
+}
+
 static int on_run(struct mail_helper *h, const struct msg *m)
 {
 	int64_t limit = 0;
@@ -228,7 +242,7 @@ static int on_run(struct mail_helper *h, const struct msg *m)
 		.mails = h->mails, .n = h->n_mails, .result = send_result,
 		.deadline_usec = limit ? usec_add(clock_boottime_usec(), limit) : 0,
 		.dialogue = dialogue ? send_dialogue : NULL,
-		.connected = send_address, .by_hand = dialogue, .data = h,
+		.connected = send_address, .spared = send_spared, .by_hand = dialogue, .data = h,
 	};
 	int r = mailer_run(h->mailer, &batch);
 	batch_clear(h);
@@ -272,7 +286,6 @@ static void helper_free(struct mail_helper *h)
 	mailer_free(h->mailer);
 	conf_free(h->conf);
 	conf_settings_free(&h->settings);
-	conf_settings_free(&h->addresses);
 }
 
 static int exit_status(const struct mail_helper *h, int r)

@@ -4,8 +4,8 @@
  * The deadline of MSG_RUN counts from its receipt, for the whole batch; "": each relay has its own `deadline`
  * setting.
  *
- * Addresses: MSG_SETTING "address", see msg.h, is taken at any time before MSG_RUN, and the same is told when a relay
- * has been connected. */
+ * What earlier mailers learned of a relay ("address" and "spared", see msg.h) is taken between MSG_LOAD and MSG_RUN, and
+ * told as it changes. */
 #pragma once
 
 /* Serves the daemon at SOCKET. Returns the exit status: 0 at its end, EX_PROTOCOL for a message that is none,

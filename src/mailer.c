@@ -5,7 +5,7 @@
 
 #include "clock.h"
 #include "connect.h"
-#include "mime.h"
+#include "heading.h"
 #include "secret.h"
 #include "text.h"
 #include "transport.h"
@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #define WORDS_MAX 2000
+#define SPARED_MAX_USEC USEC_PER_DAY
 
 /* One relay and what is kept for it from one batch to the next. */
 struct relay {
@@ -179,17 +180,41 @@ static void recipient_reopen(struct smtp_recipient *r)
 	*r = (struct smtp_recipient){ .address = r->address };
 }
 
+static void relay_set_spared(struct relay *relay, int64_t until_usec, const char *why)
+{
+	int64_t most = usec_add(clock_boottime_usec(), SPARED_MAX_USEC);
+
+	free(relay->spared_why);
+	relay->spared_why = strdup(why);
+	relay->spared_until_usec = until_usec < most ? until_usec : most;
+}
+
+static void tell_spared(const struct run *run, const struct relay *relay)
+{
+	if (run->batch->spared && relay->conf->server)
+		run->batch->spared(run->batch->data, relay->conf->name, relay->conf->server, relay->spared_until_usec,
+			relay->spared_why ? relay->spared_why : "");
+}
+
 /* A reply that asks for a pause spares the account, whoever it was about. */
-static void relay_spare(struct relay *relay, const struct smtp_verdict *v)
+static void relay_spare(const struct run *run, struct relay *relay, const struct smtp_verdict *v)
 {
 	_cleanup_buf_ struct buf words = BUF(WORDS_MAX);
 
 	if (v->pause_usec <= 0)
 		return;
 	smtp_verdict_format(v, &words);
-	free(relay->spared_why);
-	relay->spared_why = strdup(buf_text(&words));
-	relay->spared_until_usec = usec_add(clock_boottime_usec(), v->pause_usec);
+	relay_set_spared(relay, usec_add(clock_boottime_usec(), v->pause_usec), buf_text(&words));
+	tell_spared(run, relay);
+}
+
+/* It has let us in. */
+static void relay_trust_again(const struct run *run, struct relay *relay)
+{
+	if (relay->spared_until_usec == 0)
+		return;
+	relay_set_spared(relay, 0, "");
+	tell_spared(run, relay);
 }
 
 /* After one round at RELAY: reports what is final, opens again what another connection may take. */
@@ -203,7 +228,7 @@ static void settle(const struct run *run, struct relay *relay)
 
 			if (mail->fates[k].is_reported || r->outcome == SMTP_PENDING)
 				continue;
-			relay_spare(relay, &r->verdict);
+			relay_spare(run, relay, &r->verdict);
 			if (r->outcome != SMTP_TEMPORARY)
 				report_final(run, relay, mail, k);
 			else if (r->again)
@@ -340,6 +365,16 @@ void mailer_remember(struct mailer *m, const char *name, const char *server, con
 	}
 }
 
+void mailer_spare(struct mailer *m, const char *name, const char *server, int64_t until_usec, const char *why)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct relay *relay = &m->relays[i];
+
+		if (text_equal(relay->conf->name, name) && text_equal(relay->conf->server, server))
+			relay_set_spared(relay, until_usec, why);
+	}
+}
+
 static int session_connect(
 	const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
 {
@@ -455,38 +490,20 @@ static void session_end(struct session *s)
 	buf_free(&s->hello);
 }
 
-/* Was the mail written in the name of another relay than this one? The daemon writes in the name of the first. */
-static bool is_of_other_relay(const struct run *run, const struct relay *relay, const struct mailer_mail *mail)
-{
-	const struct conf *conf = run->mailer->conf;
-
-	for (size_t i = 0; i < conf->n_mails; i++)
-		if (text_equal(conf->mails[i].from, mail->smtp.sender))
-			return !text_equal(relay->conf->from, mail->smtp.sender);
-	return false;
-}
-
-/* Sends one mail. A relay with an account of its own takes no mail of another (QQ, Gmail …), so that there it goes out in
- * the name of its own `from`. */
-static int session_send_one(const struct run *run, const struct relay *relay, struct session *s,
-	struct mailer_mail *mail, bool is_last)
+/* Sends the mail as it is for this relay: from its own address, see heading.h. The recipients are the same ones. */
+static int session_send_one(const struct relay *relay, struct session *s, struct mailer_mail *mail, bool is_last)
 {
 	_cleanup_buf_ struct buf content = BUF(SMTP_CONTENT_MAX);
-	const struct smtp_mail composed = mail->smtp;
+	struct smtp_mail as = mail->smtp;
 
-	if (!relay->conf->from || !is_of_other_relay(run, relay, mail))
-		return smtp_send(s->smtp, &mail->smtp, is_last);
-	mime_replace_from(&content, composed.content, composed.sender, relay->conf->from, relay->conf->from_name);
-	if (buf_error(&content))
-		return smtp_send(s->smtp, &mail->smtp, is_last);
-	mail->smtp.sender = relay->conf->from;
-	mail->smtp.content = buf_text(&content);
-	mail->smtp.content_len = content.len;
-	int r = smtp_send(s->smtp, &mail->smtp, is_last);
-	mail->smtp.sender = composed.sender;
-	mail->smtp.content = composed.content;
-	mail->smtp.content_len = composed.content_len;
-	return r;
+	heading_fit(&content, as.content, as.content_len, as.sender, relay->conf->from);
+	if (!buf_error(&content)) { /* else as it is: better than not at all */
+		as.content = buf_text(&content);
+		as.content_len = content.len;
+	}
+	if (*as.sender)
+		as.sender = relay->conf->from;
+	return smtp_send(s->smtp, &as, is_last);
 }
 
 /* Sends what is open until the session ends. */
@@ -499,7 +516,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		if (!mail_is_open(&b->mails[i]))
 			continue;
 		if (next) {
-			int r = session_send_one(run, relay, s, next, false);
+			int r = session_send_one(relay, s, next, false);
 			settle(run, relay);
 			if (r < 0 || !smtp_is_usable(s->smtp))
 				return;
@@ -507,7 +524,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		next = &b->mails[i];
 	}
 	if (next)
-		session_send_one(run, relay, s, next, true);
+		session_send_one(relay, s, next, true);
 }
 
 /* One connection. False: none came about, and all that is open has failed. */
@@ -518,10 +535,11 @@ static bool relay_round(const struct run *run, struct relay *relay)
 
 	if (session_open(run, relay, &s, &failure) < 0) {
 		remark(run, "%s", failure.text ? failure.text : "the session could not be opened");
-		relay_spare(relay, &failure);
+		relay_spare(run, relay, &failure);
 		batch_fail(run->batch, &failure);
 		return false;
 	}
+	relay_trust_again(run, relay);
 	session_send(run, relay, &s);
 	settle(run, relay); /* the receipts are told before QUIT is waited for */
 	smtp_quit(s.smtp);

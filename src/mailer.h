@@ -4,7 +4,7 @@
  *
  * Sent and permanently refused recipients are final. Whatever is temporary at one relay (no connection, TLS,
  * login, a 4yz, a lost receipt) goes on to the next one; what no relay took is temporary, with what each
- * relay said. */
+ * relay said. Each relay gets a mail as its own: MAIL FROM, and the sender's address in From, are its `from`. */
 #pragma once
 
 #include "conf.h"
@@ -35,6 +35,9 @@ struct mailer_batch {
 	void (*dialogue)(void *data, const char *direction, const char *line); /* or NULL */
 	/* The address that a relay was reached at, for mailer_remember() of a later process. Or NULL. */
 	void (*connected)(void *data, const char *relay, const char *server, const char *address);
+	/* The account of a relay is to be spared until then (CLOCK_BOOTTIME; 0: no longer, it has let us in), for
+	 * mailer_spare() of every other process. Or NULL. */
+	void (*spared)(void *data, const char *relay, const char *server, int64_t until_usec, const char *why);
 	bool by_hand; /* somebody is waiting: a relay that is being spared is tried all the same */
 	void *data;
 };
@@ -47,6 +50,10 @@ int mailer_new(const struct conf *conf, struct mailer **ret);
 /* The relay of section RELAY was reached at ADDRESS while it was called SERVER: to be used when the resolver
  * fails or hangs. Ignored when it has another name now. */
 void mailer_remember(struct mailer *m, const char *relay, const char *server, const char *address);
+
+/* The relay of section RELAY, called SERVER, is not to be tried before UNTIL_USEC (CLOCK_BOOTTIME; no more than a day
+ * from now), and WHY. Ignored when it has another name now. */
+void mailer_spare(struct mailer *m, const char *relay, const char *server, int64_t until_usec, const char *why);
 
 /* Reads secrets and authorities of every relay ahead. What could not be read is said in NOTES, one sentence
  * after the other, and is read again by the next run. */

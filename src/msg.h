@@ -30,10 +30,12 @@ enum msg_kind {
 	MSG_PROBLEM, /* severity ("error" | "warning"), file, line, text */
 	MSG_MODULE, /* name, flags (words: "slow", "event"), summary */
 	MSG_SETTING, /* section kind, section name or "", key, value, file or "default", line.
-	              * Also daemon → tocsin-mail: the [mail] sections in order, ended by MSG_LOAD; and at any time
-	              * before MSG_RUN "address", name of the relay, its server, the address that it was reached at
-	              * last, "default", "0", for a time when no resolver answers. The mailer tells the same back
-	              * whenever it has connected to a relay. */
+	              * Also daemon → tocsin-mail: the [mail] sections in order, ended by MSG_LOAD. After MSG_LOAD and
+	              * before MSG_RUN what earlier mailers have learned of a relay, and back when it changes:
+	              * "address", relay, server, the address that it was reached at last (for a time when no
+	              * resolver answers), "default", "0";
+	              * "spared", relay, server, boottime before which it is not to be tried (so that the account is
+	              * not locked; 0: no longer), why, "0". */
 
 	/* daemon → tocsin-check: a batch */
 	MSG_CHECK, /* check, module, timeout in µs */

@@ -20,6 +20,7 @@ UNIT_TESTS += tests/unit/test-conf
 UNIT_TESTS += tests/unit/test-config-service
 UNIT_TESTS += tests/unit/test-connect
 UNIT_TESTS += tests/unit/test-content
+UNIT_TESTS += tests/unit/test-heading
 UNIT_TESTS += tests/unit/test-ini
 UNIT_TESTS += tests/unit/test-mime
 UNIT_TESTS += tests/unit/test-mountinfo

@@ -87,8 +87,9 @@ class Mailer:
             if kind == "result":
                 results.append(Result(*fields))
             elif kind == "setting":
-                assert fields[0] == "address"
-                addresses.append(tuple(fields[1:4]))
+                assert fields[0] in ("address", "spared")
+                if fields[0] == "address":
+                    addresses.append(tuple(fields[1:4]))
             else:
                 assert kind == "dialogue"
                 lines.append((fields[0], fields[1]))

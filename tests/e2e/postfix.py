@@ -60,7 +60,7 @@ smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject
 smtpd_sasl_authenticated_header = yes
 message_size_limit = 10485760
-smtputf8_enable = no
+smtputf8_enable = yes
 biff = no
 smtpd_error_sleep_time = 0
 """

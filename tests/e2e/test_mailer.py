@@ -111,21 +111,12 @@ def test_address_is_told_and_used_when_the_resolver_fails(mailer):
     name = "mail.invalid"  # never resolves (RFC 6761)
     with SmtpServer() as s:
         m = mailer()
+        m.load({**relay(s), "server": name, "timeout": "20s"})
         m.send("setting", "address", "", name, "127.0.0.1", "default", 0)
         m.send("setting", "address", "", "former.invalid", "127.0.0.77", "default", 0)
-        m.load({**relay(s), "server": name, "timeout": "20s"})
         batch = m.send_one()
         assert outcomes(batch) == {"a@example.org": "sent"}
         assert batch.addresses == [("", name, "127.0.0.1")]
-
-
-def test_address_may_come_after_the_load(mailer):
-    with SmtpServer() as s:
-        m = mailer()
-        m.load({**relay(s), "server": "mail.invalid", "timeout": "20s"})
-        for address in ("no address", "127.0.0.1"):
-            m.send("setting", "address", "", "mail.invalid", address, "default", 0)
-        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
 
 
 def test_other_settings_may_not_come_after_the_load(mailer):
@@ -138,8 +129,8 @@ def test_other_settings_may_not_come_after_the_load(mailer):
 def test_address_of_another_server_is_not_used(mailer):
     with SmtpServer() as s:
         m = mailer()
-        m.send("setting", "address", "", "former.invalid", "127.0.0.1", "default", 0)
         m.load({**relay(s), "server": "mail.invalid", "timeout": "20s"})
+        m.send("setting", "address", "", "former.invalid", "127.0.0.1", "default", 0)
         result = m.send_one().results[0]
         assert (result.outcome, result.status) == ("temporary", "75")
         assert result.text.startswith("mail.invalid: ")
@@ -250,6 +241,26 @@ def test_temporary_refusal_goes_to_the_next_relay_alone(mailer):
         assert {r.address: r.relay for r in batch.results} == {
             "a@example.org": "", "b@example.org": "second", "c@example.org": ""}
         assert second.mails[0][1] == ["b@example.org"]
+
+
+def test_each_relay_gets_the_mail_from_its_own_address(mailer):
+    content = "From: Bell <first@qq.example>\nTo: a@example.org\nSubject: x\n\nfirst@qq.example\n"
+    with SmtpServer(at={"rcpt": "451 4.3.2 later"}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first, **{"from": "first@qq.example"}), relay(second, name="second", **{"from": "second@163.example"}))
+        assert outcomes(m.send_one(content=content, sender="first@qq.example")) == {"a@example.org": "sent"}
+        assert "MAIL FROM:<first@qq.example>" in str(first.lines)
+        assert second.mails == [("second@163.example", ["a@example.org"], content.replace(
+            "<first@", "<second@").replace("<second@qq", "<second@163").strip().replace("\n", "\r\n").encode())]
+
+
+def test_a_queued_mail_is_sent_from_the_account_of_today(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s, **{"from": "new@qq.example"}))
+        assert outcomes(m.send_one(content="From: old@qq.example\n\nx\n", sender="old@qq.example")) == {
+            "a@example.org": "sent"}
+        assert s.mails == [("new@qq.example", ["a@example.org"], b"From: new@qq.example\r\n\r\nx")]
 
 
 # Servers that fail.
@@ -472,8 +483,8 @@ def test_server_name_in_chinese(mailer, authority, password):
     certificate = authority.issue("idn", names=("xn--c0zu34b.test",))
     with SmtpServer(certificate, tls=True, users={"me": "s3cret"}) as s:
         m = mailer()
-        m.send("setting", "address", "", "邮箱.test", "127.0.0.1", "default", 0)
         m.load(relay(s, authority, server="邮箱.test", **login(password)))
+        m.send("setting", "address", "", "邮箱.test", "127.0.0.1", "default", 0)
         batch = m.send_one(dialogue=True)
         assert outcomes(batch) == {"a@example.org": "sent"}, batch
         assert s.names == ["xn--c0zu34b.test"]

@@ -279,6 +279,14 @@ def test_any_text_is_sent(terminal, text):
         assert all(len(l) <= 998 and b"\r" not in l and b"\n" not in l for l in content.split(b"\r\n"))
 
 
+def test_domains_in_chinese_are_a_labels_in_the_header_too(terminal):
+    with SmtpServer(extensions=("PIPELINING",)) as s:
+        r = terminal.relay(s, **{"from": "me@例子.test"}).send("ops@例子.test", "b@邮箱.test")
+        assert r.returncode == 0, r
+        assert s.mails[0][:2] == ("me@xn--fsqu00a.test", ["ops@xn--fsqu00a.test", "b@xn--c0zu34b.test"])
+        assert message(s)["From"] == "me@xn--fsqu00a.test" and message(s)["To"] == "ops@xn--fsqu00a.test, b@xn--c0zu34b.test"
+
+
 def test_subject_cannot_add_a_header(terminal):
     with SmtpServer() as s:
         evil = "x\r\nBcc: evil@example.org\n\nbody"
@@ -508,3 +516,43 @@ def test_mail_without_a_daemon(setup):
     setup.write()
     r = setup.tocsin("test-mail")
     assert r.returncode == 69 and "is tocsind running?" in r.stderr
+
+
+def test_a_refused_account_is_spared(setup, daemon, authority, server_certificate, victim):
+    """Each mail has a mailer of its own, and yet the account is not tried again and again until it is locked."""
+    with SmtpServer(server_certificate, tls=True, users={"me": PASSWORD}, at={"auth": [QQ_REFUSAL]}) as s:
+        setup.mail.update(server="127.0.0.1", port=s.port, provider="qq", username="me", **{"from": "me@qq.com"})
+        setup.password_file.write_text("the QQ password\n")
+        setup.write(victim.check())
+        d = daemon(setup)
+        d.wait_log("monitoring started.*authorization code")
+        assert len(s.logins) == 1
+        victim.kill()
+        d.wait_log("CRITICAL process victim.*not tried for another .*, to spare the account")
+        r = setup.tocsin("test-mail")
+        assert r.returncode == 75 and "to spare the account" in r.stdout
+        assert len(s.logins) == 1
+        # somebody who waits may know better, and if so all mails go on
+        setup.password_file.write_text(PASSWORD + "\n")
+        d.reload()
+        d.wait_notified("READY", "^1$", count=2)
+        time.sleep(3)  # the mailer that stood by has read the old password, and serves until its successor is ready
+        assert setup.tocsin("test-mail", "-v").returncode == 0
+        assert len(s.logins) == 2
+        victim.start()
+        d.wait_log(r"RECOVERED process victim.*sent")
+        assert any("RECOVERED" in str(message(s, i)["Subject"]) for i in range(len(s.mails)))
+
+
+def test_a_changed_configuration_ends_the_sparing(setup, daemon, authority, server_certificate, victim):
+    with SmtpServer(server_certificate, tls=True, users={"me": PASSWORD}, at={"auth": [QQ_REFUSAL]}) as s:
+        setup.mail.update(server="127.0.0.1", port=s.port, provider="qq", username="me", **{"from": "me@qq.com"})
+        setup.password_file.write_text("the QQ password\n")
+        setup.write(victim.check())
+        d = daemon(setup)
+        d.wait_log("monitoring started.*authorization code")
+        setup.password_file.write_text(PASSWORD + "\n")
+        assert setup.tocsin("reload").returncode == 0
+        time.sleep(3)
+        victim.kill()
+        d.wait_log(r"CRITICAL process victim.*sent")
