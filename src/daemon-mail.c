@@ -23,6 +23,7 @@
 #define OUTBOX_MAX 1000
 #define HAPPENINGS_MAX 5000
 #define REMARKS_MAX 20
+#define TESTS_MAX 4 /* test mails at once */
 #define STALLED_USEC (60 * USEC_PER_SEC)
 #define MAILER_SLACK_USEC (30 * USEC_PER_SEC) /* on top of the mailer's own deadline */
 #define NO_MAIL "-" /* in happening.mail_id: no mail tells it */
@@ -679,15 +680,16 @@ static struct mail_batch *batch_new(struct daemon *d)
 {
 	struct mail_batch *b = calloc(1, sizeof(*b));
 
-	if (!b)
-		return NULL;
-	b->daemon = d;
-	b->helper = pool_take(d->mailers, &batch_callbacks, b);
-	if (!b->helper) {
-		free(b);
-		return NULL;
-	}
+	if (b)
+		b->daemon = d;
 	return b;
+}
+
+/* false: no mailer is ready now; mail_mailer_available() follows. */
+static bool take_mailer(struct mail_batch *b)
+{
+	b->helper = pool_take(b->daemon->mailers, &batch_callbacks, b);
+	return b->helper;
 }
 
 void mail_pump(struct daemon *d)
@@ -707,8 +709,10 @@ void mail_pump(struct daemon *d)
 		return;
 	}
 	d->mail_batch = batch_new(d);
-	if (!d->mail_batch)
-		return; /* mail_mailer_available() goes on */
+	if (!d->mail_batch || !take_mailer(d->mail_batch)) {
+		free(TAKE_PTR(d->mail_batch));
+		return;
+	}
 	for (size_t i = 0; i < d->n_outbox; i++) {
 		struct outbox_mail *mail = d->outbox[i];
 
@@ -720,39 +724,58 @@ void mail_pump(struct daemon *d)
 	run_mailer(d->mail_batch);
 }
 
+/* Test mails come after real ones, and wait for a mailer. */
+static void start_tests(struct daemon *d)
+{
+	for (struct mail_batch *b = d->test_batches; b; b = b->next) {
+		if (b->helper)
+			continue;
+		if (!take_mailer(b))
+			return;
+		b->test_mail->in_flight = true;
+		send_mail(b->helper, b->test_mail);
+		run_mailer(b);
+	}
+}
+
 void mail_mailer_available(struct pool *p, void *userdata)
 {
 	struct daemon *d = userdata;
 
 	daemon_changed(d);
-	if (d->mailers)
+	if (d->mailers) {
 		mail_pump(d);
+		start_tests(d);
+	}
 }
 
 int mail_test(struct daemon *d, struct varlink_call *caller, bool with_dialogue)
 {
 	struct mail_batch *b;
 	struct outbox_mail *mail;
+	size_t n = 0;
 
 	if (!mail_is_configured(d))
 		return -ENOTCONN;
+	for (b = d->test_batches; b; b = b->next)
+		n++;
+	if (n >= TESTS_MAX || !pool_is_ready(d->mailers))
+		return -EBUSY;
 	mail = compose(d, REPORT_TEST);
 	if (!mail)
 		return -ENOMEM;
 	b = batch_new(d);
 	if (!b) {
 		outbox_mail_free(mail);
-		return -EBUSY;
+		return -ENOMEM;
 	}
 	b->caller = caller;
 	b->with_dialogue = with_dialogue;
 	b->test_mail = mail;
 	b->results = json_array();
-	mail->in_flight = true;
 	b->next = d->test_batches;
 	d->test_batches = b;
-	send_mail(b->helper, mail);
-	run_mailer(b);
+	start_tests(d);
 	return 0;
 }
 

@@ -168,6 +168,7 @@ EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py
+EXTRA_DIST += tests/e2e/test_disk.py
 EXTRA_DIST += tests/e2e/test_faults.py
 EXTRA_DIST += tests/e2e/test_helpers.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py

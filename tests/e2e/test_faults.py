@@ -111,6 +111,14 @@ def test_mail_section_removed_while_a_mail_waits(setup, daemon, victim, fake):
     assert d.stop() < 5
 
 
+def test_configuration_that_nobody_could_read(setup, fake, tmp_path):
+    """Exit status 78 is for files that somebody must mend; systemd does not start us again after it."""
+    setup.write()
+    wrap(tmp_path, "tocsin-check", "kill -9 $$\n")
+    r = setup.tocsind("--config", str(setup.config), "--state", str(setup.state), "--control", str(setup.control))
+    assert r.returncode == 75 and "was not read" in r.stderr
+
+
 # ---- helpers
 
 def test_checker_that_says_ready_in_its_work(setup, daemon, catcher, victim, fake):
@@ -178,7 +186,7 @@ def test_slow_writer_is_no_dead_one(setup, daemon, catcher, victim, fake):
     assert d.stop() < 5
 
 
-def test_steady_results_are_not_written_each_time(setup, daemon, catcher, fake, tmp_path):
+def test_steady_results_are_not_written_each_time(setup, daemon, catcher, victim, fake, tmp_path):
     fake("tocsin-store", """\
         send("ready", "")
         send("done")
@@ -190,7 +198,7 @@ def test_steady_results_are_not_written_each_time(setup, daemon, catcher, fake, 
             if message[0] == "commit":
                 send("committed", message[1])
         """)
-    setup.write(harness.check("load", "load", warning="9000", critical="9999"))
+    setup.write(victim.check())
     daemon(setup)
     catcher.wait("started")
     time.sleep(3)
