@@ -178,6 +178,7 @@ EXTRA_DIST += tests/e2e/test_mime.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
+EXTRA_DIST += tests/e2e/test_storms.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh

@@ -75,6 +75,19 @@ def test_check_that_is_removed_while_somebody_waits_for_it(setup, daemon, victim
     assert d.stop() < 5
 
 
+def test_check_that_is_removed_while_it_hangs(setup, daemon, victim):
+    """Those behind it in the batch do not wait for it, and are not blamed for its end."""
+    setup.write(harness.check("a", "hang", timeout="60s"), victim.check())
+    d = daemon(setup)
+    time.sleep(1)
+    assert [i["state"] for i in status(setup)["items"] if i["check"] == victim.name] == [None]
+    setup.write(victim.check())
+    assert setup.tocsin("reload").returncode == 0
+    wait_until(lambda: [i["state"] for i in status(setup)["items"]] == ["OK"], timeout=5)
+    assert "crashed" not in d.log
+    assert d.stop() < 5
+
+
 def test_stop_while_somebody_waits(setup, daemon, victim):
     setup.write(victim.check(), harness.check("slow", "hang", timeout="60s", interval="1h"))
     d = daemon(setup)
