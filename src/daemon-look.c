@@ -30,6 +30,7 @@ struct batch {
 	struct daemon *daemon;
 	struct helper *helper; /* NULL while it waits for one */
 	struct check **checks; /* NULL for one that is no longer configured */
+	char **names; /* of the same, as tocsin-check knows them */
 	size_t n, at; /* checks[at] is the one that is looked at now */
 	char *item; /* what it announced last, or NULL */
 	struct varlink_call *caller; /* `tocsin check`: the result is shown and counts for nothing else */
@@ -151,6 +152,8 @@ static struct check *check_free(struct check *c)
 			if (b->caller)
 				answer_caller(b, c, "the check was removed from the configuration");
 			b->checks[i] = NULL;
+			if (i == b->at && b->helper)
+				helper_kill(b->helper); /* the others in the batch do not wait for it */
 		}
 	}
 	watches_clear(c->watches, &c->n_watches);
@@ -459,6 +462,9 @@ static struct batch *batch_free(struct batch *b)
 		answer_caller(b, b->checks[0], "tocsind is stopping");
 	sd_event_source_disable_unref(b->wait_source);
 	items_free(b->shown);
+	for (size_t i = 0; i < b->n; i++)
+		free(b->names[i]);
+	free(b->names);
 	free(b->checks);
 	free(b->item);
 	free(b);
@@ -471,8 +477,11 @@ static struct batch *batch_new(struct daemon *d, size_t room)
 
 	if (!b)
 		return NULL;
-	b->checks = calloc(room ? room : 1, sizeof(*b->checks));
-	if (!b->checks) {
+	b->checks = calloc(room + 1, sizeof(*b->checks));
+	b->names = calloc(room + 1, sizeof(*b->names));
+	if (!b->checks || !b->names) {
+		free(b->checks);
+		free(b->names);
 		free(b);
 		return NULL;
 	}
@@ -485,12 +494,28 @@ static struct batch *batch_new(struct daemon *d, size_t room)
 	return *end = b;
 }
 
-/* The check of B that is looked at now is called NAME: the reports of any other are out of turn. */
-static struct check *current(const struct batch *b, const char *name)
+static int batch_add(struct batch *b, struct check *c)
 {
-	struct check *c = b->at < b->n ? b->checks[b->at] : NULL;
+	char *name = strdup(c->conf->name);
 
-	return c && strcmp(c->conf->name, name) == 0 ? c : NULL;
+	if (!name)
+		return -ENOMEM;
+	b->names[b->n] = name;
+	b->checks[b->n++] = c;
+	return 0;
+}
+
+/* Cuts B after its first N checks. */
+static void batch_cut(struct batch *b, size_t n)
+{
+	while (b->n > n)
+		free(b->names[--b->n]);
+}
+
+/* The check of B that is looked at now is called NAME: the reports of any other are out of turn. */
+static bool is_current(const struct batch *b, const char *name)
+{
+	return b->at < b->n && strcmp(b->names[b->at], name) == 0;
 }
 
 static void set_announced(struct batch *b, const char *item)
@@ -625,13 +650,6 @@ static int on_end(struct batch *b, struct check *c, struct msg *m)
 	return 0;
 }
 
-/* Past checks that were removed from the configuration while the batch ran. */
-static void skip_removed(struct batch *b)
-{
-	while (b->at < b->n && !b->checks[b->at])
-		b->at++;
-}
-
 static void on_message(struct helper *h, struct msg *m, void *userdata)
 {
 	static int (*const handlers[MSG_KINDS])(struct batch *b, struct check *c, struct msg *m) = {
@@ -648,7 +666,6 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 	if (m->kind == MSG_DONE) {
 		struct daemon *d = b->daemon;
 
-		skip_removed(b);
 		if (b->at < b->n) {
 			log_warning("tocsin-check says it is done and is not");
 			helper_kill(h);
@@ -664,11 +681,14 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 		helper_kill(h);
 		return;
 	}
-	skip_removed(b);
-	struct check *c = current(b, m->field[0]);
-	if (!c) { /* of a check that is no longer configured */
-		if (m->kind == MSG_END)
+	if (!is_current(b, m->field[0]))
+		return;
+	struct check *c = b->checks[b->at];
+	if (!c) { /* no longer configured: it is only waited for */
+		if (m->kind == MSG_END) {
+			b->at++;
 			arm_deadline(b);
+		}
 		return;
 	}
 	if (handlers[m->kind](b, c, m) < 0)
@@ -687,15 +707,14 @@ static void requeue_rest(struct batch *b)
 			continue;
 		if (!rest)
 			rest = batch_new(b->daemon, b->n);
-		if (!rest) {
+		if (!rest || batch_add(rest, c) < 0) {
 			c->batch = NULL;
 			set_due(c, clock_boottime_usec());
 			continue;
 		}
-		rest->checks[rest->n++] = c;
 		c->batch = rest;
 	}
-	b->n = b->at;
+	batch_cut(b, b->at);
 }
 
 static void on_ended(struct helper *h, const struct helper_end *end, void *userdata)
@@ -705,8 +724,8 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	_cleanup_buf_ struct buf text = BUF(500);
 	struct check *c;
 
-	skip_removed(b);
 	c = b->at < b->n ? b->checks[b->at] : NULL;
+	b->at += b->at < b->n;
 	b->helper = NULL;
 	b->is_stuck = helper_phase(h) == HELPER_STUCK;
 	helper_describe_end(end, &text);
@@ -718,15 +737,15 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 		}
 		log_warning("check %s %s%s%s", c->conf->name, buf_text(&text), b->item ? " while it looked at " : "",
 			b->item ? b->item : "");
-		b->at++;
 		if (b->caller)
 			answer_caller(b, c, buf_text(&text));
 		else
 			check_failed(c, b->item, buf_text(&text));
 	}
 	requeue_rest(b);
-	b->checks[0] = c;
-	b->n = b->at = 1;
+	for (size_t i = 0; i < b->n; i++)
+		if (b->checks[i] != c)
+			b->checks[i] = NULL; /* it hangs over C, if over any */
 	if (!b->is_stuck)
 		batch_free(b);
 	start_batches(d);
@@ -737,9 +756,11 @@ static void on_released(struct helper *h, void *userdata)
 {
 	struct batch *b = userdata;
 
-	struct check *c = b->checks[0];
+	for (size_t i = 0; i < b->n; i++) {
+		struct check *c = b->checks[i];
 
-	if (c) {
+		if (!c)
+			continue;
 		log_notice("check %s: its process, stuck in the kernel, has ended", c->conf->name);
 		c->stuck_since_usec = 0;
 		if (!c->batch)
@@ -779,10 +800,27 @@ static int send_check(struct helper *h, const struct check *c)
 	return r;
 }
 
+/* Those that were removed from the configuration before the batch ran. */
+static void drop_removed(struct batch *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (!b->checks[i]) {
+			free(b->names[i]);
+			continue;
+		}
+		b->checks[n] = b->checks[i];
+		b->names[n++] = b->names[i];
+	}
+	b->n = n;
+}
+
 static void run_batch(struct batch *b, struct helper *h)
 {
 	int r = 0;
 
+	drop_removed(b);
 	b->wait_source = sd_event_source_disable_unref(b->wait_source);
 	b->helper = h;
 	for (size_t i = 0; r >= 0 && i < b->n; i++) {
@@ -886,11 +924,10 @@ static void add_due(struct daemon *d, struct check *c, struct batch **quick)
 		return;
 	}
 	b = c->conf->is_slow ? batch_new(d, 1) : *quick ? *quick : (*quick = batch_new(d, d->n_checks));
-	if (!b) {
+	if (!b || batch_add(b, c) < 0) {
 		set_due(c, usec_add(clock_boottime_usec(), USEC_PER_SEC));
 		return;
 	}
-	b->checks[b->n++] = c;
 	c->batch = b;
 }
 
@@ -936,7 +973,10 @@ int look_now(struct daemon *d, const char *name, struct varlink_call *caller)
 	b = batch_new(d, 1);
 	if (!b)
 		return -ENOMEM;
-	b->checks[b->n++] = c;
+	if (batch_add(b, c) < 0) {
+		batch_free(b);
+		return -ENOMEM;
+	}
 	b->caller = caller;
 	start_batches(d);
 	return 0;

@@ -213,8 +213,11 @@ void state_turn(struct daemon *d)
 		daemon_state_loaded(d);
 	commit(d);
 	s->was_settled = state_is_settled(d);
-	if (s->was_settled && !was_settled)
-		mail_pump(d);
+	if (!s->was_settled || was_settled)
+		return;
+	if (s->phase == STATE_MEMORY)
+		mail_compose_again(d);
+	mail_pump(d);
 }
 
 bool state_is_settled(const struct daemon *d)

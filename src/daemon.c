@@ -201,7 +201,8 @@ static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
 	if (!loaded->conf) {
 		notify_send(d->notify, "STATUS=The configuration has %zu error(s); see the journal.\nERRNO=%d", loaded->problems.n_errors,
 			EINVAL);
-		d->exit_status = EX_CONFIG;
+		/* systemd does not start us again after EX_CONFIG: that needs somebody to mend the files. */
+		d->exit_status = loaded->is_unread ? EX_TEMPFAIL : EX_CONFIG;
 		sd_event_exit(d->event, 0);
 		return;
 	}
@@ -284,7 +285,7 @@ static void load(struct daemon *d, conf_loaded_handler done)
 	int r = conf_loader_start(d->event, &source, done, d, &d->loader);
 
 	if (r < 0) {
-		struct conf_loaded nothing = { 0 };
+		struct conf_loaded nothing = { .is_unread = true };
 
 		conf_add_problem(&nothing.problems, true, d->options.conf_path, 0, "cannot start tocsin-check: %s",
 			strerror(-r));

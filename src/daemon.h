@@ -243,6 +243,9 @@ void mail_remark(struct daemon *d, const char *format, ...) _printf_(2, 3);
 /* The outbox has changed, a commit was acknowledged, or memory mode began: sends what may be sent. */
 void mail_pump(struct daemon *d);
 
+/* Memory mode has begun: alerts that waited for the state file go out without it, and must say so. */
+void mail_compose_again(struct daemon *d);
+
 /* Sends a test mail now and streams the dialogue to CALLER if it wants it. -ENOTCONN: no relay or recipient. */
 int mail_test(struct daemon *d, struct varlink_call *caller, bool with_dialogue);
 

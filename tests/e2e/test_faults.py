@@ -75,6 +75,19 @@ def test_check_that_is_removed_while_somebody_waits_for_it(setup, daemon, victim
     assert d.stop() < 5
 
 
+def test_check_that_is_removed_while_it_hangs(setup, daemon, victim):
+    """Those behind it in the batch do not wait for it, and are not blamed for its end."""
+    setup.write(harness.check("a", "hang", timeout="60s"), victim.check())
+    d = daemon(setup)
+    time.sleep(1)
+    assert [i["state"] for i in status(setup)["items"] if i["check"] == victim.name] == [None]
+    setup.write(victim.check())
+    assert setup.tocsin("reload").returncode == 0
+    wait_until(lambda: [i["state"] for i in status(setup)["items"]] == ["OK"], timeout=5)
+    assert "crashed" not in d.log
+    assert d.stop() < 5
+
+
 def test_stop_while_somebody_waits(setup, daemon, victim):
     setup.write(victim.check(), harness.check("slow", "hang", timeout="60s", interval="1h"))
     d = daemon(setup)
@@ -109,6 +122,14 @@ def test_mail_section_removed_while_a_mail_waits(setup, daemon, victim, fake):
     time.sleep(3)
     assert cpu_seconds(d) - before < 0.5
     assert d.stop() < 5
+
+
+def test_configuration_that_nobody_could_read(setup, fake, tmp_path):
+    """Exit status 78 is for files that somebody must mend; systemd does not start us again after it."""
+    setup.write()
+    wrap(tmp_path, "tocsin-check", "kill -9 $$\n")
+    r = setup.tocsind("--config", str(setup.config), "--state", str(setup.state), "--control", str(setup.control))
+    assert r.returncode == 75 and "was not read" in r.stderr
 
 
 # ---- helpers
@@ -178,7 +199,7 @@ def test_slow_writer_is_no_dead_one(setup, daemon, catcher, victim, fake):
     assert d.stop() < 5
 
 
-def test_steady_results_are_not_written_each_time(setup, daemon, catcher, fake, tmp_path):
+def test_steady_results_are_not_written_each_time(setup, daemon, catcher, victim, fake, tmp_path):
     fake("tocsin-store", """\
         send("ready", "")
         send("done")
@@ -190,7 +211,7 @@ def test_steady_results_are_not_written_each_time(setup, daemon, catcher, fake, 
             if message[0] == "commit":
                 send("committed", message[1])
         """)
-    setup.write(harness.check("load", "load", warning="9000", critical="9999"))
+    setup.write(victim.check())
     daemon(setup)
     catcher.wait("started")
     time.sleep(3)
