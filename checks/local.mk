@@ -27,3 +27,7 @@ checkmodule_LTLIBRARIES += checks/cpu.la
 checks_cpu_la_SOURCES = checks/cpu.c
 checks_cpu_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_cpu_la_LIBADD = $(CHECK_LIBADD)
+checkmodule_LTLIBRARIES += checks/mount.la
+checks_mount_la_SOURCES = checks/mount.c
+checks_mount_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_mount_la_LIBADD = $(CHECK_LIBADD)

@@ -252,3 +252,106 @@ def test_cpu_of_this_host():
     assert r.one()[0] == "WARNING" and 1 <= r.number("usage") <= 100
     text = next(v for (_, t), v in r.evidence.items() if "use most CPU" in t)
     assert f"pid {p.pid} " in text or len(text.splitlines()) == 10
+
+
+# --- mount
+
+def test_mount_fstab():
+    r = run("mount/good", "mount")
+    assert r.items == {
+        "/": ("OK", "/dev/sda1, ext4, rw"), "/data": ("OK", "/dev/sdb1, ext4, rw"), "/srv/with blank": ("OK", "/dev/sdc1, xfs, rw"),
+        "/mnt/nfs": ("OK", "is mounted when it is first used"), "/backup": ("OK", "/dev/sdd1, ext4, ro")}
+    assert r.looks[1:] == list(r.items) and r.evidence == {}
+
+
+def test_mount_bad():
+    r = run("mount/bad", "mount")
+    assert {i: s for i, (s, _) in r.items.items()} == {
+        "/": "OK", "/data": "OK", "/srv/with blank": "CRITICAL", "/mnt/nfs": "CRITICAL", "/backup": "WARNING"}
+    assert r.items["/backup"][1] == "not mounted (nofail in /etc/fstab)" and r.items["/mnt/nfs"][1] == "not mounted"
+    text = r.evidence["/srv/with blank", "The mount"]
+    assert "the path lies on: /dev/sda1 on /, type ext4" in text and "mounted elsewhere: /dev/sdc1 on /mnt/wrong" in text
+    assert "/etc/fstab: /dev/sdc1 /srv/with blank xfs defaults\n" in text
+
+
+@pytest.mark.parametrize("root, options, state, text", [
+    ("good", {"path": "/data"}, "OK", ""), ("good", {"path": "/data/"}, "OK", ""), ("good", {"path": "/dat"}, "CRITICAL", "not mounted"),
+    ("good", {"path": "/data/deep"}, "CRITICAL", "not mounted"), ("good", {"path": "/over"}, "OK", "second, tmpfs"),
+    ("good", {"path": "/over/deep"}, "CRITICAL", "not mounted"),
+    ("good", {"path": "/data", "fstype": ["xfs", "ext?"], "source": "/dev/sd*", "access": "rw", "options": ["noexec", "nodev"]}, "OK", ""),
+    ("bad", {"path": "/data", "fstype": "ext?"}, "CRITICAL", "is of type btrfs"),
+    ("bad", {"path": "/data", "source": "/dev/sdb1"}, "CRITICAL", "/dev/sdz1 is mounted, not /dev/sdb1"),
+    ("bad", {"path": "/data", "options": ["nodev", "noexec"]}, "WARNING", "is mounted without noexec"),
+    ("bad", {"path": "/", "access": "rw"}, "CRITICAL", "is read-only"), ("bad", {"path": "/", "access": "ro"}, "OK", "ro"),
+    ("bad", {"path": "/data", "access": "ro"}, "CRITICAL", "is writable"),
+    ("good", {"path": "/backup", "access": "rw"}, "CRITICAL", "is read-only"),
+    # Our own name space may be read-only for us alone: then only the file system itself counts.
+    ("hidepid", {"path": "/", "access": "rw"}, "OK", ""), ("hidepid", {"path": "/data", "access": "rw"}, "CRITICAL", "is read-only"),
+    ("container", {"path": "/"}, "OK", "overlay")])
+def test_mount(root, options, state, text):
+    got = run(f"mount/{root}", "mount", options).one()
+    assert got[0] == state and text in got[1]
+
+
+def test_mount_is_reported_once():
+    r = run("mount/good", "mount", {"path": ["/data", "/data", "fstab", "/over"]})
+    assert sorted(r.items) == sorted(["/data", "/over", "/", "/srv/with blank", "/mnt/nfs", "/backup"]) and r.code == 0
+
+
+@pytest.mark.parametrize("root, code, text", [
+    ("garbage", 74, "cannot be read"), ("missing", 2, "cannot be read"), ("container", 95, "names nothing")])
+def test_mount_cannot_look(root, code, text):
+    r = run(f"mount/{root}", "mount")
+    assert (r.items, r.code) == ({}, code) and text in r.reason
+
+
+@pytest.mark.parametrize("options", [{"path": "data"}, {"options": "ro"}, {"options": "nodev,noexec"}, {"access": "wr"}])
+def test_mount_options_that_contradict_each_other(options):
+    r = run("mount/good", "mount", options)
+    assert r.code == 22 and r.reason and r.items == {}
+
+
+def test_mount_wakes():
+    """A file system is taken away: the watch becomes ready, and the next look says so."""
+    script = r"""
+import os, select, subprocess, sys
+sys.path.insert(0, sys.argv[1])
+import test_checks as t
+where = sys.argv[2]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,noexec", "none", where], check=True)
+options = {"path": where, "fstype": "tmpfs", "access": "rw", "options": "noexec"}
+with t.start() as h:
+    h.expect("ready")
+    t.send(h, "mount", options)
+    h.send("run", "")
+    fd = None
+    while True:
+        kind, fields, got = h.receive()
+        fd = got if got is not None else fd
+        if kind == "item": assert fields[2] == "OK", fields
+        if kind == "done": break
+    poll = select.poll()
+    poll.register(fd, select.POLLPRI)
+    assert poll.poll(0) == []
+    subprocess.run(["mount", "-o", "remount,ro,exec", where], check=True)
+    assert poll.poll(5000)
+    t.send(h, "mount", options)
+    h.send("run", "")
+    print(*t.Result(h.until("done")).one())
+    subprocess.run(["umount", where], check=True)
+    assert poll.poll(5000)
+    t.send(h, "mount", options)
+    h.send("run", "")
+    print(*t.Result(h.until("done")).one())
+"""
+    folder = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"tocsin-mount-more-{os.getpid()}"
+    folder.mkdir()
+    try:
+        p = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--map-root-user", "--propagation", "private",
+                            sys.executable, "-c", script, str(pathlib.Path(__file__).parent), str(folder)],
+                           capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        folder.rmdir()
+    if "unshare" in p.stderr or "permission denied" in p.stderr.lower():
+        pytest.skip("this host does not allow a mount name space")
+    assert p.stdout == "CRITICAL is read-only\nCRITICAL not mounted\n", p.stderr
