@@ -31,3 +31,7 @@ checkmodule_LTLIBRARIES += checks/mount.la
 checks_mount_la_SOURCES = checks/mount.c
 checks_mount_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_mount_la_LIBADD = $(CHECK_LIBADD)
+checkmodule_LTLIBRARIES += checks/file.la
+checks_file_la_SOURCES = checks/file.c
+checks_file_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_file_la_LIBADD = $(CHECK_LIBADD)
