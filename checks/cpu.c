@@ -173,7 +173,7 @@ static void report(struct tocsin_run *run, const struct config *c, const double 
 
 static int look(struct tocsin_run *run, const void *config)
 {
-	struct cpu_times before, now;
+	struct cpu_times before = { 0 }, now = { 0 };
 	double percent[CPU_TIMES];
 	int64_t between_usec;
 

@@ -12,10 +12,10 @@
 #include "units.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,11 +36,17 @@ static void keep_loaded(struct conf_loaded *loaded, void *userdata)
 	*loaded = (struct conf_loaded){ 0 };
 }
 
+enum load_flags {
+	LOAD_DEFAULTS = 1, /* values in force that no file names, too */
+	LOAD_QUIET = 2, /* no warnings, but with -v: they are about the daemon, and this is run by scripts */
+};
+
 /* Loads the configuration and prints its problems. 0 or an exit status. */
-static int load(const struct cli *cli, bool with_defaults, struct conf_loaded *ret)
+static int load(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
 {
+	bool hides_warnings = (flags & LOAD_QUIET) && !cli->verbose;
 	const struct conf_source source = {
-		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = with_defaults,
+		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = flags & LOAD_DEFAULTS,
 	};
 	int r = conf_load_and_wait(&source, keep_loaded, ret);
 
@@ -51,6 +57,8 @@ static int load(const struct cli *cli, bool with_defaults, struct conf_loaded *r
 	for (size_t i = 0; i < ret->problems.n; i++) {
 		_cleanup_buf_ struct buf line = BUF(4000);
 
+		if (hides_warnings && !ret->problems.items[i].is_error)
+			continue;
 		conf_problem_format(&ret->problems.items[i], &line);
 		fprintf(stderr, "%s\n", buf_text(&line));
 	}
@@ -61,7 +69,7 @@ int cli_config(const struct cli *cli, char **arguments)
 {
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
 	const char *section = "", *name = "";
-	int status = load(cli, true, &loaded);
+	int status = load(cli, LOAD_DEFAULTS, &loaded);
 
 	for (size_t i = 0; i < loaded.settings.n; i++) {
 		const struct conf_setting *s = &loaded.settings.items[i];
@@ -88,31 +96,48 @@ struct direct {
 	pid_t pid;
 	int socket;
 };
+#define DIRECT_NONE { .socket = -1 }
+
+/* Copies no page tables for a process that is about to be another program, as fork() would. A dup2() of a descriptor
+ * to itself takes CLOEXEC from it (glibc 2.29). */
+static int spawn(const char *path, const char *const *argv, int socket, pid_t *ret)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+
+	sigemptyset(&none);
+	int r = posix_spawn_file_actions_init(&actions);
+	if (r != 0)
+		return -r;
+	r = posix_spawnattr_init(&attributes);
+	if (r == 0) {
+		r = posix_spawn_file_actions_adddup2(&actions, socket, MSG_FD);
+		if (r == 0)
+			r = posix_spawnattr_setsigmask(&attributes, &none);
+		if (r == 0)
+			r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+		if (r == 0)
+			r = posix_spawn(ret, path, &actions, &attributes, (char *const *)argv, environ);
+		posix_spawnattr_destroy(&attributes);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	return -r;
+}
 
 static int direct_start(const char *program, const char *const *argv, struct direct *ret)
 {
 	_cleanup_free_ char *path = helper_path(program);
 	int pair[2];
+	pid_t pid;
 
 	if (!path || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	pid_t pid = fork();
-	if (pid == 0) {
-		sigset_t none;
-
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		if (pair[1] != MSG_FD)
-			dup2(pair[1], MSG_FD);
-		else
-			fcntl(MSG_FD, F_SETFD, 0);
-		execv(path, (char *const *)argv);
-		_exit(127);
-	}
+	int r = spawn(path, argv, pair[1], &pid);
 	close_fd(pair[1]);
-	if (pid < 0) {
+	if (r < 0) {
 		close_fd(pair[0]);
-		return -errno;
+		return r;
 	}
 	*ret = (struct direct){ .pid = pid, .socket = pair[0] };
 	return 0;
@@ -226,7 +251,7 @@ int cli_check_direct(const struct cli *cli, const char *name)
 	const struct conf_check *c;
 	struct direct helper;
 
-	if (load(cli, false, &loaded) != 0)
+	if (load(cli, 0, &loaded) != 0)
 		return 3;
 	c = find_check(loaded.conf, name);
 	if (!c) {
@@ -329,27 +354,31 @@ static int collect(struct direct *h, const struct letter *letter, int64_t deadli
 	return cli_worse(status, r == -ETIMEDOUT ? EX_TEMPFAIL : EX_PROTOCOL);
 }
 
-static int deliver(const struct cli *cli, const struct conf_loaded *loaded, const struct letter *letter)
+/* Its program loads while we read the configuration. 0 or an exit status. */
+static int start_mailer(struct direct *ret)
 {
 	static const char *const argv[] = { "tocsin-mail", NULL };
-	struct direct helper;
+	int r = direct_start("tocsin-mail", argv, ret);
+
+	if (r == 0)
+		return 0;
+	print_helper_failure("tocsin-mail", r);
+	return EX_OSERR;
+}
+
+static int deliver(const struct cli *cli, struct direct *h, const struct conf_loaded *loaded,
+	const struct letter *letter)
+{
 	char deadline[24] = "";
 
-	int r = direct_start("tocsin-mail", argv, &helper);
-	if (r < 0) {
-		print_helper_failure("tocsin-mail", r);
-		return EX_OSERR;
-	}
 	if (cli->timeout_usec)
 		snprintf(deadline, sizeof(deadline), "%" PRId64, cli->timeout_usec);
-	greet(cli, &helper, loaded);
-	msg_send(helper.socket, MSG_MAIL, -1, "1", letter->sender, letter->content);
+	greet(cli, h, loaded);
+	msg_send(h->socket, MSG_MAIL, -1, "1", letter->sender, letter->content);
 	for (size_t i = 0; i < letter->n_recipients; i++)
-		msg_send(helper.socket, MSG_RECIPIENT, -1, "1", letter->recipients[i]);
-	msg_send(helper.socket, MSG_RUN, -1, deadline, cli->verbose ? "yes" : "no");
-	int status = collect(&helper, letter, whole_deadline(cli, loaded->conf));
-	direct_stop(&helper);
-	return status;
+		msg_send(h->socket, MSG_RECIPIENT, -1, "1", letter->recipients[i]);
+	msg_send(h->socket, MSG_RUN, -1, deadline, cli->verbose ? "yes" : "no");
+	return collect(h, letter, whole_deadline(cli, loaded->conf));
 }
 
 /* A mail of ours around TEXT. */
@@ -401,37 +430,83 @@ static int read_input(struct buf *b)
 	return 0;
 }
 
-/* A finished message begins with header fields (RFC 5322, 3.6: Date and From at least). */
+/* Is LINE of LEN bytes the begin of a header field: printable ASCII but the colon, then the colon (RFC 5322, 2.2)? */
+static bool is_field(const char *line, size_t len)
+{
+	size_t name = 0;
+
+	while (name < len && line[name] > ' ' && line[name] <= '~' && line[name] != ':')
+		name++;
+	return name > 0 && name < len && line[name] == ':';
+}
+
+/* A finished message begins with header fields, and nothing but those comes before its first empty line. What stands
+ * there else would become text for one server and a header for the next. */
 static int check_raw(const char *message)
 {
-	size_t name = strcspn(message, ": \t\r\n");
+	unsigned number = 1;
 
-	if (name > 0 && message[name] == ':')
-		return 0;
-	fprintf(stderr,
-		"tocsin: this is no finished message: it does not begin with a header field such as 'From: …'; "
-		"leave out --raw to have one composed\n");
+	for (const char *line = message;; number++) {
+		size_t len = strcspn(line, "\n"), shown = len > 0 && line[len - 1] == '\r' ? len - 1 : len;
+		bool is_folded = number > 1 && (line[0] == ' ' || line[0] == '\t');
+
+		if (number > 1 && shown == 0)
+			return 0;
+		if (!is_folded && !is_field(line, shown))
+			break;
+		if (!line[len])
+			return 0; /* no body: that may be */
+		line += len + 1;
+	}
+	if (number == 1)
+		fprintf(stderr,
+			"tocsin: this is no finished message: it does not begin with a header field such as 'From: …'; "
+			"leave out --raw to have one composed\n");
+	else
+		fprintf(stderr,
+			"tocsin: this is no finished message: line %u is no header field, and no empty line comes before it\n",
+			number);
 	return EX_DATAERR;
+}
+
+static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_n)
+{
+	size_t n = 0;
+
+	if (cli->raw && (cli->subject || cli->from_name)) {
+		fprintf(stderr, "tocsin: --raw takes a message that is finished, so --%s has no place in it\n",
+			cli->subject ? "subject" : "from-name");
+		return EX_USAGE;
+	}
+	for (; arguments[n]; n++) {
+		if (!mime_is_address(arguments[n])) {
+			_cleanup_free_ char *shown = text_cleaned(arguments[n], 200);
+
+			fprintf(stderr, "tocsin: '%s' is no mail address\n", shown ? shown : "");
+			return EX_USAGE;
+		}
+	}
+	*ret_n = n;
+	return 0;
 }
 
 int cli_send(const struct cli *cli, char **arguments)
 {
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf input = BUF(MESSAGE_MAX), content = BUF(MIME_MESSAGE_MAX * 2);
 	const struct conf_mail *relay;
-	size_t n = 0;
+	size_t n;
 
-	for (; arguments[n]; n++) {
-		if (!mime_is_address(arguments[n])) {
-			fprintf(stderr, "tocsin: '%s' is no mail address\n", arguments[n]);
-			return EX_USAGE;
-		}
-	}
-	int status = read_input(&input);
+	int status = check_arguments(cli, arguments, &n);
+	if (status == 0)
+		status = read_input(&input);
 	if (status == 0 && cli->raw)
 		status = check_raw(buf_text(&input));
 	if (status == 0)
-		status = load(cli, false, &loaded);
+		status = start_mailer(&helper);
+	if (status == 0)
+		status = load(cli, LOAD_QUIET, &loaded);
 	if (status != 0)
 		return status;
 	relay = find_relay(cli, loaded.conf);
@@ -450,7 +525,7 @@ int cli_send(const struct cli *cli, char **arguments)
 		.sender = relay->from, .content = buf_text(cli->raw ? &input : &content),
 		.recipients = (const char *const *)arguments, .n_recipients = n,
 	};
-	return deliver(cli, &loaded, &letter);
+	return deliver(cli, &helper, &loaded, &letter);
 }
 
 int cli_test_mail_direct(const struct cli *cli)
@@ -459,10 +534,13 @@ int cli_test_mail_direct(const struct cli *cli)
 		"This is a test mail of tocsin, sent by \"tocsin test-mail --direct\".\n\n"
 		"It went past the daemon: with the rights, the network and the secrets of whoever called it.\n";
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf content = BUF(MIME_MESSAGE_MAX), subject = BUF(1000);
 	const struct conf_mail *relay;
-	int status = load(cli, false, &loaded);
+	int status = start_mailer(&helper);
 
+	if (status == 0)
+		status = load(cli, 0, &loaded);
 	if (status != 0)
 		return status;
 	relay = find_relay(cli, loaded.conf);
@@ -480,5 +558,5 @@ int cli_test_mail_direct(const struct cli *cli)
 	const struct letter letter = {
 		.sender = relay->from, .content = buf_text(&content), .recipients = relay->to.items, .n_recipients = relay->to.n,
 	};
-	return deliver(cli, &loaded, &letter);
+	return deliver(cli, &helper, &loaded, &letter);
 }

@@ -5,6 +5,7 @@
 #include "option.h"
 #include "provider.h"
 #include "text.h"
+#include "units.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -207,32 +208,87 @@ static int check_plaintext(struct conf_work *b, struct conf_mail *m)
 		"where nobody can listen");
 }
 
-/* RFC 4422, 3.1: 1 to 20 letters, digits, hyphens and underscores. Which ones there are is for the mailer to say. */
-static bool is_mechanism(const char *text)
-{
-	size_t len = 0;
+/* sasl.c knows them too, but needs GnuTLS, which the daemon does not; test-conf.c compares the two. */
+const char *const conf_mechanisms[] = {
+	"auto", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "OAUTHBEARER", "XOAUTH2",
+	"EXTERNAL", "PLAIN", "LOGIN", "CRAM-MD5", NULL,
+};
 
-	while (isalnum((unsigned char)text[len]) || text[len] == '-' || text[len] == '_')
-		len++;
-	return len > 0 && len <= 20 && text[len] == '\0';
+static int check_auth(struct conf_work *b, struct conf_mail *m)
+{
+	_cleanup_buf_ struct buf value = BUF(CONF_TEXT_MAX / 2), known = BUF(CONF_TEXT_MAX / 2);
+	char upper[32] = "";
+
+	for (size_t i = 0; conf_mechanisms[i]; i++) {
+		if (strcasecmp(conf_mechanisms[i], m->auth) == 0)
+			return 0;
+		buf_printf(&known, "%s%s", i ? ", " : "", conf_mechanisms[i]);
+	}
+	for (size_t i = 0; i < sizeof(upper) - 1 && m->auth[i]; i++)
+		upper[i] = (char)toupper((unsigned char)m->auth[i]);
+	const char *nearest = text_nearest(upper, conf_mechanisms, ELEMENTS(conf_mechanisms) - 1);
+	text_clean(&value, m->auth, 60);
+	if (nearest)
+		return error_at(b, mail_place(b, m, "auth"), "auth: '%s' is not known: did you mean %s?", buf_text(&value),
+			nearest);
+	return error_at(b, mail_place(b, m, "auth"), "auth: '%s' is not known: expected one of %s", buf_text(&value),
+		buf_text(&known));
 }
 
-static int check_mail_details(struct conf_work *b, struct conf_mail *m)
+static int check_hello(struct conf_work *b, struct conf_mail *m)
 {
-	if (!is_mechanism(m->auth))
-		return error_at(b, mail_place(b, m, "auth"), "auth: expected auto, or a mechanism like plain or login");
-	if (m->tls_key_file && !m->tls_cert_file)
-		return error_at(b, mail_place(b, m, "tls_key_file"), "tls_key_file is given, but no tls_cert_file");
-	if (m->hello && strpbrk(m->hello, " \t<>@"))
-		return error_at(b, mail_place(b, m, "hello"),
-			"hello: expected a host name or an address in brackets, like [192.0.2.1]");
-	return 0;
+	if (!m->hello || smtp_is_hello(m->hello))
+		return 0;
+	return error_at(b, mail_place(b, m, "hello"),
+		"hello: expected this host's full name, like web1.example.org, or its address in brackets, like [192.0.2.1] "
+		"or [IPv6:2001:db8::1]");
+}
+
+static int check_source_address(struct conf_work *b, struct conf_mail *m)
+{
+	if (!m->source_address || is_ip_address(m->source_address))
+		return 0;
+	return error_at(b, mail_place(b, m, "source_address"),
+		"source_address: expected an IP address of this host, like 192.0.2.1 or 2001:db8::1");
+}
+
+/* 32 bytes in base64 (RFC 4648, 4): 43 characters and one '='. */
+static bool is_pin(const char *text)
+{
+	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	if (strncasecmp(text, "sha256:", 7) == 0)
+		text += 7;
+	else if (strncasecmp(text, "sha256//", 8) == 0)
+		text += 8;
+	else
+		return false;
+	return strspn(text, base64) == 43 && strcmp(text + 43, "=") == 0;
+}
+
+static int check_tls(struct conf_work *b, struct conf_mail *m)
+{
+	int r = 0;
+
+	if (m->tls_pin && !is_pin(m->tls_pin))
+		r = error_at(b, mail_place(b, m, "tls_pin"),
+			"tls_pin: expected sha256: and 44 characters of base64, the hash of the server's public key; "
+			"a refused certificate is reported with its pin");
+	if (r == 0 && m->tls_key_file && !m->tls_cert_file)
+		r = error_at(b, mail_place(b, m, "tls_key_file"), "tls_key_file is given, but no tls_cert_file");
+	if (r == 0 && m->security == CONF_NONE && (m->tls_pin || m->tls_cert_file || m->tls_ca_file)) {
+		const char *key = m->tls_pin ? "tls_pin" : m->tls_cert_file ? "tls_cert_file" : "tls_ca_file";
+
+		r = warning_at(b, mail_place(b, m, key), "%s is of no use with security = none", key);
+	}
+	return r;
 }
 
 static int check_mail(struct conf_work *b, struct conf_mail *m)
 {
 	static int (*const checks[])(struct conf_work *, struct conf_mail *) = {
-		check_server, check_from, check_recipients, check_secret, check_plaintext, check_mail_details,
+		check_server, check_from, check_recipients, check_secret, check_plaintext, check_auth, check_hello,
+		check_source_address, check_tls,
 	};
 	int r = 0;
 

@@ -26,6 +26,8 @@ extern const struct tocsin_option conf_alert_options[]; /* fill struct conf_aler
 extern const struct tocsin_option conf_check_options[]; /* fill struct conf_check */
 extern const struct tocsin_option conf_mail_options[]; /* fill struct conf_mail */
 
+extern const char *const conf_mechanisms[]; /* that `auth` may name, ended by NULL */
+
 /* One word of [A-Za-z0-9._-]: it stands in subjects, file names and on command lines. */
 bool conf_is_name(const char *name);
 

@@ -237,7 +237,9 @@ static void method_reload(struct varlink_call *call, json_t *parameters, void *u
 
 void control_reloaded(struct daemon *d, const struct conf_problems *problems)
 {
-	for (size_t i = 0; i < d->n_reload_callers; i++) {
+	size_t n = d->n_reload_callers - d->n_reload_next;
+
+	for (size_t i = 0; i < n; i++) {
 		json_t *lines = json_array();
 
 		for (size_t j = 0; j < problems->n; j++) {
@@ -252,6 +254,15 @@ void control_reloaded(struct daemon *d, const struct conf_problems *problems)
 		else
 			varlink_reply(d->reload_callers[i], parameters);
 	}
+	if (d->n_reload_next)
+		memmove(d->reload_callers, d->reload_callers + n, d->n_reload_next * sizeof(*d->reload_callers));
+	d->n_reload_callers = d->n_reload_next;
+}
+
+void control_drop_reloads(struct daemon *d)
+{
+	for (size_t i = 0; i < d->n_reload_callers; i++)
+		varlink_error(d->reload_callers[i], "NotReady", NULL);
 	d->n_reload_callers = 0;
 }
 

@@ -21,6 +21,8 @@
 #define MEMORIES_MAX 1024 /* numbers that one check may remember */
 #define ITEMS_MAX 4096
 #define STALLED_USEC (60 * USEC_PER_SEC) /* a due check that is not started for so long: the schedule hangs */
+#define WAIT_LIMIT_USEC (20 * USEC_PER_SEC) /* for a process to look with */
+#define CALLERS_MAX 32 /* runs for `tocsin check` at once */
 #define RUN_GRACE_USEC (2 * USEC_PER_SEC) /* on top of a check's own limit: for loading its module */
 
 struct batch {
@@ -32,11 +34,14 @@ struct batch {
 	char *item; /* what it announced last, or NULL */
 	struct varlink_call *caller; /* `tocsin check`: the result is shown and counts for nothing else */
 	struct item *shown; /* items of a run for a caller */
-	bool is_stuck; /* its process hangs in the kernel; kept until it is released */
+	sd_event_source *wait_source; /* while it waits for a helper */
+	bool is_stuck; /* its process hangs in the kernel; kept, with the check that it hangs over, until it is released */
 };
 
 static void start_batches(struct daemon *d);
 static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata);
+static int on_no_checker(sd_event_source *source, uint64_t usec, void *userdata);
+static void answer_caller(struct batch *b, struct check *c, const char *error);
 
 /* ---- items and checks ---- */
 
@@ -139,10 +144,15 @@ static struct check *check_free(struct check *c)
 {
 	if (!c)
 		return NULL;
-	for (struct batch *b = c->daemon->batches; b; b = b->next)
-		for (size_t i = 0; i < b->n; i++)
-			if (b->checks[i] == c)
-				b->checks[i] = NULL;
+	for (struct batch *b = c->daemon->batches; b; b = b->next) {
+		for (size_t i = 0; i < b->n; i++) {
+			if (b->checks[i] != c)
+				continue;
+			if (b->caller)
+				answer_caller(b, c, "the check was removed from the configuration");
+			b->checks[i] = NULL;
+		}
+	}
 	watches_clear(c->watches, &c->n_watches);
 	watches_clear(c->new_watches, &c->n_new_watches);
 	items_free(c->items);
@@ -252,8 +262,8 @@ static void feed(struct item *item)
 	if (event != ALERT_NONE)
 		mail_happening(d, item, event, &before);
 	/* Steady results are no news for the state file; it gets them now and then. */
-	if (memcmp(&before, &item->alert, sizeof(before)) != 0 || item->stored_usec == 0 ||
-		now - item->stored_usec >= STORE_PAUSE_USEC)
+	if (event != ALERT_NONE || alert_is_confirming(&before) || alert_is_confirming(&item->alert) ||
+		item->stored_usec == 0 || now - item->stored_usec >= STORE_PAUSE_USEC)
 		state_put_item(d, item);
 }
 
@@ -322,6 +332,7 @@ static void take_over_reports(struct check *c)
 		result_clear(&i->last);
 		i->last = i->incoming;
 		i->incoming = (struct result){ 0 };
+		i->stands_in = false;
 		feed(i);
 	}
 }
@@ -444,6 +455,9 @@ static struct batch *batch_free(struct batch *b)
 			break;
 		}
 	}
+	if (b->caller)
+		answer_caller(b, b->checks[0], "tocsind is stopping");
+	sd_event_source_disable_unref(b->wait_source);
 	items_free(b->shown);
 	free(b->checks);
 	free(b->item);
@@ -463,6 +477,8 @@ static struct batch *batch_new(struct daemon *d, size_t room)
 		return NULL;
 	}
 	b->daemon = d;
+	daemon_set_timer(d, &b->wait_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), WAIT_LIMIT_USEC),
+		on_no_checker, b);
 	struct batch **end = &d->batches;
 	while (*end)
 		end = &(*end)->next;
@@ -487,8 +503,8 @@ static void arm_deadline(struct batch *b)
 {
 	int64_t limit = RUN_GRACE_USEC;
 
-	if (b->at < b->n && b->checks[b->at])
-		limit = usec_add(limit, b->checks[b->at]->conf->timeout);
+	if (b->at < b->n) /* one that was removed while the batch ran still has its time */
+		limit = usec_add(limit, b->checks[b->at] ? b->checks[b->at]->conf->timeout : USEC_PER_MINUTE);
 	helper_set_deadline(b->helper, usec_add(clock_boottime_usec(), limit));
 }
 
@@ -650,8 +666,11 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 	}
 	skip_removed(b);
 	struct check *c = current(b, m->field[0]);
-	if (!c)
-		return; /* of a check that is no longer configured */
+	if (!c) { /* of a check that is no longer configured */
+		if (m->kind == MSG_END)
+			arm_deadline(b);
+		return;
+	}
 	if (handlers[m->kind](b, c, m) < 0)
 		helper_kill(h);
 }
@@ -689,13 +708,13 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	skip_removed(b);
 	c = b->at < b->n ? b->checks[b->at] : NULL;
 	b->helper = NULL;
+	b->is_stuck = helper_phase(h) == HELPER_STUCK;
 	helper_describe_end(end, &text);
 	if (c) {
-		if (helper_phase(h) == HELPER_STUCK && !b->caller) {
+		if (b->is_stuck) {
 			buf_clear(&text);
 			buf_puts(&text, "is stuck in the kernel");
 			c->stuck_since_usec = clock_realtime_usec();
-			b->is_stuck = true;
 		}
 		log_warning("check %s %s%s%s", c->conf->name, buf_text(&text), b->item ? " while it looked at " : "",
 			b->item ? b->item : "");
@@ -704,11 +723,11 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 			answer_caller(b, c, buf_text(&text));
 		else
 			check_failed(c, b->item, buf_text(&text));
-		if (b->is_stuck)
-			b->checks[b->at - 1] = c;
 	}
 	requeue_rest(b);
-	if (helper_phase(h) != HELPER_STUCK)
+	b->checks[0] = c;
+	b->n = b->at = 1;
+	if (!b->is_stuck)
 		batch_free(b);
 	start_batches(d);
 }
@@ -718,14 +737,13 @@ static void on_released(struct helper *h, void *userdata)
 {
 	struct batch *b = userdata;
 
-	for (size_t i = 0; i < b->n; i++) {
-		struct check *c = b->checks[i];
+	struct check *c = b->checks[0];
 
-		if (c && b->is_stuck && c->stuck_since_usec) {
-			log_notice("check %s: its process, stuck in the kernel, has ended", c->conf->name);
-			c->stuck_since_usec = 0;
+	if (c) {
+		log_notice("check %s: its process, stuck in the kernel, has ended", c->conf->name);
+		c->stuck_since_usec = 0;
+		if (!c->batch)
 			set_due(c, clock_boottime_usec());
-		}
 	}
 	batch_free(b);
 }
@@ -765,6 +783,7 @@ static void run_batch(struct batch *b, struct helper *h)
 {
 	int r = 0;
 
+	b->wait_source = sd_event_source_disable_unref(b->wait_source);
 	b->helper = h;
 	for (size_t i = 0; r >= 0 && i < b->n; i++) {
 		struct check *c = b->checks[i];
@@ -803,6 +822,33 @@ static void start_batches(struct daemon *d)
 	}
 }
 
+/* Nobody can look: the disk with the programs hangs, or they are gone. That is told, like everything that cannot be
+ * seen, and tried again. */
+static int on_no_checker(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct batch *b = userdata;
+	const char *note = pool_note(b->daemon->checkers);
+	_cleanup_buf_ struct buf text = BUF(1000);
+
+	buf_puts(&text, "nobody could look: no new tocsin-check process became ready");
+	if (*note)
+		buf_printf(&text, "; the last one %s", note);
+	log_error("%zu check(s): %s", b->n, buf_text(&text));
+	for (size_t i = 0; i < b->n; i++) {
+		struct check *c = b->checks[i];
+
+		if (c && b->caller) {
+			answer_caller(b, c, buf_text(&text));
+		} else if (c) {
+			c->started_usec = clock_boottime_usec();
+			feed_unknown(c, buf_text(&text));
+			check_ended(c);
+		}
+	}
+	batch_free(b);
+	return 0;
+}
+
 void look_checker_available(struct pool *p, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -812,13 +858,18 @@ void look_checker_available(struct pool *p, void *userdata)
 		start_batches(d);
 }
 
+static void describe_stuck(struct buf *b, const struct check *c)
+{
+	buf_puts(b, "the check is stuck in the kernel since ");
+	format_time(b, c->stuck_since_usec);
+}
+
 /* A check is due whose process hangs in the kernel: no second one is sent after it. */
 static void look_at_stuck(struct check *c)
 {
 	_cleanup_buf_ struct buf text = BUF(200);
 
-	buf_puts(&text, "the check is stuck in the kernel since ");
-	format_time(&text, c->stuck_since_usec);
+	describe_stuck(&text, c);
 	c->started_usec = clock_boottime_usec();
 	feed_unknown(c, buf_text(&text));
 	check_ended(c);
@@ -857,13 +908,32 @@ static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static size_t count_callers(const struct daemon *d)
+{
+	size_t n = 0;
+
+	for (const struct batch *b = d->batches; b; b = b->next)
+		n += b->caller != NULL;
+	return n;
+}
+
 int look_now(struct daemon *d, const char *name, struct varlink_call *caller)
 {
 	struct check *c = look_find_check(d, name);
-	struct batch *b = c ? batch_new(d, 1) : NULL;
+	struct batch *b;
 
 	if (!c)
 		return -ENOENT;
+	if (c->stuck_since_usec) {
+		_cleanup_buf_ struct buf text = BUF(200);
+
+		describe_stuck(&text, c);
+		control_looked(caller, c, NULL, buf_text(&text));
+		return 0;
+	}
+	if (count_callers(d) >= CALLERS_MAX)
+		return -EBUSY;
+	b = batch_new(d, 1);
 	if (!b)
 		return -ENOMEM;
 	b->checks[b->n++] = c;

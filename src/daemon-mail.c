@@ -525,6 +525,8 @@ static void run_mailer(struct mail_batch *b)
 
 	for (size_t i = 0; i < conf->n_mails; i++)
 		limit = usec_add(limit, conf->mails[i].deadline);
+	/* Now and not when it was started: it stood by while another one made the connection. */
+	address_send_all(b->daemon, b->helper);
 	helper_send(b->helper, MSG_RUN, "", b->with_dialogue ? "yes" : "no");
 	helper_set_deadline(b->helper, usec_add(clock_boottime_usec(), limit));
 }
@@ -566,6 +568,13 @@ static void on_dialogue(struct mail_batch *b, const struct msg *m)
 {
 	if (b->caller && b->with_dialogue)
 		varlink_continue(b->caller, json_pack("{s:s, s:s}", "direction", m->field[0], "line", m->field[1]));
+}
+
+/* Other settings are for the mailer to be told, not to tell: they are passed over. */
+static void on_setting(struct mail_batch *b, const struct msg *m)
+{
+	if (strcmp(m->field[0], "address") == 0)
+		address_told(b->daemon, m->field[1], m->field[2], m->field[3]);
 }
 
 /* Tells what will never arrive, with the server's words. */
@@ -639,6 +648,7 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 	static void (*const handlers[MSG_KINDS])(struct mail_batch *b, const struct msg *m) = {
 		[MSG_RESULT] = on_result,
 		[MSG_DIALOGUE] = on_dialogue,
+		[MSG_SETTING] = on_setting,
 	};
 	struct mail_batch *b = userdata;
 	struct daemon *d = b->daemon;
@@ -699,12 +709,13 @@ void mail_pump(struct daemon *d)
 		d->outbox[i]->is_stored |= is_settled;
 		is_due |= d->outbox[i]->is_stored && d->outbox[i]->next_try_usec <= now;
 	}
-	if (!is_due || d->mail_batch || !mail_is_configured(d) || d->is_stopping || !d->has_state) {
-		if (!d->mail_batch && d->has_state)
-			arm_outbox_timer(d);
+	d->outbox_source = sd_event_source_disable_unref(d->outbox_source);
+	if (d->mail_batch || !mail_is_configured(d) || d->is_stopping || !d->has_state)
+		return; /* the end of each of these calls here again */
+	if (!is_due) {
+		arm_outbox_timer(d);
 		return;
 	}
-	d->outbox_source = sd_event_source_disable_unref(d->outbox_source);
 	d->mail_batch = batch_new(d);
 	if (!d->mail_batch)
 		return; /* mail_mailer_available() goes on */
@@ -780,7 +791,8 @@ static void report_told(struct daemon *d)
 	while (*at) {
 		struct happening *h = *at;
 
-		if (!h->mail_id) {
+		/* In memory mode the file must still learn that it was told. */
+		if (!h->mail_id || d->state.phase == STATE_MEMORY) {
 			at = &h->next;
 			continue;
 		}
@@ -893,8 +905,7 @@ int mail_configure(struct daemon *d)
 	return r;
 }
 
-/* The state is known: what waits from an earlier run goes on. */
-void mail_start(struct daemon *d)
+void mail_adopted(struct daemon *d)
 {
 	const struct group_policy policy = {
 		d->conf->alert.group_wait, d->conf->alert.group_second, d->conf->alert.group_interval,
@@ -904,6 +915,12 @@ void mail_start(struct daemon *d)
 		if (!h->mail_id)
 			group_add(&d->group, &policy, clock_boottime_usec());
 	arm_group_timer(d);
+}
+
+/* The state is known: what waits from an earlier run goes on. */
+void mail_start(struct daemon *d)
+{
+	mail_adopted(d);
 	daemon_set_timer(d, &d->round_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), ROUND_LIMIT_USEC),
 		on_round_overdue, d);
 	mail_pump(d);
@@ -932,8 +949,7 @@ void mail_free(struct daemon *d)
 		*sources[i] = sd_event_source_disable_unref(*sources[i]);
 	d->mailers = pool_free(d->mailers);
 	while (d->test_batches) {
-		d->test_batches->caller = NULL;
-		answer_test(d->test_batches, NULL);
+		answer_test(d->test_batches, "tocsind is stopping");
 	}
 	free(d->mail_batch);
 	for (size_t i = 0; i < d->n_outbox; i++)

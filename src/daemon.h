@@ -4,6 +4,7 @@
  *   daemon.c          begins, reloads, ends; tells systemd how it goes
  *   daemon-look.c     schedule → batches of checks → results → the alert engine
  *   daemon-mail.c     events → mails → outbox → mailer
+ *   daemon-address.c  where each relay was reached last
  *   daemon-state.c    what must outlive the process → tocsin-store
  *   daemon-control.c  the administrator's questions
  *
@@ -26,6 +27,8 @@
 struct daemon;
 struct check;
 struct batch;
+struct relay_address;
+struct notify;
 struct varlink_server;
 struct varlink_call;
 
@@ -90,7 +93,6 @@ struct happening {
 	struct result result; /* with evidence, for the mail */
 	char *thread; /* of the item, for References; or NULL */
 	char *mail_id; /* of the mail that tells it, "-": none does; NULL: it waits for one */
-	bool is_stored;
 };
 
 /* ---- the state file as the daemon sees it ---- */
@@ -107,6 +109,9 @@ struct state_file {
 	int64_t sent, acknowledged; /* numbers of commits */
 	bool is_open; /* changes have been sent since the last commit */
 	bool is_snapshot_sent; /* the commit under way brings the file up to date */
+	bool is_loaded; /* all rows of the file were taken in */
+	bool was_settled; /* at the end of the last turn */
+	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
 	bool had_rows; /* it held the state of an earlier run */
 	int64_t memory_since_usec; /* realtime */
 	char *trouble; /* why it is in memory mode */
@@ -120,6 +125,7 @@ struct options {
 
 struct daemon {
 	sd_event *event;
+	struct notify *notify;
 	struct options options;
 	int64_t started_usec; /* realtime */
 	bool is_ready, is_stopping;
@@ -129,14 +135,16 @@ struct daemon {
 	bool is_same_boot; /* as when the state file was written last */
 	bool has_state; /* the state file is read, or given up */
 	char *status; /* as systemd was told last */
+	bool has_changed; /* what STATUS= tells, in this turn */
 	int exit_status;
 	sd_event_source *watchdog_source, *stop_source, *post_source;
 
 	struct conf *conf;
 	struct conf_settings settings; /* what conf was built from: the mailer builds its own */
 	struct conf_loader *loader;
+	bool reload_again; /* asked for while a reload was under way */
 	struct varlink_call **reload_callers;
-	size_t n_reload_callers;
+	size_t n_reload_callers, n_reload_next; /* all; the last of them, for whom the reload after this one is */
 
 	struct pool *checkers, *mailers;
 
@@ -156,6 +164,7 @@ struct daemon {
 	struct mail_batch *mail_batch; /* of the outbox */
 	struct mail_batch *test_batches;
 	sd_event_source *outbox_source, *report_source;
+	struct relay_address *addresses; /* one a relay at most */
 	int64_t last_mail_usec; /* realtime of the last receipt */
 	bool has_round; /* every check has looked once since the start, or had a minute for it */
 	sd_event_source *round_source;
@@ -214,6 +223,7 @@ struct report_item *look_report_items(const struct daemon *d, size_t *ret_n);
 
 int mail_configure(struct daemon *d);
 void mail_start(struct daemon *d);
+void mail_adopted(struct daemon *d); /* events have come from the state file: those that no mail tells wait for one */
 void mail_free(struct daemon *d);
 void mail_mailer_available(struct pool *p, void *userdata);
 void mail_greet(struct helper *h, void *userdata);
@@ -240,6 +250,15 @@ struct outbox_mail *mail_find(const struct daemon *d, const char *id);
 
 void happening_free(struct happening *h);
 
+/* ---- daemon-address.c ---- */
+
+/* The mailer has reached RELAY, which is called SERVER, at ADDRESS. */
+void address_told(struct daemon *d, const char *relay, const char *server, const char *address);
+bool address_load(struct daemon *d, const char *name, const char *value); /* a row of "meta"; is it one of these? */
+void address_put_all(struct daemon *d);
+void address_send_all(const struct daemon *d, struct helper *h);
+void address_free_all(struct daemon *d);
+
 /* ---- daemon-state.c ---- */
 
 int state_start(struct daemon *d); /* daemon_state_loaded() follows when the rows have come */
@@ -250,14 +269,15 @@ void state_free(struct daemon *d);
 void state_put_item(struct daemon *d, struct item *item);
 void state_put_happening(struct daemon *d, struct happening *h);
 void state_put_mail(struct daemon *d, const struct outbox_mail *mail);
+void state_put_fact(struct daemon *d, const char *name, const char *value);
 void state_put_facts(struct daemon *d); /* next incident, last report, boot …: one row each by name */
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m);
 void state_delete_item(struct daemon *d, const struct item *item);
 void state_delete_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m);
 
-/* The transaction of this turn ends: called after each turn. */
-void state_commit(struct daemon *d);
+/* The transaction of this turn ends, and what waited for the file goes on: called after each turn. */
+void state_turn(struct daemon *d);
 
 /* Is all that was changed so far durable? Or need nobody wait for it (memory mode)? */
 bool state_is_settled(const struct daemon *d);
@@ -268,4 +288,5 @@ bool state_is_settled(const struct daemon *d);
 int control_start(struct daemon *d);
 void control_free(struct daemon *d);
 void control_reloaded(struct daemon *d, const struct conf_problems *problems); /* answers the reload callers */
+void control_drop_reloads(struct daemon *d); /* the daemon ends */
 void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error);

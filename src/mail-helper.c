@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sysexits.h>
@@ -26,8 +27,7 @@ struct mail_helper {
 	int socket;
 	int status; /* of the program, where the error alone does not say it */
 	struct conf_settings settings;
-	struct conf_settings addresses; /* key: server, value: address */
-	bool tells_addresses;
+	struct conf_settings addresses; /* that came before there was a mailer; key: server, value: address */
 	struct conf *conf;
 	struct mailer *mailer; /* NULL until MSG_LOAD */
 	struct mailer_mail *mails; /* the batch that is being received */
@@ -83,9 +83,14 @@ static int on_setting(struct mail_helper *h, const struct msg *m)
 	struct conf_settings *list = is_address ? &h->addresses : &h->settings;
 	int64_t line;
 
-	if (h->mailer || list->n >= SETTINGS_MAX || msg_number(m, 5, &line) < 0 || line < 0)
+	if (msg_number(m, 5, &line) < 0 || line < 0)
 		return -EBADMSG;
-	h->tells_addresses |= is_address;
+	if (is_address && h->mailer) {
+		mailer_remember(h->mailer, m->field[1], m->field[2], m->field[3]);
+		return 0;
+	}
+	if (h->mailer || list->n >= SETTINGS_MAX)
+		return -EBADMSG;
 	return conf_add_setting(list, m->field[0], m->field[1], m->field[2], m->field[3], m->field[4],
 		(unsigned)line);
 }
@@ -104,6 +109,15 @@ static void lock_memory(struct buf *notes)
 	malloc_trim(0);
 	if (mlockall(MCL_CURRENT) < 0)
 		buf_printf(notes, "%smemory is not locked: %s", notes->len ? "; " : "", strerror(errno));
+}
+
+/* Somebody who sends mails without waiting for MSG_READY wants them sent, not a helper that stands by ("tocsin send"):
+ * locking would cost as much time as the handshake, for a process that lives for one batch. */
+static bool has_work_waiting(int socket)
+{
+	struct pollfd p = { .fd = socket, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 static int on_load(struct mail_helper *h, const struct msg *m)
@@ -126,7 +140,8 @@ static int on_load(struct mail_helper *h, const struct msg *m)
 		mailer_remember(h->mailer, h->addresses.items[i].name, h->addresses.items[i].key,
 			h->addresses.items[i].value);
 	mailer_load(h->mailer, &notes);
-	lock_memory(&notes);
+	if (!has_work_waiting(h->socket))
+		lock_memory(&notes);
 	text_clean(&clean, buf_text(&notes), MSG_INLINE_MAX / 8);
 	return msg_send(h->socket, MSG_READY, -1, buf_text(&clean));
 }
@@ -213,7 +228,7 @@ static int on_run(struct mail_helper *h, const struct msg *m)
 		.mails = h->mails, .n = h->n_mails, .result = send_result,
 		.deadline_usec = limit ? usec_add(clock_boottime_usec(), limit) : 0,
 		.dialogue = dialogue ? send_dialogue : NULL,
-		.connected = h->tells_addresses ? send_address : NULL, .by_hand = dialogue, .data = h,
+		.connected = send_address, .by_hand = dialogue, .data = h,
 	};
 	int r = mailer_run(h->mailer, &batch);
 	batch_clear(h);

@@ -4,9 +4,8 @@
  * The deadline of MSG_RUN counts from its receipt, for the whole batch; "": each relay has its own `deadline`
  * setting.
  *
- * Addresses: the daemon may send MSG_SETTING "address", relay, server, address, "default", "0" before
- * MSG_LOAD, for what it keeps with its state, the last three empty when it keeps none. Then, and only then,
- * the mailer answers with the same message during a batch when it has connected. */
+ * Addresses: MSG_SETTING "address", see msg.h, is taken at any time before MSG_RUN, and the same is told when a relay
+ * has been connected. */
 #pragma once
 
 /* Serves the daemon at SOCKET. Returns the exit status: 0 at its end, EX_PROTOCOL for a message that is none,

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "connect.h"
+#include "mime.h"
 #include "secret.h"
 #include "text.h"
 #include "transport.h"
@@ -454,6 +455,40 @@ static void session_end(struct session *s)
 	buf_free(&s->hello);
 }
 
+/* Was the mail written in the name of another relay than this one? The daemon writes in the name of the first. */
+static bool is_of_other_relay(const struct run *run, const struct relay *relay, const struct mailer_mail *mail)
+{
+	const struct conf *conf = run->mailer->conf;
+
+	for (size_t i = 0; i < conf->n_mails; i++)
+		if (text_equal(conf->mails[i].from, mail->smtp.sender))
+			return !text_equal(relay->conf->from, mail->smtp.sender);
+	return false;
+}
+
+/* Sends one mail. A relay with an account of its own takes no mail of another (QQ, Gmail …), so that there it goes out in
+ * the name of its own `from`. */
+static int session_send_one(const struct run *run, const struct relay *relay, struct session *s,
+	struct mailer_mail *mail, bool is_last)
+{
+	_cleanup_buf_ struct buf content = BUF(SMTP_CONTENT_MAX);
+	const struct smtp_mail composed = mail->smtp;
+
+	if (!relay->conf->from || !is_of_other_relay(run, relay, mail))
+		return smtp_send(s->smtp, &mail->smtp, is_last);
+	mime_replace_from(&content, composed.content, composed.sender, relay->conf->from, relay->conf->from_name);
+	if (buf_error(&content))
+		return smtp_send(s->smtp, &mail->smtp, is_last);
+	mail->smtp.sender = relay->conf->from;
+	mail->smtp.content = buf_text(&content);
+	mail->smtp.content_len = content.len;
+	int r = smtp_send(s->smtp, &mail->smtp, is_last);
+	mail->smtp.sender = composed.sender;
+	mail->smtp.content = composed.content;
+	mail->smtp.content_len = composed.content_len;
+	return r;
+}
+
 /* Sends what is open until the session ends. */
 static void session_send(const struct run *run, struct relay *relay, struct session *s)
 {
@@ -464,7 +499,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		if (!mail_is_open(&b->mails[i]))
 			continue;
 		if (next) {
-			int r = smtp_send(s->smtp, &next->smtp, false);
+			int r = session_send_one(run, relay, s, next, false);
 			settle(run, relay);
 			if (r < 0 || !smtp_is_usable(s->smtp))
 				return;
@@ -472,7 +507,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		next = &b->mails[i];
 	}
 	if (next)
-		smtp_send(s->smtp, &next->smtp, true);
+		session_send_one(run, relay, s, next, true);
 }
 
 /* One connection. False: none came about, and all that is open has failed. */
@@ -488,6 +523,8 @@ static bool relay_round(const struct run *run, struct relay *relay)
 		return false;
 	}
 	session_send(run, relay, &s);
+	settle(run, relay); /* the receipts are told before QUIT is waited for */
+	smtp_quit(s.smtp);
 	return true;
 }
 
@@ -525,7 +562,6 @@ static void relay_run(const struct run *run, struct relay *relay)
 		before = reported;
 		if (!relay_round(run, relay))
 			return;
-		settle(run, relay);
 		if (!batch_is_open(run->batch))
 			return;
 		reported = batch_reported(run->batch);

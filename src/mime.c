@@ -683,3 +683,36 @@ int mime_compose(struct buf *b, const struct mime_mail *mail)
 	put_content(b, mail);
 	return buf_error(b);
 }
+
+/* The length of the header field at TEXT with its folded lines and the last line end. */
+static size_t field_length(const char *text)
+{
+	const char *end = text;
+
+	do {
+		end += strcspn(end, "\n");
+		end += *end == '\n';
+	} while (*end == ' ' || *end == '\t');
+	return (size_t)(end - text);
+}
+
+bool mime_replace_from(struct buf *b, const char *content, const char *old_address, const char *address,
+	const char *name)
+{
+	const char *at = content;
+
+	while (*at && *at != '\r' && *at != '\n') {
+		size_t len = field_length(at);
+		_cleanup_free_ char *field = strndup(at, len);
+
+		if (field && strncasecmp(field, "From:", 5) == 0 && strstr(field, old_address)) {
+			buf_append(b, content, (size_t)(at - content));
+			put_from(b, address, name);
+			buf_puts(b, at + len);
+			return true;
+		}
+		at += len;
+	}
+	buf_puts(b, content);
+	return false;
+}

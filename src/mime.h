@@ -58,3 +58,8 @@ void mime_header_value(struct buf *b, const char *name, const char *value);
 
 /* "Mon, 23 Nov 2026 20:14:05 +0800" */
 void mime_date(struct buf *b, int64_t realtime_usec);
+
+/* A finished message with another author: appends CONTENT to B, its From field, if OLD_ADDRESS stands in it, replaced by
+ * one of ADDRESS and NAME (or NULL). For a relay that takes mail of its own account only. Returns whether it was. */
+bool mime_replace_from(struct buf *b, const char *content, const char *old_address, const char *address,
+	const char *name);

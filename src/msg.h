@@ -30,7 +30,10 @@ enum msg_kind {
 	MSG_PROBLEM, /* severity ("error" | "warning"), file, line, text */
 	MSG_MODULE, /* name, flags (words: "slow", "event"), summary */
 	MSG_SETTING, /* section kind, section name or "", key, value, file or "default", line.
-	              * Also daemon → tocsin-mail: the [mail] sections in order, ended by MSG_LOAD. */
+	              * Also daemon → tocsin-mail: the [mail] sections in order, ended by MSG_LOAD; and at any time
+	              * before MSG_RUN "address", name of the relay, its server, the address that it was reached at
+	              * last, "default", "0", for a time when no resolver answers. The mailer tells the same back
+	              * whenever it has connected to a relay. */
 
 	/* daemon → tocsin-check: a batch */
 	MSG_CHECK, /* check, module, timeout in µs */

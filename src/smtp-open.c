@@ -7,8 +7,6 @@
 #include "text.h"
 #include "units.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -17,56 +15,6 @@
 #define INPUT_MAX (64 * 1024)
 #define COMMAND_LINE_MAX 512 /* with CRLF: RFC 5321, 4.5.3.1.4 */
 #define LOGIN_ROUNDS_MAX 16
-#define LABEL_MAX 63
-#define NAME_MAX_BYTES 255
-
-/* The EHLO name */
-
-static bool is_literal(const char *name)
-{
-	unsigned char address[sizeof(struct in6_addr)];
-	char text[INET6_ADDRSTRLEN];
-	size_t n = strlen(name);
-	bool is_v6 = strncasecmp(name, "[IPv6:", 6) == 0;
-	size_t start = is_v6 ? 6 : 1;
-
-	if (n < start + 2 || name[n - 1] != ']' || n - start - 1 >= sizeof(text))
-		return false;
-	memcpy(text, name + start, n - start - 1);
-	text[n - start - 1] = '\0';
-	return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, address) == 1;
-}
-
-static bool is_domain(const char *name)
-{
-	size_t n = strlen(name), labels = 0;
-	bool is_number = false;
-
-	if (n > NAME_MAX_BYTES)
-		return false;
-	for (const char *label = name;; labels++) {
-		size_t len = strcspn(label, ".");
-
-		if (len == 0 || len > LABEL_MAX || label[0] == '-' || label[len - 1] == '-')
-			return false;
-		is_number = true;
-		for (size_t i = 0; i < len; i++) {
-			if (!isalnum((unsigned char)label[i]) && label[i] != '-')
-				return false;
-			is_number &= isdigit((unsigned char)label[i]) != 0;
-		}
-		if (!label[len])
-			break;
-		label += len + 1;
-	}
-	/* An IPv4 address without its brackets is no name. */
-	return labels > 0 && !is_number;
-}
-
-bool smtp_is_hello(const char *name)
-{
-	return name[0] == '[' ? is_literal(name) : is_domain(name);
-}
 
 /* What EHLO says */
 
@@ -305,7 +253,8 @@ static int turn_on_tls(struct smtp *s)
 		return fail_tls(s, e, error);
 	if (!s->stream->ops->is_tls(s->stream->data))
 		return smtp_fail(s, EX_PROTOCOL, "STARTTLS: the connection is still not encrypted");
-	smtp_remark(s, "TLS is on");
+	const char *words = s->stream->ops->description ? s->stream->ops->description(s->stream->data) : NULL;
+	smtp_remark(s, "TLS is on%s%s", words ? ": " : "", words ? words : "");
 	buf_clear(&s->input);
 	reply_reader_reset(&s->reader);
 	forget_capabilities(s);

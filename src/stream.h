@@ -27,6 +27,8 @@ struct stream_ops {
 	int (*binding)(void *data, enum stream_binding kind, struct buf *ret);
 	/* Words for the last failure of read, write or start_tls, or NULL. Owned by the stream. */
 	const char *(*failure)(void *data);
+	/* Version and ciphers of TLS, for a person; NULL: there is none. Owned by the stream. May be missing. */
+	const char *(*description)(void *data);
 };
 
 struct stream {

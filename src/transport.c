@@ -334,7 +334,7 @@ static int verify(gnutls_session_t session)
 
 static int session_set_up(struct transport *t)
 {
-	int r = gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	int r = gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
 
 	if (r >= 0)
 		r = gnutls_set_default_priority_append(t->session, PRIORITY, NULL, 0);
@@ -622,21 +622,6 @@ static const char *stream_failure(void *data)
 	return t->why.len ? buf_text(&t->why) : NULL;
 }
 
-static const struct stream_ops transport_ops = {
-	.read = stream_read,
-	.write = stream_write,
-	.has_input = stream_has_input,
-	.start_tls = stream_start_tls,
-	.is_tls = stream_is_tls,
-	.binding = stream_binding,
-	.failure = stream_failure,
-};
-
-struct stream transport_stream(struct transport *t)
-{
-	return (struct stream){ .ops = &transport_ops, .data = t };
-}
-
 const char *transport_description(struct transport *t)
 {
 	if (!t->has_tls)
@@ -648,6 +633,27 @@ const char *transport_description(struct transport *t)
 		gnutls_free(words);
 	}
 	return buf_text(&t->description);
+}
+
+static const char *stream_description(void *data)
+{
+	return transport_description(data);
+}
+
+static const struct stream_ops transport_ops = {
+	.read = stream_read,
+	.write = stream_write,
+	.has_input = stream_has_input,
+	.start_tls = stream_start_tls,
+	.is_tls = stream_is_tls,
+	.binding = stream_binding,
+	.failure = stream_failure,
+	.description = stream_description,
+};
+
+struct stream transport_stream(struct transport *t)
+{
+	return (struct stream){ .ops = &transport_ops, .data = t };
 }
 
 int transport_ascii_host(const char *host, char **ret)

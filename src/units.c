@@ -3,10 +3,12 @@
 
 #include "clock.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -286,4 +288,20 @@ void format_time_rfc3339(struct buf *b, int64_t realtime_usec)
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	buf_printf(b, "%s.%06lld%c%02ld:%02ld", text, (long long)(realtime_usec % USEC_PER_SEC), offset < 0 ? '-' : '+',
 		labs(offset) / 3600, labs(offset) / 60 % 60);
+}
+
+bool is_ip_address(const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	char bare[INET6_ADDRSTRLEN];
+	size_t len = strcspn(text, "%");
+
+	if (len >= sizeof(bare))
+		return false;
+	memcpy(bare, text, len);
+	bare[len] = '\0';
+	if (!text[len])
+		return inet_pton(AF_INET, bare, bytes) == 1 || inet_pton(AF_INET6, bare, bytes) == 1;
+	size_t zone = strlen(text + len + 1);
+	return zone > 0 && zone < IF_NAMESIZE && !strpbrk(text + len + 1, " \t\n/%") && inet_pton(AF_INET6, bare, bytes) == 1;
 }

@@ -7,6 +7,7 @@
 
 #include "buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "90s", "5m", "2h", "1d", "1w", "500ms", "100us" and sums like "1h 30m"; a bare number is seconds; "0".
@@ -25,6 +26,9 @@ int parse_int(const char *text, int64_t *ret_value);
 
 /* A finite decimal number, with an exponent if need be ("1.5e+09"). Always '.' as its point, whatever the locale. */
 int parse_number(const char *text, double *ret_value);
+
+/* Is it an IPv4 address with its four parts, or an IPv6 one, perhaps with a zone ("fe80::1%eth0")? No brackets. */
+bool is_ip_address(const char *text);
 
 /* "1 h 12 min", "45 s", "3 d 4 h", "250 ms": the two largest units. */
 void format_duration(struct buf *b, int64_t usec);

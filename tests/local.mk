@@ -29,6 +29,7 @@ UNIT_TESTS += tests/unit/test-outbox
 tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
 tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-procread
+UNIT_TESTS += tests/unit/test-perfdata
 UNIT_TESTS += tests/unit/test-proctree
 UNIT_TESTS += tests/unit/test-provider
 UNIT_TESTS += tests/unit/test-reply
@@ -53,6 +54,12 @@ FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 check_PROGRAMS += tests/bench/simulate
 tests_bench_simulate_SOURCES = tests/bench/simulate.c $(FAKE_DAEMON) tests/support/random.h
 
+# The benchmark of the SMTP client; tests/e2e/test_bench.py runs it once for its round trips.
+EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/relay.py tests/bench/smtp_bench.py
+bench: all
+	TOCSIN_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run $(BENCH_OPTIONS)
+.PHONY: bench
+
 # Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
 TESTS += tests/fuzz/run-corpus
 EXTRA_DIST += tests/fuzz/run-corpus
@@ -62,6 +69,9 @@ EXTRA_DIST += tests/fuzz/ini
 check_PROGRAMS += tests/fuzz/corpus-mime
 tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
 EXTRA_DIST += tests/fuzz/mime
+check_PROGRAMS += tests/fuzz/corpus-perfdata
+tests_fuzz_corpus_perfdata_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-perfdata.c
+EXTRA_DIST += tests/fuzz/perfdata
 check_PROGRAMS += tests/fuzz/corpus-proc
 tests_fuzz_corpus_proc_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-proc.c
 EXTRA_DIST += tests/fuzz/proc
@@ -78,6 +88,9 @@ tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
 tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-perfdata
+tests_fuzz_fuzz_perfdata_SOURCES = tests/fuzz/fuzz-perfdata.c
+tests_fuzz_fuzz_perfdata_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-proc
 tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c
 tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -165,15 +178,21 @@ EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py
 EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_bench.py
+EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
 EXTRA_DIST += tests/e2e/test_checks_more.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py
+EXTRA_DIST += tests/e2e/test_faults.py
 EXTRA_DIST += tests/e2e/test_helpers.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_mailer.py
+EXTRA_DIST += tests/e2e/test_resolver.py
+EXTRA_DIST += tests/e2e/test_send.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py

@@ -58,15 +58,16 @@ class Authority:
                 .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                                critical=False))
 
-    def issue(self, label, names=("localhost", "127.0.0.1"), expired=False):
-        """Returns (certificate file, key file) for a server with these names."""
+    def issue(self, label, names=("localhost", "127.0.0.1"), expired=False, client=False):
+        """Returns (certificate file, key file) for a server, or client, with these names."""
         certificate_file = self.folder / f"{label}.pem"
         key_file = self.folder / f"{label}.key"
         key = ec.generate_private_key(ec.SECP256R1())
+        usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         certificate = (self._builder(_name(names[0]), key.public_key(), -DAY if expired else DAY * 365)
                        .add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), critical=False)
                        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-                       .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+                       .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
                        .sign(self._key, hashes.SHA256()))
         certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         _write_key(key_file, key)

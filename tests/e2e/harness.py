@@ -108,7 +108,8 @@ class Setup:
 
 
 class Daemon:
-    def __init__(self, setup, watchdog_usec=None):
+    def __init__(self, setup, watchdog_usec=None, prefix=()):
+        """PREFIX is a command that ends in exec of what follows it."""
         self.setup = setup
         self.messages = []  # (key, value) of all notifications, in order
         self._log = []
@@ -121,7 +122,7 @@ class Daemon:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self._notify_path)
         self.process = subprocess.Popen(
-            [program("tocsind"), "--config", str(setup.config), "--state", str(setup.state),
+            [*prefix, program("tocsind"), "--config", str(setup.config), "--state", str(setup.state),
              "--control", str(setup.control)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
         self._threads = [threading.Thread(target=target, daemon=True)

@@ -63,10 +63,14 @@ class SmtpServer:
         self.lines = []  # what clients said, without contents
         self.connections = 0
         self.logins = []
+        self.peers = []  # the addresses that clients came from
+        self.names = []  # that clients asked for in the handshake (SNI)
+        self.clients = []  # the subjects of their certificates
         self.context = None
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*certificate)
+            self.context.sni_callback = lambda sock, name, context: self.names.append(name)
         if client_authority:
             self.context.load_verify_locations(client_authority)
             self.context.verify_mode = ssl.CERT_REQUIRED
@@ -90,12 +94,13 @@ class SmtpServer:
     def _accept(self):
         while True:
             try:
-                sock, _ = self.listener.accept()
+                sock, peer = self.listener.accept()
             except OSError:
                 return
             sock.settimeout(30)
             self.sockets.append(sock)
             self.connections += 1
+            self.peers.append(peer[0])
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
@@ -105,6 +110,7 @@ class SmtpServer:
             if self.tls:
                 c.sock = self.context.wrap_socket(sock, server_side=True)
                 self.sockets.append(c.sock)
+                self.clients.append((c.sock.getpeercert() or {}).get("subject"))
             self._talk(c)
         except (Gone, OSError, ssl.SSLError, ValueError):
             pass
@@ -178,6 +184,8 @@ class SmtpServer:
             user = base64.b64decode(c.line()).decode()
             c.send("334 UGFzc3dvcmQ6\r\n")
             password = base64.b64decode(c.line()).decode()
+        elif words[1] == "EXTERNAL":
+            user, password = "", None
         elif words[1] == "XOAUTH2":
             fields = base64.b64decode(words[2]).decode().split("\x01")
             user, password = fields[0][5:], fields[1].rsplit(" ", 1)[1]

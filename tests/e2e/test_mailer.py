@@ -3,6 +3,7 @@
 
 import os
 import socket
+import threading
 
 import pytest
 
@@ -116,6 +117,22 @@ def test_address_is_told_and_used_when_the_resolver_fails(mailer):
         batch = m.send_one()
         assert outcomes(batch) == {"a@example.org": "sent"}
         assert batch.addresses == [("", name, "127.0.0.1")]
+
+
+def test_address_may_come_after_the_load(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load({**relay(s), "server": "mail.invalid", "timeout": "20s"})
+        for address in ("no address", "127.0.0.1"):
+            m.send("setting", "address", "", "mail.invalid", address, "default", 0)
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+
+
+def test_other_settings_may_not_come_after_the_load(mailer):
+    m = mailer()
+    m.load()
+    m.send("setting", "mail", "", "server", "localhost", "test.conf", 1)
+    assert m.wait() == 76
 
 
 def test_address_of_another_server_is_not_used(mailer):
@@ -265,6 +282,23 @@ def test_failure_at_each_stage_goes_to_the_next_relay(mailer, stage):
         assert first.connections == 1 and len(second.mails) == 1
 
 
+def test_next_relay_gets_the_mail_in_its_own_name(mailer):
+    """Services refuse mail that is not from the account that logged in."""
+    content = "Date: x\nFrom: tocsin@client.test\nSubject: x\n\nHello.\n"
+    with SmtpServer(at={"connect": RESET}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second", **{"from": "10000@qq.test"}))
+        assert outcomes(m.send_one(content=content)) == {"a@example.org": "sent"}
+        sender, _, received = second.mails[0]
+        assert sender == "10000@qq.test"
+        assert received == b"Date: x\r\nFrom: 10000@qq.test\r\nSubject: x\r\n\r\nHello."
+    with SmtpServer(at={"connect": RESET}) as first, SmtpServer() as second:  # what a person wrote stays as it is
+        m = mailer()
+        m.load(relay(first), relay(second, name="second", **{"from": "10000@qq.test"}))
+        assert outcomes(m.send_one(content=content.replace("tocsin@", "somebody@"))) == {"a@example.org": "sent"}
+        assert b"From: somebody@client.test" in second.mails[0][2]
+
+
 @pytest.mark.parametrize("action", [SILENCE, RESET, CLOSE])
 def test_failure_in_the_tls_handshake(mailer, server_certificate, authority, action):
     with SmtpServer(server_certificate, tls=True, at={"connect": action}) as s:
@@ -291,6 +325,21 @@ def test_nothing_after_the_receipt_changes_it(mailer):
             batch = m.send_one()
             assert outcomes(batch) == {"a@example.org": "sent"}
             assert batch.seconds < 10
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ()])
+def test_receipt_is_told_before_quit_is_answered(mailer, extensions):
+    told = threading.Event()
+    in_time = []
+    with SmtpServer(extensions=extensions, at={"quit": lambda line: in_time.append(told.wait(0.8))}) as s:
+        m = mailer()
+        m.load(relay(s))
+        m.mail("1", ["a@example.org"])
+        m.send("run", "", "no")
+        assert m.receive()[0] == "result"
+        told.set()
+        assert m.receive()[0] == "done"
+        assert in_time == [True]
 
 
 def test_drip_is_ended(mailer):
@@ -394,6 +443,42 @@ def test_server_that_wants_a_client_certificate(mailer, server_certificate, auth
         assert "want of a client certificate" in result.text
 
 
+@pytest.mark.parametrize("auth", [None, "external"])
+def test_client_certificate(mailer, server_certificate, authority, auth):
+    certificate, key = authority.issue("client", names=("web1.example.org",), client=True)
+    users = {"": None} if auth else None
+    with SmtpServer(server_certificate, tls=True, client_authority=authority.ca_file, users=users,
+                    mechanisms="PLAIN EXTERNAL") as s:
+        m = mailer()
+        keys = {"auth": auth} if auth else {}
+        m.load(relay(s, authority, tls_cert_file=certificate, tls_key_file=key, **keys))
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+        assert s.clients == [((("commonName", "web1.example.org"),),)]
+        assert s.logins == ([("", None)] if auth else [])
+        assert s.names == [None]  # an address is no name for SNI
+
+
+def test_pin_that_does_not_fit(mailer, tls_server, authority, password):
+    pin = "sha256:" + "A" * 43 + "="
+    m = mailer()
+    m.load(relay(tls_server, authority, tls_pin=pin, **login(password)))
+    result = m.send_one().results[0]
+    assert (result.outcome, result.status) == ("temporary", "76")
+    assert "is not the pinned one" in result.text and pin in result.text
+    assert tls_server.logins == [] and tls_server.lines == []
+
+
+def test_server_name_in_chinese(mailer, authority, password):
+    certificate = authority.issue("idn", names=("xn--c0zu34b.test",))
+    with SmtpServer(certificate, tls=True, users={"me": "s3cret"}) as s:
+        m = mailer()
+        m.send("setting", "address", "", "邮箱.test", "127.0.0.1", "default", 0)
+        m.load(relay(s, authority, server="邮箱.test", **login(password)))
+        batch = m.send_one(dialogue=True)
+        assert outcomes(batch) == {"a@example.org": "sent"}, batch
+        assert s.names == ["xn--c0zu34b.test"]
+
+
 def test_client_certificate_that_cannot_be_read(mailer, server_certificate, authority):
     with SmtpServer(server_certificate, tls=True) as s:
         m = mailer()
@@ -411,6 +496,103 @@ def test_starttls_not_offered(mailer, authority, password):
         result = m.send_one().results[0]
         assert (result.outcome, result.status) == ("temporary", "76")
         assert s.logins == [] and s.mails == []
+
+
+# Plain text.
+
+
+def own_address():
+    """An address of this host that is not of its loopback, or None. Nothing is sent: UDP only chooses a route."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+            return s.getsockname()[0]
+        except OSError:
+            return None
+
+
+def test_plain_to_another_host_needs_leave(mailer):
+    host = own_address()
+    if not host:
+        pytest.skip("this host has no address but its loopback")
+    with SmtpServer(host=host) as s:
+        m = mailer()
+        m.load(relay(s, server=host))
+        result = m.send_one().results[0]
+        assert (result.outcome, result.status) == ("temporary", "78") and "allow_plaintext" in result.text
+        assert s.lines == []
+        again = mailer()
+        again.load(relay(s, server=host, allow_plaintext="yes"))
+        assert outcomes(again.send_one()) == {"a@example.org": "sent"}
+
+
+@pytest.mark.parametrize("auth", ["auto", "plain", "login"])
+def test_no_plain_password_without_encryption(mailer, password, auth):
+    with SmtpServer(users={"me": "s3cret"}) as s:
+        m = mailer()
+        m.load(relay(s, auth=auth, allow_plaintext="yes", **login(password)))
+        result = m.send_one().results[0]
+        assert result.outcome == "temporary" and result.status in ("77", "78")
+        assert s.logins == [] and s.mails == [] and not any(l.startswith("AUTH") for l in s.lines)
+
+
+# Addresses, sizes, many recipients.
+
+
+def test_source_address(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s, source_address="127.0.0.9"), host="web1")
+        assert outcomes(m.send_one()) == {"a@example.org": "sent"}
+        assert s.peers == ["127.0.0.9"] and s.lines[0] == "EHLO [127.0.0.9]"
+
+
+def test_domain_in_chinese_travels_as_a_labels(mailer):
+    with SmtpServer() as s:
+        m = mailer()
+        m.load(relay(s))
+        assert outcomes(m.send_one(["ops@例子.test"])) == {"ops@例子.test": "sent"}
+        assert s.mails[0][1] == ["ops@xn--fsqu00a.test"] and not any("SMTPUTF8" in l for l in s.lines)
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_local_part_in_chinese_needs_smtputf8(mailer, offered):
+    with SmtpServer(extensions=("PIPELINING", "8BITMIME") + (("SMTPUTF8",) if offered else ())) as s:
+        m = mailer()
+        m.load(relay(s))
+        result = outcomes(m.send_one(["值班@example.org", "a@example.org"]))
+        assert result == {"值班@example.org": "sent" if offered else "permanent", "a@example.org": "sent"}
+        assert any("SMTPUTF8" in l for l in s.lines) == offered
+
+
+def test_size_is_declared_and_honoured(mailer):
+    with SmtpServer(extensions=("PIPELINING", "SIZE 5000")) as s:
+        m = mailer()
+        m.load(relay(s))
+        m.mail("small", ["a@example.org"])
+        m.mail("large", ["a@example.org"], content="Subject: x\n\n" + "y" * 70 * 100 + "\n")
+        result = {r.id: (r.outcome, r.status) for r in m.run().results}
+        assert result == {"small": ("sent", "0"), "large": ("permanent", "69")}
+        assert [l for l in s.lines if l.startswith("MAIL")] == ["MAIL FROM:<tocsin@client.test> SIZE=25"]
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ()])
+def test_452_splits(mailer, extensions):
+    taken = []
+
+    def five_at_once(line):
+        taken.append(line)
+        return "452 4.5.3 too many recipients" if len(taken) > 5 else None
+
+    def begin(line):
+        taken.clear()
+
+    everybody = [f"r{i}@example.org" for i in range(12)]
+    with SmtpServer(at={"rcpt": five_at_once, "mail": begin}, extensions=extensions) as s:
+        m = mailer()
+        m.load(relay(s))
+        assert outcomes(m.send_one(everybody)) == {a: "sent" for a in everybody}
+        assert [len(r) for _, r, _ in s.mails] == [5, 5, 2] and sorted(sum((r for _, r, _ in s.mails), [])) == sorted(everybody)
 
 
 # Login and secrets.

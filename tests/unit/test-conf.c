@@ -6,6 +6,8 @@
 #include "buf.h"
 #include "clock.h"
 #include "conf.h"
+#include "conf-table.h"
+#include "sasl.h"
 
 #include <errno.h>
 #include <string.h>
@@ -103,6 +105,7 @@ CASE(wrong_values, "wrong-values")
 CASE(wrong_sections, "wrong-sections")
 CASE(repeated_keys_and_sections, "repeated")
 CASE(wrong_mails, "mails")
+CASE(wrong_mail_details, "mail-details")
 CASE(without_mail, "no-mail")
 CASE(without_recipient, "no-recipient")
 CASE(from_windows, "windows")
@@ -139,6 +142,16 @@ static void fixture_clear(struct fixture *f)
 	conf_free(f->conf);
 	conf_settings_free(&f->settings);
 	conf_problems_free(&f->problems);
+}
+
+static void mechanisms_are_those_of_sasl(void **state)
+{
+	size_t n = 0;
+
+	assert_string_equal(conf_mechanisms[0], "auto");
+	for (; sasl_mechanisms[n].name; n++)
+		assert_string_equal(conf_mechanisms[n + 1], sasl_mechanisms[n].name);
+	assert_null(conf_mechanisms[n + 1]);
 }
 
 static void an_empty_configuration_has_all_defaults(void **state)
@@ -465,6 +478,8 @@ int main(void)
 		cmocka_unit_test(wrong_sections),
 		cmocka_unit_test(repeated_keys_and_sections),
 		cmocka_unit_test(wrong_mails),
+		cmocka_unit_test(wrong_mail_details),
+		cmocka_unit_test(mechanisms_are_those_of_sasl),
 		cmocka_unit_test(without_mail),
 		cmocka_unit_test(without_recipient),
 		cmocka_unit_test(from_windows),

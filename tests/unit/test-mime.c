@@ -253,6 +253,24 @@ static void writes_dates(void **state)
 	assert_string_equal(buf_text(&b), "Mon, 23 Nov 2026 20:04:05 +0800|Thu, 1 Jan 1970 08:00:00 +0800");
 }
 
+static void assert_replaced(const char *content, const char *expected, bool is_replaced)
+{
+	_cleanup_buf_ struct buf b = BUF(10000);
+
+	assert_int_equal(mime_replace_from(&b, content, "a@example.org", "b@example.net", "钟"), is_replaced);
+	assert_string_equal(buf_text(&b), expected);
+}
+
+static void replaces_the_author(void **state)
+{
+	assert_replaced("Date: x\r\nFROM: =?utf-8?B?eA==?=\r\n <a@example.org>\r\nTo: c\r\n\r\nFrom: a@example.org\r\n",
+		"Date: x\r\nFrom: =?UTF-8?B?6ZKf?= <b@example.net>\r\nTo: c\r\n\r\nFrom: a@example.org\r\n", true);
+	assert_replaced("From: somebody@example.org\n\nbody\n", "From: somebody@example.org\n\nbody\n", false);
+	assert_replaced("Subject: x\r\n\r\nFrom: a@example.org\r\n", "Subject: x\r\n\r\nFrom: a@example.org\r\n", false);
+	assert_replaced("", "", false);
+	assert_replaced("From: a@example.org", "From: =?UTF-8?B?6ZKf?= <b@example.net>\r\n", true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +285,7 @@ int main(void)
 		cmocka_unit_test(stops_at_the_maximum),
 		cmocka_unit_test(keeps_ids_in_their_brackets),
 		cmocka_unit_test(writes_dates),
+		cmocka_unit_test(replaces_the_author),
 	};
 
 	setenv("TZ", "CST-8", 1);

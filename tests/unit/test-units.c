@@ -31,6 +31,19 @@ static void parses_durations(void **state)
 	assert_int_equal(usec, 42);
 }
 
+static void knows_ip_addresses(void **state)
+{
+	static const char *const good[] = { "127.0.0.1", "192.0.2.7", "::1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0" };
+	static const char *const bad[] = { "", "1", "127.1", "127.0.0.1%lo", "[::1]", "fe80::1%", "fe80::1%a b", "eth0",
+		"256.0.0.1", "127.0.0.1 ", "::1\n", "fe80::1%abcdefghijklmnopq", "mail.example.org",
+		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000" };
+
+	for (size_t i = 0; i < ELEMENTS(good); i++)
+		assert_true(is_ip_address(good[i]));
+	for (size_t i = 0; i < ELEMENTS(bad); i++)
+		assert_false(is_ip_address(bad[i]));
+}
+
 static void parses_sizes(void **state)
 {
 	int64_t bytes = 42;
@@ -136,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_durations),
+		cmocka_unit_test(knows_ip_addresses),
 		cmocka_unit_test(parses_sizes),
 		cmocka_unit_test(parses_percentages),
 		cmocka_unit_test(parses_numbers),
