@@ -158,32 +158,13 @@ static bool same_file_system(const struct mount *a, const struct mount *b)
 	return a->major == b->major && a->minor == b->minor;
 }
 
-/* Something was mounted over this mount, or over a folder above it, so its path leads elsewhere. A later line
- * is a later mount; one whose point is the same or above hides it unless it is its own ancestor, which came
- * earlier. */
-static bool is_covered(const struct mountinfo *info, size_t i)
-{
-	const char *point = info->items[i].point;
-
-	for (size_t j = i + 1; j < info->n; j++) {
-		const char *other = info->items[j].point;
-		size_t len = strlen(other);
-
-		if (strcmp(other, "/") == 0 && strcmp(point, "/") != 0)
-			continue; /* pivot_root(2) leaves the root behind what was moved into it */
-		if (strncmp(point, other, len) == 0 && (point[len] == '\0' || point[len] == '/'))
-			return true;
-	}
-	return false;
-}
-
 /* Marks one mount of each file system in CHOSEN. */
 static void choose(const struct config *c, const struct mountinfo *info, bool *chosen)
 {
 	for (size_t i = 0; i < info->n; i++) {
 		const struct mount *m = &info->items[i];
 
-		if (!is_wanted(c, m) || is_covered(info, i))
+		if (!is_wanted(c, m) || mountinfo_is_covered(info, m))
 			continue;
 		chosen[i] = true;
 		for (size_t j = 0; j < i; j++)

@@ -86,6 +86,7 @@ src_tocsin_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
 # What check modules share, built again as position-independent code.
 noinst_LTLIBRARIES += src/libmodule.la
 src_libmodule_la_SOURCES =
+src_libmodule_la_SOURCES += src/account.c src/account.h
 src_libmodule_la_SOURCES += src/buf.c src/buf.h
 src_libmodule_la_SOURCES += src/clock.c src/clock.h
 src_libmodule_la_SOURCES += src/evidence.c src/evidence.h
