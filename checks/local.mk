@@ -19,3 +19,7 @@ checkmodule_LTLIBRARIES += checks/process.la
 checks_process_la_SOURCES = checks/process.c
 checks_process_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_process_la_LIBADD = $(CHECK_LIBADD)
+checkmodule_LTLIBRARIES += checks/unit.la
+checks_unit_la_SOURCES = checks/unit.c
+checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
