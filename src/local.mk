@@ -83,6 +83,7 @@ noinst_LTLIBRARIES += src/libmodule.la
 src_libmodule_la_SOURCES =
 src_libmodule_la_SOURCES += src/buf.c src/buf.h
 src_libmodule_la_SOURCES += src/clock.c src/clock.h
+src_libmodule_la_SOURCES += src/connect.c src/connect.h
 src_libmodule_la_SOURCES += src/mountinfo.c src/mountinfo.h
 src_libmodule_la_SOURCES += src/perfdata.c src/perfdata.h
 src_libmodule_la_SOURCES += src/proctree.c src/proctree.h

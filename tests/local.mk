@@ -183,6 +183,7 @@ EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
+EXTRA_DIST += tests/e2e/test_tcp.py
 EXTRA_DIST += tests/e2e/test_unit.py
 EXTRA_DIST += tests/e2e/unit_booted.py
 
