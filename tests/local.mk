@@ -199,6 +199,9 @@ EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
 EXTRA_DIST += tests/e2e/test_storms.py
+EXTRA_DIST += tests/e2e/test_tcp.py
+EXTRA_DIST += tests/e2e/test_unit.py
+EXTRA_DIST += tests/e2e/unit_booted.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
