@@ -125,7 +125,9 @@ def test_no_signal_is_ignored(plugin, tmp_path):
         send(h, "plugin", {"command": str(path)})
         h.send("run", "")
         r = Result(h.until("done"))
-    assert evidence(r, "Output of the plugin").split() == ["SigIgn:", "0000000000000000"]
+    label, ignored = evidence(r, "Output of the plugin").split()
+    # The C library keeps 32 and 33 to itself: nobody can set them, and who ignored them before us goes on doing so.
+    assert label == "SigIgn:" and int(ignored, 16) & ~(0b11 << 31) == 0
 
 
 def test_protection_from_the_oom_killer_is_not_handed_on(plugin, tmp_path):
