@@ -5,7 +5,7 @@
 #include "clock.h"
 #include "mountinfo.h"
 #include "tocsin-check.h"
-#include "units.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -158,32 +158,13 @@ static bool same_file_system(const struct mount *a, const struct mount *b)
 	return a->major == b->major && a->minor == b->minor;
 }
 
-/* Something was mounted over this mount, or over a folder above it, so its path leads elsewhere. A later line
- * is a later mount; one whose point is the same or above hides it unless it is its own ancestor, which came
- * earlier. */
-static bool is_covered(const struct mountinfo *info, size_t i)
-{
-	const char *point = info->items[i].point;
-
-	for (size_t j = i + 1; j < info->n; j++) {
-		const char *other = info->items[j].point;
-		size_t len = strlen(other);
-
-		if (strcmp(other, "/") == 0 && strcmp(point, "/") != 0)
-			continue; /* pivot_root(2) leaves the root behind what was moved into it */
-		if (strncmp(point, other, len) == 0 && (point[len] == '\0' || point[len] == '/'))
-			return true;
-	}
-	return false;
-}
-
 /* Marks one mount of each file system in CHOSEN. */
 static void choose(const struct config *c, const struct mountinfo *info, bool *chosen)
 {
 	for (size_t i = 0; i < info->n; i++) {
 		const struct mount *m = &info->items[i];
 
-		if (!is_wanted(c, m) || is_covered(info, i))
+		if (!is_wanted(c, m) || mountinfo_is_covered(info, m))
 			continue;
 		chosen[i] = true;
 		for (size_t j = 0; j < i; j++)
@@ -326,53 +307,6 @@ static struct growth measure_growth(struct tocsin_run *run, const char *item, co
 /* --- What it means
  * ------------------------------------------------------------------------------------------ */
 
-/* The worst finding and the sentence about it; what is equally bad is added. */
-struct verdict {
-	enum tocsin_state state;
-	struct buf text;
-};
-
-static void find(struct verdict *v, enum tocsin_state state, const char *format, ...) _printf_(3, 4);
-static void find(struct verdict *v, enum tocsin_state state, const char *format, ...)
-{
-	va_list arguments;
-
-	if (state == TOCSIN_OK || state < v->state)
-		return;
-	if (state > v->state)
-		buf_clear(&v->text);
-	else
-		buf_puts(&v->text, "; ");
-	v->state = state;
-	va_start(arguments, format);
-	buf_vprintf(&v->text, format, arguments);
-	va_end(arguments);
-}
-
-struct size {
-	char text[32];
-};
-
-static struct size size(double bytes)
-{
-	_cleanup_buf_ struct buf b = BUF(sizeof(struct size) - 1);
-	struct size s;
-
-	format_size(&b, (int64_t)bytes);
-	snprintf(s.text, sizeof(s.text), "%s", buf_text(&b));
-	return s;
-}
-
-static struct size duration(int64_t usec)
-{
-	_cleanup_buf_ struct buf b = BUF(sizeof(struct size) - 1);
-	struct size s;
-
-	format_duration(&b, usec);
-	snprintf(s.text, sizeof(s.text), "%s", buf_text(&b));
-	return s;
-}
-
 static bool is_past(const struct tocsin_limit *limit, double percent, double available)
 {
 	if (limit->unit == TOCSIN_LIMIT_PERCENT)
@@ -390,11 +324,11 @@ static void judge_space(const struct config *c, const struct space *s, struct ve
 		return;
 	enum tocsin_state state = is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING;
 	if (limit->unit == TOCSIN_LIMIT_PERCENT)
-		find(v, state, "%.0f %% used (limit %.4g %%), %s left", percent, limit->value,
-			size(s->available).text);
+		verdict_add(v, state, "%.0f %% used (limit %.4g %%), %s left", percent, limit->value,
+			short_size(s->available).text);
 	else
-		find(v, state, "%s left (limit %s), %.0f %% used", size(s->available).text,
-			size(limit->value).text, percent);
+		verdict_add(v, state, "%s left (limit %s), %.0f %% used", short_size(s->available).text,
+			short_size(limit->value).text, percent);
 }
 
 static void judge_inodes(const struct config *c, const struct space *s, struct verdict *v)
@@ -404,10 +338,10 @@ static void judge_inodes(const struct config *c, const struct space *s, struct v
 	if (s->inodes <= 0) /* btrfs, vfat: they make inodes as they need them */
 		return;
 	if (c->inodes_critical > 0 && percent >= c->inodes_critical)
-		find(v, TOCSIN_CRITICAL, "%.0f %% of the inodes used (limit %.4g %%)", percent,
+		verdict_add(v, TOCSIN_CRITICAL, "%.0f %% of the inodes used (limit %.4g %%)", percent,
 			c->inodes_critical);
 	else if (c->inodes_warning > 0 && percent >= c->inodes_warning)
-		find(v, TOCSIN_WARNING, "%.0f %% of the inodes used (limit %.4g %%)", percent,
+		verdict_add(v, TOCSIN_WARNING, "%.0f %% of the inodes used (limit %.4g %%)", percent,
 			c->inodes_warning);
 }
 
@@ -416,9 +350,9 @@ static void judge_growth(const struct config *c, const struct growth *g, struct 
 	if (g->full_usec == USEC_NEVER || g->weight < RATE_TRUSTED)
 		return;
 	if (c->full_critical > 0 && g->full_usec < c->full_critical)
-		find(v, TOCSIN_CRITICAL, "full in about %s at the present rate", duration(g->full_usec).text);
+		verdict_add(v, TOCSIN_CRITICAL, "full in about %s at the present rate", short_duration(g->full_usec).text);
 	else if (c->full_warning > 0 && g->full_usec < c->full_warning)
-		find(v, TOCSIN_WARNING, "full in about %s at the present rate", duration(g->full_usec).text);
+		verdict_add(v, TOCSIN_WARNING, "full in about %s at the present rate", short_duration(g->full_usec).text);
 }
 
 /* Only the options of the file system count: in a service's name space every mount may be read-only. From
@@ -432,11 +366,11 @@ static void judge_writable(struct tocsin_run *run, const struct config *c, const
 
 	if (mount_has_option(m->super_options, "emergency_ro") ||
 		mount_has_option(m->super_options, "shutdown"))
-		find(v, TOCSIN_CRITICAL, "the kernel stopped writing after an error");
+		verdict_add(v, TOCSIN_CRITICAL, "the kernel stopped writing after an error");
 	else if (is_read_only && !c->read_only && was_writable)
-		find(v, TOCSIN_CRITICAL, "has become read-only");
+		verdict_add(v, TOCSIN_CRITICAL, "has become read-only");
 	else if (is_read_only && !c->read_only && mount_has_option(m->super_options, "errors=remount-ro"))
-		find(v, TOCSIN_CRITICAL, "is read-only, as the kernel makes it after an error");
+		verdict_add(v, TOCSIN_CRITICAL, "is read-only, as the kernel makes it after an error");
 	/* Said again at every look, so that it stays known while the file system is read-only. */
 	tocsin_remember(run, key("writable", item).text, !is_read_only || was_writable);
 }
@@ -487,11 +421,11 @@ static void put_growth(struct buf *b, const struct growth *g)
 		buf_puts(b, "growth: none\n");
 	} else {
 		buf_printf(
-			b, "growth: %s by %s an hour", g->rate > 0 ? "fills" : "empties", size(an_hour).text);
+			b, "growth: %s by %s an hour", g->rate > 0 ? "fills" : "empties", short_size(an_hour).text);
 		if (g->weight < RATE_TRUSTED)
 			buf_puts(b, " (over the last minutes only)");
 		if (g->full_usec != USEC_NEVER)
-			buf_printf(b, "; at this rate it is full in about %s", duration(g->full_usec).text);
+			buf_printf(b, "; at this rate it is full in about %s", short_duration(g->full_usec).text);
 		buf_putc(b, '\n');
 	}
 }
@@ -505,10 +439,10 @@ static void report_evidence(struct tocsin_run *run, const char *item, const stru
 	if (strcmp(m->point, item) != 0)
 		buf_printf(&b, "mounted on: %s\n", m->point);
 	buf_printf(&b, "options: %s; of the file system: %s\n", m->options, m->super_options);
-	buf_printf(&b, "size: %s, used: %s, left: %s", size(s->total).text, size(s->total - s->free).text,
-		size(s->available).text);
+	buf_printf(&b, "size: %s, used: %s, left: %s", short_size(s->total).text, short_size(s->total - s->free).text,
+		short_size(s->available).text);
 	if (s->free > s->available)
-		buf_printf(&b, " (and %s for root only)", size(s->free - s->available).text);
+		buf_printf(&b, " (and %s for root only)", short_size(s->free - s->available).text);
 	buf_putc(&b, '\n');
 	if (s->inodes > 0)
 		buf_printf(&b, "inodes: %.0f, free: %.0f\n", s->inodes, s->inodes_free);
@@ -519,7 +453,7 @@ static void report_evidence(struct tocsin_run *run, const char *item, const stru
 static void look_at_file_system(struct tocsin_run *run, const struct config *c, const char *item,
 	const struct mount *m, const struct space *s)
 {
-	struct verdict v = { .state = TOCSIN_OK, .text = BUF(4096) };
+	_cleanup_verdict_ struct verdict v = VERDICT;
 	struct growth g = measure_growth(run, item, s);
 	double percent = percent_used(s->total - s->free, s->available);
 
@@ -531,13 +465,12 @@ static void look_at_file_system(struct tocsin_run *run, const struct config *c, 
 		tocsin_item(run, item, v.state, "%s without a size of its own", m->type);
 	else if (v.state == TOCSIN_OK)
 		tocsin_item(run, item, v.state, "%.0f %% used, %s of %s left%s", percent,
-			size(s->available).text, size(s->total).text,
+			short_size(s->available).text, short_size(s->total).text,
 			mount_has_option(m->super_options, "ro") ? ", read-only" : "");
 	else
 		tocsin_item(run, item, v.state, "%s", buf_text(&v.text));
 	report_metrics(run, c, item, s, &g);
 	report_evidence(run, item, m, s, &g);
-	buf_free(&v.text);
 }
 
 static void look_at(struct tocsin_run *run, const struct config *c, const char *item, const char *path,

@@ -4,20 +4,15 @@
  * Linux counts processes that run or want to, and those in uninterruptible sleep (proc_loadavg(5)): a high
  * load is either many busy processes or a disk or file server that does not answer, so the evidence shows
  * both. */
-#include "buf.h"
-#include "clock.h"
-#include "proctree.h"
+#include "cleanup.h"
+#include "evidence.h"
 #include "tocsin-check.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
-
-#define TOP 10
-#define SAMPLE_USEC (200 * USEC_PER_MSEC)
-#define TEXT_MAX 16384
 
 struct config {
 	bool per_cpu;
@@ -186,133 +181,6 @@ static void report_metrics(
 				.max = NAN });
 }
 
-struct busy {
-	struct proc *proc;
-	uint64_t ticks;
-};
-
-static int compare_busy(const void *a, const void *b)
-{
-	const struct busy *p = a, *q = b;
-
-	return p->ticks != q->ticks ? (p->ticks < q->ticks ? 1 : -1) : (p->proc->pid > q->proc->pid) - 1;
-}
-
-/* What each process of LATER used since EARLIER. */
-static size_t collect_busy(const struct proctree *earlier, const struct proctree *later, struct busy *busy)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < later->n; i++) {
-		struct proc *p = &later->items[i];
-		const struct proc *before = earlier ? proctree_find(earlier, p->pid) : NULL;
-
-		if (before && before->start_ticks != p->start_ticks)
-			before = NULL;
-		uint64_t ticks =
-			p->cpu_ticks - (before && before->cpu_ticks <= p->cpu_ticks ? before->cpu_ticks : 0);
-		if (ticks)
-			busy[n++] = (struct busy){ p, ticks };
-	}
-	if (n)
-		qsort(busy, n, sizeof(*busy), compare_busy);
-	return n;
-}
-
-static void put_process(struct buf *b, const struct proctree *t, struct proc *p)
-{
-	const char *cmdline = proc_cmdline(t, p);
-
-	buf_printf(b, "  pid %d  %s", (int)p->pid, p->comm);
-	if (*cmdline)
-		buf_printf(b, "  %.100s", cmdline);
-	buf_putc(b, '\n');
-}
-
-/* EARLIER is NULL under a recorded root, where there is only one moment: then time since the start is shown.
- */
-static void show_busy(struct tocsin_run *run, const struct proctree *earlier, const struct proctree *later,
-	int64_t between_usec)
-{
-	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
-	_cleanup_free_ struct busy *busy = calloc(later->n + 1, sizeof(*busy));
-
-	size_t n = busy ? collect_busy(earlier, later, busy) : 0;
-	for (size_t i = 0; i < n && i < TOP; i++) {
-		double used = (double)proc_ticks_usec(busy[i].ticks);
-
-		if (earlier)
-			buf_printf(&b, "%5.0f %%", 100.0 * used / (double)between_usec);
-		else
-			buf_printf(&b, "%7.1f s", used / (double)USEC_PER_SEC);
-		put_process(&b, later, busy[i].proc);
-	}
-	if (n == 0)
-		buf_puts(&b, "no process used the processor in this moment\n");
-	tocsin_evidence(run, tocsin_name(run),
-		earlier ? "Processes that use most CPU (100 % is one processor)"
-			: "Processes that used most CPU",
-		buf_text(&b));
-}
-
-static void show_blocked(struct tocsin_run *run, const struct proctree *t)
-{
-	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->n; i++)
-		if (t->items[i].state == 'D' && n++ < TOP) /* no command line: reading it could hang, too */
-			buf_printf(&b, "  pid %d  %s\n", (int)t->items[i].pid, t->items[i].comm);
-	if (n > TOP)
-		buf_printf(&b, "  and %zu more\n", n - TOP);
-	if (n)
-		tocsin_evidence(
-			run, tocsin_name(run), "Waiting for a disk or file server (state D)", buf_text(&b));
-}
-
-static void show_pressure(struct tocsin_run *run)
-{
-	static const char *const kinds[] = { "cpu", "io", "memory" };
-	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
-	char path[64], line[256];
-
-	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
-		snprintf(path, sizeof(path), "/proc/pressure/%s", kinds[i]);
-		if (read_line(run, path, line, sizeof(line)) == 0)
-			buf_printf(&b, "%s: %s", kinds[i], line);
-	}
-	if (b.len)
-		tocsin_evidence(run, tocsin_name(run), "Pressure (share of time in which work had to wait)",
-			buf_text(&b));
-}
-
-static int scan(struct tocsin_run *run, struct proctree *ret)
-{
-	_cleanup_close_ int fd = tocsin_open(run, "/proc", O_RDONLY | O_DIRECTORY);
-
-	return fd < 0 ? fd : proctree_scan(fd, ret);
-}
-
-static void show_processes(struct tocsin_run *run)
-{
-	_cleanup_proctree_ struct proctree earlier = PROCTREE_EMPTY, later = PROCTREE_EMPTY;
-	int64_t started = clock_boottime_usec();
-	bool live = !*tocsin_root(run);
-
-	if (live) {
-		if (scan(run, &earlier) < 0)
-			return;
-		usleep(SAMPLE_USEC);
-	}
-	if (scan(run, &later) < 0)
-		return;
-	show_busy(run, live ? &earlier : NULL, &later, clock_boottime_usec() - started);
-	show_blocked(run, &later);
-	if (later.is_hidden)
-		tocsin_evidence(run, tocsin_name(run), "Not all processes are shown",
-			"/proc is mounted with hidepid: processes of other users cannot be seen.");
-}
-
 static int look(struct tocsin_run *run, const void *config)
 {
 	const struct config *c = config;
@@ -331,8 +199,8 @@ static int look(struct tocsin_run *run, const void *config)
 	report(run, c, &load, state, value, worst);
 	report_metrics(run, c, &load, value);
 	if (state != TOCSIN_OK) {
-		show_pressure(run);
-		show_processes(run);
+		evidence_pressure(run, tocsin_name(run));
+		evidence_processes(run, tocsin_name(run), EVIDENCE_BUSY | EVIDENCE_BLOCKED);
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
  *
  * All checks of one batch share one scan of /proc. The scan may be a moment old when a check uses it: "alive"
  * is proven by opening the process, and before "gone" is said /proc is read once more. */
+#include "account.h"
 #include "buf.h"
 #include "clock.h"
 #include "proctree.h"
@@ -15,7 +16,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
-#include <pwd.h>
 #include <regex.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -145,33 +145,6 @@ static bool is_meant(const struct target *target, const struct proctree *t, stru
 	       (p->pid != getpid() && regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) == 0);
 }
 
-/* A name from the /etc/passwd of the root, or a number; on the real host also from the name service. */
-static int find_user(struct tocsin_run *run, const char *user, int64_t *ret)
-{
-	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/etc/passwd");
-	struct passwd *entry;
-	char *end;
-
-	errno = 0;
-	unsigned long number = strtoul(user, &end, 10);
-	if (*user >= '0' && *user <= '9' && *end == '\0' && errno == 0 && number < UINT32_MAX) {
-		*ret = (int64_t)number;
-		return 0;
-	}
-	while (file && (entry = fgetpwent(file)))
-		if (strcmp(entry->pw_name, user) == 0) {
-			*ret = entry->pw_uid;
-			return 0;
-		}
-	entry = *tocsin_root(run) ? NULL : getpwnam(user);
-	if (!entry) {
-		tocsin_reason(run, "there is no user '%s' on this host", user);
-		return -ENOKEY;
-	}
-	*ret = entry->pw_uid;
-	return 0;
-}
-
 /* 0: *target says what the pidfile says, or why it says nothing. */
 static int read_pidfile(struct tocsin_run *run, const char *path, struct target *target)
 {
@@ -206,7 +179,7 @@ static int read_pidfile(struct tocsin_run *run, const char *path, struct target 
 static int aim(struct tocsin_run *run, const struct config *c, struct target *target)
 {
 	*target = (struct target){ .config = c, .uid = -1 };
-	int r = c->user ? find_user(run, c->user, &target->uid) : 0;
+	int r = c->user ? account_find_user(run, c->user, &target->uid) : 0;
 	if (r == 0 && c->pidfile)
 		r = read_pidfile(run, c->pidfile, target);
 	if (r == 0 && c->pattern && regcomp(&target->regex, c->pattern, REG_EXTENDED | REG_NOSUB) != 0)

@@ -12,10 +12,10 @@
 #include "units.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -96,31 +96,48 @@ struct direct {
 	pid_t pid;
 	int socket;
 };
+#define DIRECT_NONE { .socket = -1 }
+
+/* Copies no page tables for a process that is about to be another program, as fork() would. A dup2() of a descriptor
+ * to itself takes CLOEXEC from it (glibc 2.29). */
+static int spawn(const char *path, const char *const *argv, int socket, pid_t *ret)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+
+	sigemptyset(&none);
+	int r = posix_spawn_file_actions_init(&actions);
+	if (r != 0)
+		return -r;
+	r = posix_spawnattr_init(&attributes);
+	if (r == 0) {
+		r = posix_spawn_file_actions_adddup2(&actions, socket, MSG_FD);
+		if (r == 0)
+			r = posix_spawnattr_setsigmask(&attributes, &none);
+		if (r == 0)
+			r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+		if (r == 0)
+			r = posix_spawn(ret, path, &actions, &attributes, (char *const *)argv, environ);
+		posix_spawnattr_destroy(&attributes);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	return -r;
+}
 
 static int direct_start(const char *program, const char *const *argv, struct direct *ret)
 {
 	_cleanup_free_ char *path = helper_path(program);
 	int pair[2];
+	pid_t pid;
 
 	if (!path || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	pid_t pid = fork();
-	if (pid == 0) {
-		sigset_t none;
-
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		if (pair[1] != MSG_FD)
-			dup2(pair[1], MSG_FD);
-		else
-			fcntl(MSG_FD, F_SETFD, 0);
-		execv(path, (char *const *)argv);
-		_exit(127);
-	}
+	int r = spawn(path, argv, pair[1], &pid);
 	close_fd(pair[1]);
-	if (pid < 0) {
+	if (r < 0) {
 		close_fd(pair[0]);
-		return -errno;
+		return r;
 	}
 	*ret = (struct direct){ .pid = pid, .socket = pair[0] };
 	return 0;
@@ -337,27 +354,31 @@ static int collect(struct direct *h, const struct letter *letter, int64_t deadli
 	return cli_worse(status, r == -ETIMEDOUT ? EX_TEMPFAIL : EX_PROTOCOL);
 }
 
-static int deliver(const struct cli *cli, const struct conf_loaded *loaded, const struct letter *letter)
+/* Its program loads while we read the configuration. 0 or an exit status. */
+static int start_mailer(struct direct *ret)
 {
 	static const char *const argv[] = { "tocsin-mail", NULL };
-	struct direct helper;
+	int r = direct_start("tocsin-mail", argv, ret);
+
+	if (r == 0)
+		return 0;
+	print_helper_failure("tocsin-mail", r);
+	return EX_OSERR;
+}
+
+static int deliver(const struct cli *cli, struct direct *h, const struct conf_loaded *loaded,
+	const struct letter *letter)
+{
 	char deadline[24] = "";
 
-	int r = direct_start("tocsin-mail", argv, &helper);
-	if (r < 0) {
-		print_helper_failure("tocsin-mail", r);
-		return EX_OSERR;
-	}
 	if (cli->timeout_usec)
 		snprintf(deadline, sizeof(deadline), "%" PRId64, cli->timeout_usec);
-	greet(cli, &helper, loaded);
-	msg_send(helper.socket, MSG_MAIL, -1, "1", letter->sender, letter->content);
+	greet(cli, h, loaded);
+	msg_send(h->socket, MSG_MAIL, -1, "1", letter->sender, letter->content);
 	for (size_t i = 0; i < letter->n_recipients; i++)
-		msg_send(helper.socket, MSG_RECIPIENT, -1, "1", letter->recipients[i]);
-	msg_send(helper.socket, MSG_RUN, -1, deadline, cli->verbose ? "yes" : "no");
-	int status = collect(&helper, letter, whole_deadline(cli, loaded->conf));
-	direct_stop(&helper);
-	return status;
+		msg_send(h->socket, MSG_RECIPIENT, -1, "1", letter->recipients[i]);
+	msg_send(h->socket, MSG_RUN, -1, deadline, cli->verbose ? "yes" : "no");
+	return collect(h, letter, whole_deadline(cli, loaded->conf));
 }
 
 /* A mail of ours around TEXT. */
@@ -472,6 +493,7 @@ static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_
 int cli_send(const struct cli *cli, char **arguments)
 {
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf input = BUF(MESSAGE_MAX), content = BUF(MIME_MESSAGE_MAX * 2);
 	const struct conf_mail *relay;
 	size_t n;
@@ -481,6 +503,8 @@ int cli_send(const struct cli *cli, char **arguments)
 		status = read_input(&input);
 	if (status == 0 && cli->raw)
 		status = check_raw(buf_text(&input));
+	if (status == 0)
+		status = start_mailer(&helper);
 	if (status == 0)
 		status = load(cli, LOAD_QUIET, &loaded);
 	if (status != 0)
@@ -501,7 +525,7 @@ int cli_send(const struct cli *cli, char **arguments)
 		.sender = relay->from, .content = buf_text(cli->raw ? &input : &content),
 		.recipients = (const char *const *)arguments, .n_recipients = n,
 	};
-	return deliver(cli, &loaded, &letter);
+	return deliver(cli, &helper, &loaded, &letter);
 }
 
 int cli_test_mail_direct(const struct cli *cli)
@@ -510,10 +534,13 @@ int cli_test_mail_direct(const struct cli *cli)
 		"This is a test mail of tocsin, sent by \"tocsin test-mail --direct\".\n\n"
 		"It went past the daemon: with the rights, the network and the secrets of whoever called it.\n";
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf content = BUF(MIME_MESSAGE_MAX), subject = BUF(1000);
 	const struct conf_mail *relay;
-	int status = load(cli, 0, &loaded);
+	int status = start_mailer(&helper);
 
+	if (status == 0)
+		status = load(cli, 0, &loaded);
 	if (status != 0)
 		return status;
 	relay = find_relay(cli, loaded.conf);
@@ -531,5 +558,5 @@ int cli_test_mail_direct(const struct cli *cli)
 	const struct letter letter = {
 		.sender = relay->from, .content = buf_text(&content), .recipients = relay->to.items, .n_recipients = relay->to.n,
 	};
-	return deliver(cli, &loaded, &letter);
+	return deliver(cli, &helper, &loaded, &letter);
 }

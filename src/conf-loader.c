@@ -128,6 +128,7 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	if (!l->is_complete || l->error < 0) {
 		_cleanup_buf_ struct buf why = BUF(1000);
 
+		loaded->is_unread = true;
 		if (l->error < 0)
 			buf_printf(&why, "cannot be taken in: %s", strerror(-l->error));
 		else

@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 struct conf_loaded {
+	bool is_unread; /* nobody could read it: no fault of the files, perhaps, and another time it may go well */
 	struct conf_settings settings;
 	struct conf_problems problems;
 	struct conf *conf; /* NULL when there are errors */

@@ -220,7 +220,7 @@ static void method_test_mail(struct varlink_call *call, json_t *parameters, void
 		varlink_error(call, "NoMail",
 			json_pack("{s:s}", "reason", "[mail] with a relay and 'to' is missing in the configuration"));
 	else if (r == -EBUSY)
-		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", "no mailer is ready yet; try again"));
+		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", "no mailer is ready, or several test mails are on their way; try again in a moment"));
 	else if (r < 0)
 		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", strerror(-r)));
 }
@@ -237,7 +237,9 @@ static void method_reload(struct varlink_call *call, json_t *parameters, void *u
 
 void control_reloaded(struct daemon *d, const struct conf_problems *problems)
 {
-	for (size_t i = 0; i < d->n_reload_callers; i++) {
+	size_t n = d->n_reload_callers - d->n_reload_next;
+
+	for (size_t i = 0; i < n; i++) {
 		json_t *lines = json_array();
 
 		for (size_t j = 0; j < problems->n; j++) {
@@ -252,6 +254,15 @@ void control_reloaded(struct daemon *d, const struct conf_problems *problems)
 		else
 			varlink_reply(d->reload_callers[i], parameters);
 	}
+	if (d->n_reload_next)
+		memmove(d->reload_callers, d->reload_callers + n, d->n_reload_next * sizeof(*d->reload_callers));
+	d->n_reload_callers = d->n_reload_next;
+}
+
+void control_drop_reloads(struct daemon *d)
+{
+	for (size_t i = 0; i < d->n_reload_callers; i++)
+		varlink_error(d->reload_callers[i], "NotReady", NULL);
 	d->n_reload_callers = 0;
 }
 
@@ -300,7 +311,7 @@ static int listen_at(const char *path)
 	umask(mask);
 	if (r < 0)
 		return r;
-	return listen(fd, 16) < 0 ? -errno : TAKE_FD(fd);
+	return listen(fd, SOMAXCONN) < 0 ? -errno : TAKE_FD(fd);
 }
 
 /* Without its socket the daemon still watches and mails: only "another one runs already" ends it. */

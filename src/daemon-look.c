@@ -21,6 +21,8 @@
 #define MEMORIES_MAX 1024 /* numbers that one check may remember */
 #define ITEMS_MAX 4096
 #define STALLED_USEC (60 * USEC_PER_SEC) /* a due check that is not started for so long: the schedule hangs */
+#define WAIT_LIMIT_USEC (20 * USEC_PER_SEC) /* for a process to look with */
+#define CALLERS_MAX 32 /* runs for `tocsin check` at once */
 #define RUN_GRACE_USEC (2 * USEC_PER_SEC) /* on top of a check's own limit: for loading its module */
 
 struct batch {
@@ -28,15 +30,19 @@ struct batch {
 	struct daemon *daemon;
 	struct helper *helper; /* NULL while it waits for one */
 	struct check **checks; /* NULL for one that is no longer configured */
+	char **names; /* of the same, as tocsin-check knows them */
 	size_t n, at; /* checks[at] is the one that is looked at now */
 	char *item; /* what it announced last, or NULL */
 	struct varlink_call *caller; /* `tocsin check`: the result is shown and counts for nothing else */
 	struct item *shown; /* items of a run for a caller */
-	bool is_stuck; /* its process hangs in the kernel; kept until it is released */
+	sd_event_source *wait_source; /* while it waits for a helper */
+	bool is_stuck; /* its process hangs in the kernel; kept, with the check that it hangs over, until it is released */
 };
 
 static void start_batches(struct daemon *d);
 static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata);
+static int on_no_checker(sd_event_source *source, uint64_t usec, void *userdata);
+static void answer_caller(struct batch *b, struct check *c, const char *error);
 
 /* ---- items and checks ---- */
 
@@ -139,10 +145,17 @@ static struct check *check_free(struct check *c)
 {
 	if (!c)
 		return NULL;
-	for (struct batch *b = c->daemon->batches; b; b = b->next)
-		for (size_t i = 0; i < b->n; i++)
-			if (b->checks[i] == c)
-				b->checks[i] = NULL;
+	for (struct batch *b = c->daemon->batches; b; b = b->next) {
+		for (size_t i = 0; i < b->n; i++) {
+			if (b->checks[i] != c)
+				continue;
+			if (b->caller)
+				answer_caller(b, c, "the check was removed from the configuration");
+			b->checks[i] = NULL;
+			if (i == b->at && b->helper)
+				helper_kill(b->helper); /* the others in the batch do not wait for it */
+		}
+	}
 	watches_clear(c->watches, &c->n_watches);
 	watches_clear(c->new_watches, &c->n_new_watches);
 	items_free(c->items);
@@ -252,8 +265,8 @@ static void feed(struct item *item)
 	if (event != ALERT_NONE)
 		mail_happening(d, item, event, &before);
 	/* Steady results are no news for the state file; it gets them now and then. */
-	if (memcmp(&before, &item->alert, sizeof(before)) != 0 || item->stored_usec == 0 ||
-		now - item->stored_usec >= STORE_PAUSE_USEC)
+	if (event != ALERT_NONE || alert_is_confirming(&before) || alert_is_confirming(&item->alert) ||
+		item->stored_usec == 0 || now - item->stored_usec >= STORE_PAUSE_USEC)
 		state_put_item(d, item);
 }
 
@@ -322,6 +335,7 @@ static void take_over_reports(struct check *c)
 		result_clear(&i->last);
 		i->last = i->incoming;
 		i->incoming = (struct result){ 0 };
+		i->stands_in = false;
 		feed(i);
 	}
 }
@@ -444,7 +458,13 @@ static struct batch *batch_free(struct batch *b)
 			break;
 		}
 	}
+	if (b->caller)
+		answer_caller(b, b->checks[0], "tocsind is stopping");
+	sd_event_source_disable_unref(b->wait_source);
 	items_free(b->shown);
+	for (size_t i = 0; i < b->n; i++)
+		free(b->names[i]);
+	free(b->names);
 	free(b->checks);
 	free(b->item);
 	free(b);
@@ -457,24 +477,45 @@ static struct batch *batch_new(struct daemon *d, size_t room)
 
 	if (!b)
 		return NULL;
-	b->checks = calloc(room ? room : 1, sizeof(*b->checks));
-	if (!b->checks) {
+	b->checks = calloc(room + 1, sizeof(*b->checks));
+	b->names = calloc(room + 1, sizeof(*b->names));
+	if (!b->checks || !b->names) {
+		free(b->checks);
+		free(b->names);
 		free(b);
 		return NULL;
 	}
 	b->daemon = d;
+	daemon_set_timer(d, &b->wait_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), WAIT_LIMIT_USEC),
+		on_no_checker, b);
 	struct batch **end = &d->batches;
 	while (*end)
 		end = &(*end)->next;
 	return *end = b;
 }
 
-/* The check of B that is looked at now is called NAME: the reports of any other are out of turn. */
-static struct check *current(const struct batch *b, const char *name)
+static int batch_add(struct batch *b, struct check *c)
 {
-	struct check *c = b->at < b->n ? b->checks[b->at] : NULL;
+	char *name = strdup(c->conf->name);
 
-	return c && strcmp(c->conf->name, name) == 0 ? c : NULL;
+	if (!name)
+		return -ENOMEM;
+	b->names[b->n] = name;
+	b->checks[b->n++] = c;
+	return 0;
+}
+
+/* Cuts B after its first N checks. */
+static void batch_cut(struct batch *b, size_t n)
+{
+	while (b->n > n)
+		free(b->names[--b->n]);
+}
+
+/* The check of B that is looked at now is called NAME: the reports of any other are out of turn. */
+static bool is_current(const struct batch *b, const char *name)
+{
+	return b->at < b->n && strcmp(b->names[b->at], name) == 0;
 }
 
 static void set_announced(struct batch *b, const char *item)
@@ -487,8 +528,8 @@ static void arm_deadline(struct batch *b)
 {
 	int64_t limit = RUN_GRACE_USEC;
 
-	if (b->at < b->n && b->checks[b->at])
-		limit = usec_add(limit, b->checks[b->at]->conf->timeout);
+	if (b->at < b->n) /* one that was removed while the batch ran still has its time */
+		limit = usec_add(limit, b->checks[b->at] ? b->checks[b->at]->conf->timeout : USEC_PER_MINUTE);
 	helper_set_deadline(b->helper, usec_add(clock_boottime_usec(), limit));
 }
 
@@ -609,13 +650,6 @@ static int on_end(struct batch *b, struct check *c, struct msg *m)
 	return 0;
 }
 
-/* Past checks that were removed from the configuration while the batch ran. */
-static void skip_removed(struct batch *b)
-{
-	while (b->at < b->n && !b->checks[b->at])
-		b->at++;
-}
-
 static void on_message(struct helper *h, struct msg *m, void *userdata)
 {
 	static int (*const handlers[MSG_KINDS])(struct batch *b, struct check *c, struct msg *m) = {
@@ -632,7 +666,6 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 	if (m->kind == MSG_DONE) {
 		struct daemon *d = b->daemon;
 
-		skip_removed(b);
 		if (b->at < b->n) {
 			log_warning("tocsin-check says it is done and is not");
 			helper_kill(h);
@@ -648,10 +681,16 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 		helper_kill(h);
 		return;
 	}
-	skip_removed(b);
-	struct check *c = current(b, m->field[0]);
-	if (!c)
-		return; /* of a check that is no longer configured */
+	if (!is_current(b, m->field[0]))
+		return;
+	struct check *c = b->checks[b->at];
+	if (!c) { /* no longer configured: it is only waited for */
+		if (m->kind == MSG_END) {
+			b->at++;
+			arm_deadline(b);
+		}
+		return;
+	}
 	if (handlers[m->kind](b, c, m) < 0)
 		helper_kill(h);
 }
@@ -668,15 +707,14 @@ static void requeue_rest(struct batch *b)
 			continue;
 		if (!rest)
 			rest = batch_new(b->daemon, b->n);
-		if (!rest) {
+		if (!rest || batch_add(rest, c) < 0) {
 			c->batch = NULL;
 			set_due(c, clock_boottime_usec());
 			continue;
 		}
-		rest->checks[rest->n++] = c;
 		c->batch = rest;
 	}
-	b->n = b->at;
+	batch_cut(b, b->at);
 }
 
 static void on_ended(struct helper *h, const struct helper_end *end, void *userdata)
@@ -686,29 +724,29 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	_cleanup_buf_ struct buf text = BUF(500);
 	struct check *c;
 
-	skip_removed(b);
 	c = b->at < b->n ? b->checks[b->at] : NULL;
+	b->at += b->at < b->n;
 	b->helper = NULL;
+	b->is_stuck = helper_phase(h) == HELPER_STUCK;
 	helper_describe_end(end, &text);
 	if (c) {
-		if (helper_phase(h) == HELPER_STUCK && !b->caller) {
+		if (b->is_stuck) {
 			buf_clear(&text);
 			buf_puts(&text, "is stuck in the kernel");
 			c->stuck_since_usec = clock_realtime_usec();
-			b->is_stuck = true;
 		}
 		log_warning("check %s %s%s%s", c->conf->name, buf_text(&text), b->item ? " while it looked at " : "",
 			b->item ? b->item : "");
-		b->at++;
 		if (b->caller)
 			answer_caller(b, c, buf_text(&text));
 		else
 			check_failed(c, b->item, buf_text(&text));
-		if (b->is_stuck)
-			b->checks[b->at - 1] = c;
 	}
 	requeue_rest(b);
-	if (helper_phase(h) != HELPER_STUCK)
+	for (size_t i = 0; i < b->n; i++)
+		if (b->checks[i] != c)
+			b->checks[i] = NULL; /* it hangs over C, if over any */
+	if (!b->is_stuck)
 		batch_free(b);
 	start_batches(d);
 }
@@ -721,11 +759,12 @@ static void on_released(struct helper *h, void *userdata)
 	for (size_t i = 0; i < b->n; i++) {
 		struct check *c = b->checks[i];
 
-		if (c && b->is_stuck && c->stuck_since_usec) {
-			log_notice("check %s: its process, stuck in the kernel, has ended", c->conf->name);
-			c->stuck_since_usec = 0;
+		if (!c)
+			continue;
+		log_notice("check %s: its process, stuck in the kernel, has ended", c->conf->name);
+		c->stuck_since_usec = 0;
+		if (!c->batch)
 			set_due(c, clock_boottime_usec());
-		}
 	}
 	batch_free(b);
 }
@@ -761,10 +800,28 @@ static int send_check(struct helper *h, const struct check *c)
 	return r;
 }
 
+/* Those that were removed from the configuration before the batch ran. */
+static void drop_removed(struct batch *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (!b->checks[i]) {
+			free(b->names[i]);
+			continue;
+		}
+		b->checks[n] = b->checks[i];
+		b->names[n++] = b->names[i];
+	}
+	b->n = n;
+}
+
 static void run_batch(struct batch *b, struct helper *h)
 {
 	int r = 0;
 
+	drop_removed(b);
+	b->wait_source = sd_event_source_disable_unref(b->wait_source);
 	b->helper = h;
 	for (size_t i = 0; r >= 0 && i < b->n; i++) {
 		struct check *c = b->checks[i];
@@ -803,6 +860,33 @@ static void start_batches(struct daemon *d)
 	}
 }
 
+/* Nobody can look: the disk with the programs hangs, or they are gone. That is told, like everything that cannot be
+ * seen, and tried again. */
+static int on_no_checker(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct batch *b = userdata;
+	const char *note = pool_note(b->daemon->checkers);
+	_cleanup_buf_ struct buf text = BUF(1000);
+
+	buf_puts(&text, "nobody could look: no new tocsin-check process became ready");
+	if (*note)
+		buf_printf(&text, "; the last one %s", note);
+	log_error("%zu check(s): %s", b->n, buf_text(&text));
+	for (size_t i = 0; i < b->n; i++) {
+		struct check *c = b->checks[i];
+
+		if (c && b->caller) {
+			answer_caller(b, c, buf_text(&text));
+		} else if (c) {
+			c->started_usec = clock_boottime_usec();
+			feed_unknown(c, buf_text(&text));
+			check_ended(c);
+		}
+	}
+	batch_free(b);
+	return 0;
+}
+
 void look_checker_available(struct pool *p, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -812,13 +896,18 @@ void look_checker_available(struct pool *p, void *userdata)
 		start_batches(d);
 }
 
+static void describe_stuck(struct buf *b, const struct check *c)
+{
+	buf_puts(b, "the check is stuck in the kernel since ");
+	format_time(b, c->stuck_since_usec);
+}
+
 /* A check is due whose process hangs in the kernel: no second one is sent after it. */
 static void look_at_stuck(struct check *c)
 {
 	_cleanup_buf_ struct buf text = BUF(200);
 
-	buf_puts(&text, "the check is stuck in the kernel since ");
-	format_time(&text, c->stuck_since_usec);
+	describe_stuck(&text, c);
 	c->started_usec = clock_boottime_usec();
 	feed_unknown(c, buf_text(&text));
 	check_ended(c);
@@ -835,11 +924,10 @@ static void add_due(struct daemon *d, struct check *c, struct batch **quick)
 		return;
 	}
 	b = c->conf->is_slow ? batch_new(d, 1) : *quick ? *quick : (*quick = batch_new(d, d->n_checks));
-	if (!b) {
+	if (!b || batch_add(b, c) < 0) {
 		set_due(c, usec_add(clock_boottime_usec(), USEC_PER_SEC));
 		return;
 	}
-	b->checks[b->n++] = c;
 	c->batch = b;
 }
 
@@ -857,16 +945,38 @@ static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static size_t count_callers(const struct daemon *d)
+{
+	size_t n = 0;
+
+	for (const struct batch *b = d->batches; b; b = b->next)
+		n += b->caller != NULL;
+	return n;
+}
+
 int look_now(struct daemon *d, const char *name, struct varlink_call *caller)
 {
 	struct check *c = look_find_check(d, name);
-	struct batch *b = c ? batch_new(d, 1) : NULL;
+	struct batch *b;
 
 	if (!c)
 		return -ENOENT;
+	if (c->stuck_since_usec) {
+		_cleanup_buf_ struct buf text = BUF(200);
+
+		describe_stuck(&text, c);
+		control_looked(caller, c, NULL, buf_text(&text));
+		return 0;
+	}
+	if (count_callers(d) >= CALLERS_MAX)
+		return -EBUSY;
+	b = batch_new(d, 1);
 	if (!b)
 		return -ENOMEM;
-	b->checks[b->n++] = c;
+	if (batch_add(b, c) < 0) {
+		batch_free(b);
+		return -ENOMEM;
+	}
 	b->caller = caller;
 	start_batches(d);
 	return 0;

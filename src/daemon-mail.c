@@ -23,6 +23,7 @@
 #define OUTBOX_MAX 1000
 #define HAPPENINGS_MAX 5000
 #define REMARKS_MAX 20
+#define TESTS_MAX 4 /* test mails at once */
 #define STALLED_USEC (60 * USEC_PER_SEC)
 #define MAILER_SLACK_USEC (30 * USEC_PER_SEC) /* on top of the mailer's own deadline */
 #define NO_MAIL "-" /* in happening.mail_id: no mail tells it */
@@ -237,8 +238,18 @@ static void add_event(struct draft *draft, const struct happening *h)
 	};
 }
 
+/* Does H go into the mail of KIND, which has the id MAIL_ID already or NULL? */
+static bool is_told_by(const struct daemon *d, const struct happening *h, enum report_kind kind, const char *mail_id)
+{
+	if (kind == REPORT_STATUS)
+		return h->time_usec >= d->last_report_usec && h->event != ALERT_FOUND;
+	if (kind != REPORT_ALERT)
+		return false;
+	return mail_id && h->mail_id ? strcmp(h->mail_id, mail_id) == 0 : !mail_id && !h->mail_id;
+}
+
 /* The picture of the host as KIND shows it. */
-static int draft_picture(struct daemon *d, enum report_kind kind, struct draft *draft)
+static int draft_picture(struct daemon *d, enum report_kind kind, const char *mail_id, struct draft *draft)
 {
 	struct report *r = &draft->report;
 	size_t n = 1;
@@ -251,8 +262,7 @@ static int draft_picture(struct daemon *d, enum report_kind kind, struct draft *
 	if (!draft->events || !draft->remarks || !draft->items)
 		return -ENOMEM;
 	for (const struct happening *h = d->happenings; h; h = h->next)
-		if (kind == REPORT_STATUS ? h->time_usec >= d->last_report_usec && h->event != ALERT_FOUND :
-					    kind == REPORT_ALERT && !h->mail_id)
+		if (is_told_by(d, h, kind, mail_id))
 			add_event(draft, h);
 	for (size_t i = 0; i < d->n_remarks; i++)
 		draft->remarks[i] = d->remarks[i];
@@ -330,34 +340,37 @@ static int draft_content(struct daemon *d, struct draft *draft, const char *mess
 }
 
 /* The thread that the events of an alert belong to, if it is one. */
-static const char *draft_thread(const struct daemon *d, enum report_kind kind)
+static const char *draft_thread(const struct daemon *d, enum report_kind kind, const char *mail_id)
 {
 	for (const struct happening *h = d->happenings; kind == REPORT_ALERT && h; h = h->next)
-		if (!h->mail_id && h->thread)
+		if (is_told_by(d, h, kind, mail_id) && h->thread)
 			return h->thread;
 	return NULL;
 }
 
-/* Composes a mail of KIND about the host as it is now. NULL when that cannot be. */
-static struct outbox_mail *compose(struct daemon *d, enum report_kind kind)
+/* Composes a mail of KIND about the host as it is now; the one with the id MAIL_ID again, or a new one when that is NULL.
+ * NULL when that cannot be. */
+static struct outbox_mail *compose(struct daemon *d, enum report_kind kind, const char *mail_id)
 {
 	_cleanup_(draft_free) struct draft draft = {
 		.subject = BUF(1000), .text = BUF(TEXT_MAX), .html = BUF(TEXT_MAX), .content = BUF(MIME_MESSAGE_MAX),
 	};
-	char id[SD_ID128_STRING_MAX];
+	char new_id[SD_ID128_STRING_MAX];
+	const char *id = mail_id ? mail_id : new_id;
 	sd_id128_t random;
 	_cleanup_free_ char *message_id = NULL;
 
 	int r = sd_id128_randomize(&random);
-	if (r >= 0 && asprintf(&message_id, "%s@%s", sd_id128_to_string(random, id), id_domain(d)) < 0)
+	sd_id128_to_string(random, new_id);
+	if (r >= 0 && asprintf(&message_id, "%s@%s", id, id_domain(d)) < 0)
 		r = -ENOMEM;
 	if (r >= 0)
-		r = draft_picture(d, kind, &draft);
+		r = draft_picture(d, kind, mail_id, &draft);
 	if (r >= 0) {
 		report_subject(&draft.subject, kind, &draft.report);
 		report_text(&draft.text, kind, &draft.report);
 		report_html(&draft.html, kind, &draft.report);
-		r = draft_content(d, &draft, message_id, draft_thread(d, kind));
+		r = draft_content(d, &draft, message_id, draft_thread(d, kind, mail_id));
 	}
 	if (r >= 0)
 		r = buf_error(&draft.content);
@@ -423,7 +436,7 @@ static void make_room(struct daemon *d)
 
 static bool queue(struct daemon *d, enum report_kind kind)
 {
-	struct outbox_mail *mail = compose(d, kind);
+	struct outbox_mail *mail = compose(d, kind, NULL);
 
 	if (!mail)
 		return false;
@@ -476,6 +489,30 @@ static int on_group_due(sd_event_source *source, uint64_t usec, void *userdata)
 	arm_group_timer(d);
 	mail_pump(d);
 	return 0;
+}
+
+static bool is_alert(const struct daemon *d, const struct outbox_mail *mail)
+{
+	for (const struct happening *h = d->happenings; h; h = h->next)
+		if (h->mail_id && strcmp(h->mail_id, mail->id) == 0)
+			return true;
+	return false;
+}
+
+void mail_compose_again(struct daemon *d)
+{
+	for (size_t i = 0; i < d->n_outbox; i++) {
+		struct outbox_mail *mail = d->outbox[i], *again;
+
+		if (mail->is_stored || !is_alert(d, mail))
+			continue;
+		again = compose(d, REPORT_ALERT, mail->id);
+		if (!again)
+			continue;
+		free(mail->content);
+		mail->content = TAKE_PTR(again->content);
+		outbox_mail_free(again);
+	}
 }
 
 static void arm_outbox_timer(struct daemon *d)
@@ -687,15 +724,16 @@ static struct mail_batch *batch_new(struct daemon *d)
 {
 	struct mail_batch *b = calloc(1, sizeof(*b));
 
-	if (!b)
-		return NULL;
-	b->daemon = d;
-	b->helper = pool_take(d->mailers, &batch_callbacks, b);
-	if (!b->helper) {
-		free(b);
-		return NULL;
-	}
+	if (b)
+		b->daemon = d;
 	return b;
+}
+
+/* false: no mailer is ready now; mail_mailer_available() follows. */
+static bool take_mailer(struct mail_batch *b)
+{
+	b->helper = pool_take(b->daemon->mailers, &batch_callbacks, b);
+	return b->helper;
 }
 
 void mail_pump(struct daemon *d)
@@ -707,15 +745,18 @@ void mail_pump(struct daemon *d)
 		d->outbox[i]->is_stored |= is_settled;
 		is_due |= d->outbox[i]->is_stored && d->outbox[i]->next_try_usec <= now;
 	}
-	if (!is_due || d->mail_batch || !mail_is_configured(d) || d->is_stopping || !d->has_state) {
-		if (!d->mail_batch && d->has_state)
-			arm_outbox_timer(d);
+	d->outbox_source = sd_event_source_disable_unref(d->outbox_source);
+	if (d->mail_batch || !mail_is_configured(d) || d->is_stopping || !d->has_state)
+		return; /* the end of each of these calls here again */
+	if (!is_due) {
+		arm_outbox_timer(d);
 		return;
 	}
-	d->outbox_source = sd_event_source_disable_unref(d->outbox_source);
 	d->mail_batch = batch_new(d);
-	if (!d->mail_batch)
-		return; /* mail_mailer_available() goes on */
+	if (!d->mail_batch || !take_mailer(d->mail_batch)) {
+		free(TAKE_PTR(d->mail_batch));
+		return;
+	}
 	for (size_t i = 0; i < d->n_outbox; i++) {
 		struct outbox_mail *mail = d->outbox[i];
 
@@ -727,39 +768,58 @@ void mail_pump(struct daemon *d)
 	run_mailer(d->mail_batch);
 }
 
+/* Test mails come after real ones, and wait for a mailer. */
+static void start_tests(struct daemon *d)
+{
+	for (struct mail_batch *b = d->test_batches; b; b = b->next) {
+		if (b->helper)
+			continue;
+		if (!take_mailer(b))
+			return;
+		b->test_mail->in_flight = true;
+		send_mail(b->helper, b->test_mail);
+		run_mailer(b);
+	}
+}
+
 void mail_mailer_available(struct pool *p, void *userdata)
 {
 	struct daemon *d = userdata;
 
 	daemon_changed(d);
-	if (d->mailers)
+	if (d->mailers) {
 		mail_pump(d);
+		start_tests(d);
+	}
 }
 
 int mail_test(struct daemon *d, struct varlink_call *caller, bool with_dialogue)
 {
 	struct mail_batch *b;
 	struct outbox_mail *mail;
+	size_t n = 0;
 
 	if (!mail_is_configured(d))
 		return -ENOTCONN;
-	mail = compose(d, REPORT_TEST);
+	for (b = d->test_batches; b; b = b->next)
+		n++;
+	if (n >= TESTS_MAX || !pool_is_ready(d->mailers))
+		return -EBUSY;
+	mail = compose(d, REPORT_TEST, NULL);
 	if (!mail)
 		return -ENOMEM;
 	b = batch_new(d);
 	if (!b) {
 		outbox_mail_free(mail);
-		return -EBUSY;
+		return -ENOMEM;
 	}
 	b->caller = caller;
 	b->with_dialogue = with_dialogue;
 	b->test_mail = mail;
 	b->results = json_array();
-	mail->in_flight = true;
 	b->next = d->test_batches;
 	d->test_batches = b;
-	send_mail(b->helper, mail);
-	run_mailer(b);
+	start_tests(d);
 	return 0;
 }
 
@@ -788,7 +848,8 @@ static void report_told(struct daemon *d)
 	while (*at) {
 		struct happening *h = *at;
 
-		if (!h->mail_id) {
+		/* In memory mode the file must still learn that it was told. */
+		if (!h->mail_id || d->state.phase == STATE_MEMORY) {
 			at = &h->next;
 			continue;
 		}
@@ -902,8 +963,7 @@ int mail_configure(struct daemon *d)
 	return r;
 }
 
-/* The state is known: what waits from an earlier run goes on. */
-void mail_start(struct daemon *d)
+void mail_adopted(struct daemon *d)
 {
 	const struct group_policy policy = {
 		d->conf->alert.group_wait, d->conf->alert.group_second, d->conf->alert.group_interval,
@@ -913,6 +973,12 @@ void mail_start(struct daemon *d)
 		if (!h->mail_id)
 			group_add(&d->group, &policy, clock_boottime_usec());
 	arm_group_timer(d);
+}
+
+/* The state is known: what waits from an earlier run goes on. */
+void mail_start(struct daemon *d)
+{
+	mail_adopted(d);
 	daemon_set_timer(d, &d->round_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), ROUND_LIMIT_USEC),
 		on_round_overdue, d);
 	mail_pump(d);
@@ -941,8 +1007,7 @@ void mail_free(struct daemon *d)
 		*sources[i] = sd_event_source_disable_unref(*sources[i]);
 	d->mailers = pool_free(d->mailers);
 	while (d->test_batches) {
-		d->test_batches->caller = NULL;
-		answer_test(d->test_batches, NULL);
+		answer_test(d->test_batches, "tocsind is stopping");
 	}
 	free(d->mail_batch);
 	for (size_t i = 0; i < d->n_outbox; i++)

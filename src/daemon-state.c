@@ -8,6 +8,7 @@
 #include "daemon.h"
 
 #include "log.h"
+#include "text.h"
 #include "units.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@
 
 #define COMMIT_LIMIT_USEC (2 * USEC_PER_SEC) /* law 1 */
 #define LOAD_LIMIT_USEC (10 * USEC_PER_SEC)
-#define RETRY_USEC (30 * USEC_PER_SEC)
+#define RETRY_FIRST_USEC USEC_PER_SEC /* a writer that crashed is back soon; a disk that is full takes longer */
+#define RETRY_MOST_USEC (30 * USEC_PER_SEC)
 #define EVENTS_KEPT_USEC (90 * USEC_PER_DAY)
 
 static void enter_memory_mode(struct daemon *d, const char *why);
@@ -109,7 +111,6 @@ void state_put_happening(struct daemon *d, struct happening *h)
 	SEND(d, MSG_PUT, "event", NUMBER(h->number), alert_event_name(h->event), h->check, h->item, state_name(h->from),
 		state_name(h->to), NUMBER(h->time_usec), NUMBER(h->since_usec), NUMBER(h->incident), h->text,
 		h->mail_id ? h->mail_id : "");
-	h->is_stored = d->state.phase == STATE_GOOD;
 }
 
 void state_put_mail(struct daemon *d, const struct outbox_mail *m)
@@ -186,20 +187,37 @@ static int on_commit_overdue(sd_event_source *source, uint64_t usec, void *userd
 	return 0;
 }
 
-void state_commit(struct daemon *d)
+static void commit(struct daemon *d)
 {
 	struct state_file *s = &d->state;
 
-	if (s->phase != STATE_GOOD || !s->is_open)
+	/* One commit at a time: what changes meanwhile waits for the next one together. A row of commits on a slow
+	 * disk would fall behind without end. */
+	if (s->phase != STATE_GOOD || !s->is_open || s->acknowledged != s->sent)
 		return;
 	s->is_open = false;
 	s->sent++;
+	daemon_set_timer(d, &s->timer, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), COMMIT_LIMIT_USEC), on_commit_overdue,
+		d);
 	int r = helper_send(s->store, MSG_COMMIT, NUMBER(s->sent));
 	if (r < 0)
 		enter_memory_mode(d, strerror(-r));
-	else if (!s->timer)
-		daemon_set_timer(d, &s->timer, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), COMMIT_LIMIT_USEC),
-			on_commit_overdue, d);
+}
+
+void state_turn(struct daemon *d)
+{
+	struct state_file *s = &d->state;
+	bool was_settled = s->was_settled;
+
+	if (s->phase != STATE_LOADING)
+		daemon_state_loaded(d);
+	commit(d);
+	s->was_settled = state_is_settled(d);
+	if (!s->was_settled || was_settled)
+		return;
+	if (s->phase == STATE_MEMORY)
+		mail_compose_again(d);
+	mail_pump(d);
 }
 
 bool state_is_settled(const struct daemon *d)
@@ -212,26 +230,33 @@ bool state_is_settled(const struct daemon *d)
 /* ---- memory mode ---- */
 
 static int start_store(struct daemon *d);
+static void retry_later(struct daemon *d);
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct daemon *d = userdata;
 
 	if (!d->state.store && start_store(d) < 0)
-		daemon_set_timer(d, &d->state.retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), RETRY_USEC), on_retry, d);
+		retry_later(d);
 	return 0;
 }
 
+/* Ever less often, until a commit succeeds. */
 static void retry_later(struct daemon *d)
 {
-	if (!d->is_stopping)
-		daemon_set_timer(d, &d->state.retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), RETRY_USEC), on_retry, d);
+	struct state_file *s = &d->state;
+
+	if (d->is_stopping)
+		return;
+	s->pause_usec = s->pause_usec ? 2 * s->pause_usec : RETRY_FIRST_USEC;
+	if (s->pause_usec > RETRY_MOST_USEC)
+		s->pause_usec = RETRY_MOST_USEC;
+	daemon_set_timer(d, &s->retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), s->pause_usec), on_retry, d);
 }
 
 static void enter_memory_mode(struct daemon *d, const char *why)
 {
 	struct state_file *s = &d->state;
-	bool was_loading = s->phase == STATE_LOADING;
 
 	s->timer = sd_event_source_disable_unref(s->timer);
 	s->is_open = false;
@@ -240,15 +265,14 @@ static void enter_memory_mode(struct daemon *d, const char *why)
 		return;
 	s->phase = STATE_MEMORY;
 	if (!s->trouble) {
-		s->trouble = strdup(why);
+		s->trouble = text_cleaned(why, 500);
 		s->memory_since_usec = clock_realtime_usec();
 		log_error("the state file %s cannot be written: %s; going on in memory, alerts are sent all the same",
 			d->options.state_path, why);
 	}
 	daemon_changed(d);
-	if (was_loading)
-		daemon_state_loaded(d);
-	mail_pump(d);
+	/* Called in the middle of anything that stores something: what waits for the state file goes on at the end of the
+	 * turn (state_turn()). */
 }
 
 static void leave_memory_mode(struct daemon *d)
@@ -294,22 +318,41 @@ static void load_meta(struct daemon *d, const char *const *v)
 		d->is_same_boot = strcmp(v[1], d->boot_id) == 0;
 }
 
+/* A late row: what was seen since is newer, but an incident that only the file knows is still open until a recovery
+ * is confirmed, and told. */
+static void adopt_incident(struct item *item, const struct alert_state *stored, const char *thread)
+{
+	if (stored->incident == 0 || item->alert.incident)
+		return;
+	item->alert = *stored;
+	for (size_t i = 0; i < ALERT_ROWS; i++)
+		item->alert.rows[i] = (struct alert_row){ 0 };
+	item->alert.eased_boottime_usec = 0;
+	if (*thread && !item->thread)
+		item->thread = strdup(thread);
+}
+
 static void load_item(struct daemon *d, const char *const *v)
 {
 	struct check *c = look_find_check(d, v[0]);
+	struct alert_state alert = { 0 };
 
 	/* A check that is configured no more, or does something else now under the same name. */
 	if (!c || strcmp(c->conf->module, v[2]) != 0) {
 		SEND(d, MSG_DELETE, "item", v[0], v[1]);
 		return;
 	}
-	if (look_find_item(c, v[1]))
-		return; /* a late store: what was seen since is newer */
-	struct item *item = look_add_item(c, v[1]);
+	if (alert_parse(v[3], &alert) < 0)
+		log_warning("state file: the state of %s %s cannot be read; it begins anew", v[0], v[1]);
+	struct item *item = look_find_item(c, v[1]);
+	if (item) {
+		adopt_incident(item, &alert, v[5]);
+		return;
+	}
+	item = look_add_item(c, v[1]);
 	if (!item)
 		return;
-	if (alert_parse(v[3], &item->alert) < 0)
-		log_warning("state file: the state of %s %s cannot be read; it begins anew", v[0], v[1]);
+	item->alert = alert;
 	result_from_text(&item->last, v[4]);
 	item->thread = *v[5] ? strdup(v[5]) : NULL;
 	item->stands_in = strcmp(v[6], "yes") == 0;
@@ -328,7 +371,6 @@ static void load_event(struct daemon *d, const char *const *v)
 	if (!h)
 		return;
 	h->number = to_number(v[0]);
-	h->is_stored = true;
 	h->check = strdup(v[2]);
 	h->item = strdup(v[3]);
 	h->text = strdup(v[9]);
@@ -409,6 +451,8 @@ static void on_row(struct daemon *d, const struct msg *m)
 	if (!table || m->n_fields != table->n_columns + 1)
 		return;
 	d->state.had_rows = true;
+	if (d->state.is_loaded)
+		return; /* a new writer reads what is stored; the daemon's memory knows better */
 	for (size_t i = 0; i < ELEMENTS(loaders); i++)
 		if (strcmp(loaders[i].table, table->name) == 0)
 			loaders[i].load(d, m->field + 1);
@@ -433,8 +477,9 @@ static void on_loaded(struct daemon *d, const struct msg *m)
 	s->phase = STATE_GOOD;
 	if (is_late)
 		send_snapshot(d);
-	else
-		daemon_state_loaded(d);
+	if (is_late && !s->is_loaded)
+		mail_adopted(d);
+	s->is_loaded = true;
 }
 
 static void on_committed(struct daemon *d, const struct msg *m)
@@ -447,6 +492,7 @@ static void on_committed(struct daemon *d, const struct msg *m)
 	s->acknowledged = n;
 	if (n < s->sent)
 		return;
+	s->pause_usec = 0;
 	s->timer = sd_event_source_disable_unref(s->timer);
 	if (s->phase == STATE_MEMORY) { /* late, but it answers */
 		s->phase = STATE_GOOD;
@@ -457,7 +503,6 @@ static void on_committed(struct daemon *d, const struct msg *m)
 		s->is_snapshot_sent = false;
 		leave_memory_mode(d);
 	}
-	mail_pump(d);
 }
 
 static void on_failed(struct daemon *d, const struct msg *m)
@@ -492,14 +537,12 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	struct state_file *s = &d->state;
 	_cleanup_buf_ struct buf why = BUF(500);
 
-	if (helper_phase(h) == HELPER_STUCK)
-		return; /* it holds the file's lock; when it is gone, `released` starts another */
-	s->store = helper_free(h);
-	if (d->is_stopping)
-		return;
 	buf_puts(&why, "tocsin-store ");
 	helper_describe_end(end, &why);
 	enter_memory_mode(d, buf_text(&why));
+	if (helper_phase(h) == HELPER_STUCK)
+		return; /* it holds the file's lock; when it is gone, `released` starts another */
+	s->store = helper_free(h);
 	retry_later(d);
 }
 
@@ -549,8 +592,7 @@ void state_stop(struct daemon *d)
 		for (struct item *item = d->checks[i]->items; item; item = item->next)
 			state_put_item(d, item);
 	state_put_facts(d);
-	state_commit(d);
-	sd_event_source_disable_unref(TAKE_PTR(s->retry));
+	s->retry = sd_event_source_disable_unref(s->retry);
 }
 
 void state_free(struct daemon *d)

@@ -3,6 +3,8 @@
 #include "daemon.h"
 
 #include "log.h"
+#include "notify.h"
+#include "varlink.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
@@ -67,11 +70,17 @@ static void format_status(const struct daemon *d, struct buf *b)
 
 void daemon_changed(struct daemon *d)
 {
+	d->has_changed = true;
+}
+
+static void tell_status(struct daemon *d)
+{
 	_cleanup_buf_ struct buf b = BUF(1000);
 	char *text;
 
-	if (!d->is_ready || d->is_stopping)
+	if (!d->has_changed || !d->is_ready || d->is_stopping)
 		return;
+	d->has_changed = false;
 	format_status(d, &b);
 	text = buf_take(&b);
 	if (!text || (d->status && strcmp(d->status, text) == 0)) {
@@ -80,13 +89,13 @@ void daemon_changed(struct daemon *d)
 	}
 	free(d->status);
 	d->status = text;
-	sd_notifyf(0, "STATUS=%s", text);
+	notify_send(d->notify, "STATUS=%s", text);
 }
 
 /* Configuration, state and checks stand: the daemon does its work from here on. */
 static void become_ready(struct daemon *d)
 {
-	if (d->is_ready || !d->has_state || !pool_is_ready(d->checkers))
+	if (d->is_ready || d->is_stopping || !d->has_state || !pool_is_ready(d->checkers))
 		return;
 	d->is_ready = true;
 	/* Pages that an alert needs shall not have to come from a disk that hangs. */
@@ -97,7 +106,7 @@ static void become_ready(struct daemon *d)
 		log_warning("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
 	look_start(d);
 	mail_start(d);
-	sd_notify(0, "READY=1");
+	notify_send(d->notify, "READY=1");
 	daemon_changed(d);
 }
 
@@ -118,7 +127,7 @@ static int on_watchdog(sd_event_source *source, uint64_t usec, void *userdata)
 	int64_t now = clock_boottime_usec();
 
 	if (!d->is_ready || (look_is_progressing(d, now) && mail_is_progressing(d, now)))
-		sd_notify(0, "WATCHDOG=1");
+		notify_alive(d->notify);
 	else
 		log_error("no progress: systemd is not told that all is well");
 	daemon_set_timer(d, &d->watchdog_source, CLOCK_BOOTTIME, usec_add(now, (int64_t)d->watchdog_usec / 3), on_watchdog, d);
@@ -190,9 +199,10 @@ static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
 	if (d->is_stopping)
 		return;
 	if (!loaded->conf) {
-		sd_notifyf(0, "STATUS=The configuration has %zu error(s); see the journal.\nERRNO=%d", loaded->problems.n_errors,
+		notify_send(d->notify, "STATUS=The configuration has %zu error(s); see the journal.\nERRNO=%d", loaded->problems.n_errors,
 			EINVAL);
-		d->exit_status = EX_CONFIG;
+		/* systemd does not start us again after EX_CONFIG: that needs somebody to mend the files. */
+		d->exit_status = loaded->is_unread ? EX_TEMPFAIL : EX_CONFIG;
 		sd_event_exit(d->event, 0);
 		return;
 	}
@@ -232,20 +242,24 @@ void daemon_state_loaded(struct daemon *d)
 	become_ready(d);
 }
 
-static void notify_reloading(void)
+static void notify_reloading(struct daemon *d)
 {
 	struct timespec t;
 
 	/* MONOTONIC_USEC: which reload this is the answer to (sd_notify(3)). */
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	notify_send(d->notify, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
 }
+
+static void reload(struct daemon *d);
 
 static void on_next_configuration(struct conf_loaded *loaded, void *userdata)
 {
 	struct daemon *d = userdata;
 
 	d->loader = NULL;
+	if (d->is_stopping)
+		return;
 	log_problems(&loaded->problems);
 	if (loaded->conf) {
 		int r = apply(d, loaded);
@@ -258,9 +272,11 @@ static void on_next_configuration(struct conf_loaded *loaded, void *userdata)
 		log_error("the configuration was not reloaded: the one in force stays in force");
 	}
 	control_reloaded(d, &loaded->problems);
-	sd_notify(0, "READY=1");
+	notify_send(d->notify, "READY=1");
 	free(TAKE_PTR(d->status)); /* systemd is told again */
 	daemon_changed(d);
+	if (d->reload_again)
+		reload(d);
 }
 
 static void load(struct daemon *d, conf_loaded_handler done)
@@ -269,7 +285,7 @@ static void load(struct daemon *d, conf_loaded_handler done)
 	int r = conf_loader_start(d->event, &source, done, d, &d->loader);
 
 	if (r < 0) {
-		struct conf_loaded nothing = { 0 };
+		struct conf_loaded nothing = { .is_unread = true };
 
 		conf_add_problem(&nothing.problems, true, d->options.conf_path, 0, "cannot start tocsin-check: %s",
 			strerror(-r));
@@ -278,20 +294,30 @@ static void load(struct daemon *d, conf_loaded_handler done)
 	}
 }
 
+static void reload(struct daemon *d)
+{
+	d->reload_again = false;
+	d->n_reload_next = 0;
+	notify_reloading(d);
+	load(d, on_next_configuration);
+}
+
 void daemon_reload(struct daemon *d, struct varlink_call *caller)
 {
 	if (caller) {
 		struct varlink_call **grown = reallocarray(d->reload_callers, d->n_reload_callers + 1, sizeof(*grown));
 
-		if (grown) {
-			d->reload_callers = grown;
-			grown[d->n_reload_callers++] = caller;
+		if (!grown) {
+			varlink_error(caller, "NotReady", NULL);
+			return;
 		}
+		d->reload_callers = grown;
+		grown[d->n_reload_callers++] = caller;
+		d->n_reload_next++;
 	}
-	if (d->loader)
-		return; /* one is under way: its verdict is for all who asked */
-	notify_reloading();
-	load(d, on_next_configuration);
+	d->reload_again = true; /* one that is under way may have read the file before it was changed */
+	if (!d->loader)
+		reload(d);
 }
 
 /* ---- the end ---- */
@@ -312,6 +338,10 @@ static void finish_stop(struct daemon *d)
 	d->has_flushed = true;
 	if (d->mail_batch)
 		log_notice("a mail was in flight and stays queued");
+	if (d->state.phase == STATE_MEMORY)
+		log_error("the state file was not written since its trouble began (%s): what happened since is forgotten, and "
+			  "%zu mail(s) with it",
+			d->state.trouble ? d->state.trouble : "?", d->n_outbox);
 	state_stop(d);
 	d->stop_source = sd_event_source_disable_unref(d->stop_source);
 	daemon_set_timer(d, &d->stop_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), STOP_STORE_USEC), on_stop_limit,
@@ -328,7 +358,7 @@ static void stop(struct daemon *d)
 {
 	if (d->is_stopping)
 		return;
-	sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+	notify_send(d->notify, "STOPPING=1\nSTATUS=stopping");
 	log_notice("stopping");
 	d->is_stopping = true;
 	look_stop(d);
@@ -341,9 +371,10 @@ static int on_turn(sd_event_source *source, void *userdata)
 {
 	struct daemon *d = userdata;
 
-	state_commit(d);
 	if (d->is_stopping && !d->mail_batch && !d->has_flushed)
 		finish_stop(d);
+	state_turn(d);
+	tell_status(d);
 	if (d->has_flushed && state_is_settled(d))
 		sd_event_exit(d->event, 0);
 	return 0;
@@ -378,11 +409,24 @@ static int add_signals(struct daemon *d)
 	return r;
 }
 
+/* Each watched process is a descriptor here. The limit that is inherited is for programs with select(). */
+static void use_all_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int start(struct daemon *d)
 {
 	sd_id128_t boot;
 	int r = sd_event_new(&d->event);
 
+	if (r >= 0)
+		r = notify_new(d->event, &d->notify);
 	if (r >= 0)
 		r = add_signals(d);
 	if (r >= 0)
@@ -391,6 +435,7 @@ static int start(struct daemon *d)
 		return log_error_errno(r, "cannot set up the event loop");
 	if (sd_id128_get_boot(&boot) >= 0)
 		sd_id128_to_string(boot, d->boot_id);
+	use_all_descriptors();
 	/* Strays of helpers come to us, and are ended (helper_sweep_strays()). */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		log_warning("cannot become a subreaper: %s", strerror(errno));
@@ -402,18 +447,20 @@ static int start(struct daemon *d)
 
 static void daemon_free(struct daemon *d)
 {
-	control_free(d);
 	conf_loader_free(d->loader);
+	control_drop_reloads(d);
 	free(d->reload_callers);
 	mail_free(d);
 	relay_free_all(d);
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
+	control_free(d); /* those who waited have their answers */
 	state_free(d);
 	helper_reap_all(USEC_PER_SEC / 2);
 	sd_event_source_disable_unref(d->watchdog_source);
 	sd_event_source_disable_unref(d->stop_source);
 	sd_event_source_disable_unref(d->post_source);
+	d->notify = notify_free(d->notify);
 	sd_event_unref(d->event);
 	conf_settings_free(&d->settings);
 	conf_free(d->conf);
@@ -430,7 +477,7 @@ int daemon_run(const struct options *options)
 	int status = d.exit_status;
 	if (r < 0 && status == 0) {
 		log_error_errno(r, "the event loop failed");
-		sd_notifyf(0, "ERRNO=%d", -r);
+		notify_send(d.notify, "ERRNO=%d", -r);
 		status = EX_SOFTWARE;
 	}
 	daemon_free(&d);

@@ -28,6 +28,7 @@ struct daemon;
 struct check;
 struct batch;
 struct relay_address;
+struct notify;
 struct relay_pause;
 struct varlink_server;
 struct varlink_call;
@@ -93,7 +94,6 @@ struct happening {
 	struct result result; /* with evidence, for the mail */
 	char *thread; /* of the item, for References; or NULL */
 	char *mail_id; /* of the mail that tells it, "-": none does; NULL: it waits for one */
-	bool is_stored;
 };
 
 /* ---- the state file as the daemon sees it ---- */
@@ -110,6 +110,9 @@ struct state_file {
 	int64_t sent, acknowledged; /* numbers of commits */
 	bool is_open; /* changes have been sent since the last commit */
 	bool is_snapshot_sent; /* the commit under way brings the file up to date */
+	bool is_loaded; /* all rows of the file were taken in */
+	bool was_settled; /* at the end of the last turn */
+	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
 	bool had_rows; /* it held the state of an earlier run */
 	int64_t memory_since_usec; /* realtime */
 	char *trouble; /* why it is in memory mode */
@@ -123,6 +126,7 @@ struct options {
 
 struct daemon {
 	sd_event *event;
+	struct notify *notify;
 	struct options options;
 	int64_t started_usec; /* realtime */
 	bool is_ready, is_stopping;
@@ -132,14 +136,16 @@ struct daemon {
 	bool is_same_boot; /* as when the state file was written last */
 	bool has_state; /* the state file is read, or given up */
 	char *status; /* as systemd was told last */
+	bool has_changed; /* what STATUS= tells, in this turn */
 	int exit_status;
 	sd_event_source *watchdog_source, *stop_source, *post_source;
 
 	struct conf *conf;
 	struct conf_settings settings; /* what conf was built from: the mailer builds its own */
 	struct conf_loader *loader;
+	bool reload_again; /* asked for while a reload was under way */
 	struct varlink_call **reload_callers;
-	size_t n_reload_callers;
+	size_t n_reload_callers, n_reload_next; /* all; the last of them, for whom the reload after this one is */
 
 	struct pool *checkers, *mailers;
 
@@ -219,6 +225,7 @@ struct report_item *look_report_items(const struct daemon *d, size_t *ret_n);
 
 int mail_configure(struct daemon *d);
 void mail_start(struct daemon *d);
+void mail_adopted(struct daemon *d); /* events have come from the state file: those that no mail tells wait for one */
 void mail_free(struct daemon *d);
 void mail_mailer_available(struct pool *p, void *userdata);
 void mail_greet(struct helper *h, void *userdata);
@@ -235,6 +242,9 @@ void mail_remark(struct daemon *d, const char *format, ...) _printf_(2, 3);
 
 /* The outbox has changed, a commit was acknowledged, or memory mode began: sends what may be sent. */
 void mail_pump(struct daemon *d);
+
+/* Memory mode has begun: alerts that waited for the state file go out without it, and must say so. */
+void mail_compose_again(struct daemon *d);
 
 /* Sends a test mail now and streams the dialogue to CALLER if it wants it. -ENOTCONN: no relay or recipient. */
 int mail_test(struct daemon *d, struct varlink_call *caller, bool with_dialogue);
@@ -271,8 +281,8 @@ void state_delete_item(struct daemon *d, const struct item *item);
 void state_delete_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m);
 
-/* The transaction of this turn ends: called after each turn. */
-void state_commit(struct daemon *d);
+/* The transaction of this turn ends, and what waited for the file goes on: called after each turn. */
+void state_turn(struct daemon *d);
 
 /* Is all that was changed so far durable? Or need nobody wait for it (memory mode)? */
 bool state_is_settled(const struct daemon *d);
@@ -283,4 +293,5 @@ bool state_is_settled(const struct daemon *d);
 int control_start(struct daemon *d);
 void control_free(struct daemon *d);
 void control_reloaded(struct daemon *d, const struct conf_problems *problems); /* answers the reload callers */
+void control_drop_reloads(struct daemon *d); /* the daemon ends */
 void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error);

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -52,12 +54,18 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 static void __attribute__((__noreturn__)) become(const struct helper_options *options, int socket, int null, pid_t daemon)
 {
 	struct sigaction act = { .sa_handler = SIG_DFL };
+	struct rlimit files;
 	sigset_t none;
 
 	for (int s = 1; s < _NSIG; s++)
 		sigaction(s, &act, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The daemon has raised it for itself; what runs here may use select(). */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > FD_SETSIZE) {
+		files.rlim_cur = FD_SETSIZE;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	setpgid(0, 0);
 	if (options->dies_with_daemon) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -99,9 +107,10 @@ static void call_ended(struct helper *h)
 {
 	if (h->has_ended)
 		return;
+	const struct helper_end end = h->end; /* the owner may free H before it has read this */
 	h->has_ended = true;
 	if (h->callbacks->ended)
-		h->callbacks->ended(h, &h->end, h->userdata);
+		h->callbacks->ended(h, &end, h->userdata);
 }
 
 /* The process is gone; si says how. */

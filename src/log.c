@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,6 +48,9 @@ static void log_line(int priority, const char *text)
 		buf_printf(&line, "%s: ", log_name);
 	text_clean(&line, text, LINE_MAX_BYTES / 4);
 	buf_putc(&line, '\n');
+	/* A journal that hangs with its disk reads no more, and writing would hang with it: then the line is lost. */
+	if (poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 0) == 0)
+		return;
 	/* One write, so that lines of several processes do not mix; nothing can be done about its failure. */
 	if (write(STDERR_FILENO, buf_text(&line), line.len) < 0)
 		return;

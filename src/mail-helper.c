@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sysexits.h>
@@ -118,6 +119,15 @@ static void lock_memory(struct buf *notes)
 		buf_printf(notes, "%smemory is not locked: %s", notes->len ? "; " : "", strerror(errno));
 }
 
+/* Somebody who sends mails without waiting for MSG_READY wants them sent, not a helper that stands by ("tocsin send"):
+ * locking would cost as much time as the handshake, for a process that lives for one batch. */
+static bool has_work_waiting(int socket)
+{
+	struct pollfd p = { .fd = socket, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
 static int on_load(struct mail_helper *h, const struct msg *m)
 {
 	_cleanup_(conf_problems_free) struct conf_problems problems = { 0 };
@@ -135,7 +145,8 @@ static int on_load(struct mail_helper *h, const struct msg *m)
 	if (r < 0)
 		return r;
 	mailer_load(h->mailer, &notes);
-	lock_memory(&notes);
+	if (!has_work_waiting(h->socket))
+		lock_memory(&notes);
 	text_clean(&clean, buf_text(&notes), MSG_INLINE_MAX / 8);
 	return msg_send(h->socket, MSG_READY, -1, buf_text(&clean));
 }

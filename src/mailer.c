@@ -541,6 +541,8 @@ static bool relay_round(const struct run *run, struct relay *relay)
 	}
 	relay_trust_again(run, relay);
 	session_send(run, relay, &s);
+	settle(run, relay); /* the receipts are told before QUIT is waited for */
+	smtp_quit(s.smtp);
 	return true;
 }
 
@@ -578,7 +580,6 @@ static void relay_run(const struct run *run, struct relay *relay)
 		before = reported;
 		if (!relay_round(run, relay))
 			return;
-		settle(run, relay);
 		if (!batch_is_open(run->batch))
 			return;
 		reported = batch_reported(run->batch);

@@ -154,6 +154,19 @@ const struct mount *mountinfo_find(const struct mountinfo *m, const char *path)
 	return best;
 }
 
+/* A later line is a later mount; one whose point is the same or above hides it unless it is its own ancestor,
+ * which came earlier. */
+bool mountinfo_is_covered(const struct mountinfo *m, const struct mount *item)
+{
+	for (const struct mount *other = item + 1; other < m->items + m->n; other++) {
+		if (strcmp(other->point, "/") == 0 && strcmp(item->point, "/") != 0)
+			continue; /* pivot_root(2) leaves the root behind what was moved into it */
+		if (lies_under(item->point, other->point))
+			return true;
+	}
+	return false;
+}
+
 bool mount_has_option(const char *options, const char *word)
 {
 	size_t len = strlen(word);

@@ -34,6 +34,9 @@ void mountinfo_free(struct mountinfo *m);
 /* The mount that the absolute PATH (without links) lies on; of several at one place the last, which is on top. */
 const struct mount *mountinfo_find(const struct mountinfo *m, const char *path);
 
+/* Something was mounted over the mount ITEM of M, or over a folder above it, so its path leads elsewhere. */
+bool mountinfo_is_covered(const struct mountinfo *m, const struct mount *item);
+
 /* Is WORD ("ro", "errors=remount-ro") one of the comma-separated OPTIONS? */
 bool mount_has_option(const char *options, const char *word);
 

@@ -74,7 +74,8 @@ static void on_ready(struct pool *p, struct member *m)
 		log_notice("%s: %s", p->options.what, helper_note(m->helper));
 	set_note(p, helper_note(m->helper));
 	helper_set_deadline(m->helper, USEC_NEVER);
-	retire_workers(p);
+	if (!m->has_worked) /* pool_renew() overtook it: it is no successor, and serves until there is one */
+		retire_workers(p);
 	p->options.available(p, p->options.userdata);
 }
 
@@ -82,7 +83,7 @@ static void on_message(struct helper *h, struct msg *message, void *userdata)
 {
 	struct member *m = userdata;
 
-	if (message->kind == MSG_READY)
+	if (message->kind == MSG_READY && !m->was_ready)
 		on_ready(m->pool, m);
 	else if (m->callbacks)
 		m->callbacks->message(h, message, m->userdata);
@@ -143,21 +144,30 @@ static void on_released(struct helper *h, void *userdata)
 {
 	struct member *m = userdata;
 
+	struct pool *p = m->pool;
+
 	if (m->callbacks)
 		m->callbacks->released(h, m->userdata);
 	member_remove(m);
 	helper_sweep_strays();
+	pool_fill(p);
 }
 
 static const struct helper_callbacks pool_callbacks = {
 	.message = on_message, .ended = on_ended, .released = on_released,
 };
 
+/* The disk with the executables hangs, and that one with it: more of them would only hang beside it. */
+static bool is_stuck_at_start(const struct member *m)
+{
+	return !m->was_ready && helper_phase(m->helper) == HELPER_STUCK;
+}
+
 /* Sees to it that one fresh helper is ready or on its way. */
 static void pool_fill(struct pool *p)
 {
 	for (const struct member *m = p->members; m; m = m->next)
-		if (is_fresh(m))
+		if (is_fresh(m) || is_stuck_at_start(m))
 			return;
 	if (p->restart_source)
 		return;

@@ -27,6 +27,7 @@ struct smtp {
 	struct reply_reader reader;
 	struct smtp_verdict failure; /* why it is over, once is_over */
 	bool is_over;
+	bool has_quit; /* QUIT has travelled, its answer was not waited for */
 
 	/* What the last EHLO said. */
 	unsigned capabilities;
@@ -79,6 +80,3 @@ int smtp_read_last_words(struct smtp *s, const struct reply **ret);
 
 /* Is the stream as secure as the options demand? Asked before AUTH and before each mail. */
 bool smtp_is_secure(const struct smtp *s);
-
-/* Waits a second for the answer to QUIT, and ends the session as it should end. */
-void smtp_finish(struct smtp *s);

@@ -120,7 +120,6 @@ struct outgoing {
 	struct smtp *s;
 	struct smtp_mail *mail;
 	bool is_last;
-	bool has_quit; /* QUIT was sent */
 	struct buf sender;
 	bool sender_needs_utf8, has_8bit;
 	struct buf content; /* as BDAT carries it */
@@ -322,7 +321,7 @@ static void add_quit(struct outgoing *o, struct buf *group)
 	if (!o->is_last || !(o->s->capabilities & SMTP_PIPELINING) || count_pending(o->mail) > o->n_accepted)
 		return;
 	add_line(o, group, "QUIT");
-	o->has_quit = true;
+	o->s->has_quit = true;
 }
 
 static void add_bdat(struct outgoing *o, struct buf *group)
@@ -534,7 +533,7 @@ static void add_all(struct outgoing *o, struct buf *group)
 	add_bdat(o, group);
 	if (o->is_last && count_pending(o->mail) == o->n_batch) {
 		add_line(o, group, "QUIT");
-		o->has_quit = true;
+		o->s->has_quit = true;
 	}
 }
 
@@ -628,7 +627,7 @@ static int transact(struct outgoing *o)
 {
 	int e = 0;
 
-	while (e == 0 && !o->has_quit && smtp_is_usable(o->s) && count_pending(o->mail) > 0) {
+	while (e == 0 && !o->s->has_quit && smtp_is_usable(o->s) && count_pending(o->mail) > 0) {
 		choose_batch(o);
 		o->s->n_mails++;
 		e = o->s->capabilities & SMTP_PIPELINING ? pipeline(o) : step_by_step(o);
@@ -669,12 +668,7 @@ static int send_mail(struct outgoing *o)
 	if (s->is_over)
 		smtp_mail_fail(o->mail, &s->failure);
 	leave_for_later(o);
-	bool has_failed = s->is_over;
-	if (o->has_quit)
-		smtp_finish(s);
-	else if (o->is_last)
-		smtp_quit(s);
-	return has_failed ? -ENOTCONN : 0;
+	return s->is_over ? -ENOTCONN : 0;
 }
 
 int smtp_send(struct smtp *s, struct smtp_mail *mail, bool is_last)

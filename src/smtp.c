@@ -519,21 +519,7 @@ bool smtp_is_secure(const struct smtp *s)
 
 bool smtp_is_usable(const struct smtp *s)
 {
-	return !s->is_over && (s->mails_max == 0 || s->n_mails < s->mails_max);
-}
-
-void smtp_finish(struct smtp *s)
-{
-	const struct reply *r;
-
-	s->deadline = earlier(s->deadline, usec_add(smtp_now(s), QUIT_WAIT));
-	if (!s->is_over && wait_reply(s, "the answer to QUIT", QUIT_WAIT) == 0) {
-		r = &s->reader.reply;
-		tell_reply(s, r);
-	}
-	if (!s->is_over)
-		smtp_verdict_set(&s->failure, EX_TEMPFAIL, "the session is over");
-	s->is_over = true;
+	return !s->is_over && !s->has_quit && (s->mails_max == 0 || s->n_mails < s->mails_max);
 }
 
 void smtp_quit(struct smtp *s)
@@ -541,8 +527,11 @@ void smtp_quit(struct smtp *s)
 	if (s->is_over)
 		return;
 	s->deadline = earlier(s->deadline, usec_add(smtp_now(s), QUIT_WAIT));
-	if (smtp_command(s, "QUIT", NULL) == 0)
-		smtp_finish(s);
+	if ((s->has_quit || smtp_command(s, "QUIT", NULL) == 0) &&
+		wait_reply(s, "the answer to QUIT", QUIT_WAIT) == 0)
+		tell_reply(s, &s->reader.reply);
+	if (!s->is_over)
+		smtp_verdict_set(&s->failure, EX_TEMPFAIL, "the session is over");
 	s->is_over = true;
 }
 

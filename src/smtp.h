@@ -5,6 +5,7 @@
  *
  *	r = smtp_open(&stream, &options, &failure, &session);
  *	for each mail: r = smtp_send(session, &mail, is_last);
+ *	smtp_quit(session);
  *	session = smtp_free(session);
  *
  * Laws: a recipient is SENT if and only if a 2yz came after the end of the data; nothing that happens later changes
@@ -135,16 +136,16 @@ int smtp_open(const struct stream *stream, const struct smtp_options *options, s
 	struct smtp **ret);
 
 /* Sends one mail to its pending recipients, in as many transactions as the server makes necessary, and leaves none
- * of them pending. IS_LAST: QUIT travels with the last write, its answer is waited for at most one second, and the
- * session is over. Returns 0 when the session goes on (or ended as it should, IS_LAST), -ENOTCONN when it ended
- * early: the recipients that it hit are temporary, and further mails need a new connection.
+ * of them pending. IS_LAST: QUIT travels with the last write where it can; nothing can be sent any more, and what is
+ * left is smtp_quit(), which the caller calls after the outcomes have been told: no receipt waits for the answer to
+ * QUIT. Returns 0 when the session went well, -ENOTCONN when it ended early: the recipients that it hit are temporary, and further mails need a new connection.
  * A mail that no recipient was left for, or that was refused, does not end the session. */
 int smtp_send(struct smtp *s, struct smtp_mail *mail, bool is_last);
 
 /* Can it take another mail? False after an error, after QUIT, and when the server's MAILMAX (RFC 9422) is reached. */
 bool smtp_is_usable(const struct smtp *s);
 
-/* QUIT, waited for at most one second. Nothing to report: all receipts are in. */
+/* QUIT, if it was not sent with the last mail, waited for at most one second. Nothing to report: all receipts are in. */
 void smtp_quit(struct smtp *s);
 
 /* Frees without a word to the peer, wipes what was secret. Returns NULL; the stream is the caller's. */

@@ -29,6 +29,7 @@ struct connection {
 	sd_event_source *source;
 	struct buf input, output;
 	struct varlink_call *call; /* the one that waits for its answer */
+	sd_event_source *turn; /* takes the next request: in a turn of its own, so that none is handled within another */
 	bool has_ended; /* the client sends no more */
 };
 
@@ -67,6 +68,7 @@ static void connection_free(struct connection *c)
 	if (c->call)
 		c->call->connection = NULL;
 	sd_event_source_disable_unref(c->source);
+	sd_event_source_disable_unref(c->turn);
 	close_fd(c->fd);
 	buf_free(&c->input);
 	buf_free(&c->output);
@@ -89,8 +91,12 @@ static bool flush(struct connection *c)
 		}
 		buf_drop(&c->output, (size_t)n);
 	}
-	uint32_t events = (c->has_ended || c->call ? 0U : EPOLLIN) | (c->output.len ? EPOLLOUT : 0U);
+	/* Who does not read its answers is not read from. */
+	bool is_free = !c->call && c->output.len == 0;
+	uint32_t events = (is_free && !c->has_ended ? EPOLLIN : 0U) | (c->output.len ? EPOLLOUT : 0U);
 	sd_event_source_set_io_events(c->source, events);
+	if (is_free)
+		sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT);
 	return true;
 }
 
@@ -114,8 +120,6 @@ static void send_object(struct varlink_call *call, json_t *object)
 	flush(c);
 }
 
-static void handle_input(struct connection *c);
-
 static void finish(struct varlink_call *call)
 {
 	struct connection *c = call->connection;
@@ -124,8 +128,7 @@ static void finish(struct varlink_call *call)
 	if (!c)
 		return;
 	c->call = NULL;
-	if (flush(c))
-		handle_input(c);
+	flush(c);
 }
 
 bool varlink_wants_more(const struct varlink_call *call)
@@ -234,6 +237,7 @@ static bool handle_request(struct connection *c, const char *text, size_t len)
 	call->more = json_is_true(json_object_get(request, "more"));
 	call->oneway = json_is_true(json_object_get(request, "oneway"));
 	c->call = call;
+	sd_event_source_set_io_events(c->source, 0);
 	parameters = parameters ? json_incref(parameters) : json_object();
 	dispatch(call, method, parameters);
 	json_decref(parameters);
@@ -241,15 +245,20 @@ static bool handle_request(struct connection *c, const char *text, size_t len)
 	return true;
 }
 
+static const char *end_of_request(const struct connection *c)
+{
+	return c->input.len ? memchr(c->input.data, '\0', c->input.len) : NULL;
+}
+
 /* Takes the next complete request, unless one waits for its answer. C may be gone afterwards. */
 static void handle_input(struct connection *c)
 {
-	const char *end = c->input.len ? memchr(c->input.data, '\0', c->input.len) : NULL;
+	const char *end = end_of_request(c);
 
-	if (c->call)
+	if (c->call || c->output.len)
 		return;
 	if (!end) {
-		if (c->has_ended && c->output.len == 0)
+		if (c->has_ended)
 			connection_free(c);
 		return;
 	}
@@ -258,6 +267,12 @@ static void handle_input(struct connection *c)
 	buf_drop(&c->input, len + 1);
 	if (!text || !handle_request(c, text, len))
 		connection_free(c);
+}
+
+static int on_next(sd_event_source *source, void *userdata)
+{
+	handle_input(userdata);
+	return 0;
 }
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -271,8 +286,8 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 		connection_free(c);
 		return 0;
 	}
-	if (!(events & EPOLLIN))
-		return 0;
+	if (!(events & EPOLLIN) || end_of_request(c))
+		return 0; /* or first what is there */
 	ssize_t n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -312,6 +327,8 @@ static int add_connection(struct varlink_server *s, int fd)
 	int r = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) < 0 ? -errno : 0;
 	if (r == 0)
 		r = sd_event_add_io(s->event, &c->source, fd, EPOLLIN, on_connection, c);
+	if (r >= 0)
+		r = sd_event_add_defer(s->event, &c->turn, on_next, c);
 	if (r < 0) {
 		c->fd = -1; /* stays the caller's */
 		connection_free(c);

@@ -9,7 +9,7 @@ LDADD = src/libtocsin.a $(CMOCKA_LIBS) $(GNUTLS_LIBS) $(SYSTEMD_LIBS) $(INIH_LIB
 UNIT_TESTS =
 if HAVE_CMOCKA
 # Tests of memory running out replace these functions.
-TORTURE_LDFLAGS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
+TORTURE_WRAPS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
 UNIT_TESTS += tests/unit/test-alert
 tests_unit_test_alert_SOURCES = tests/unit/test-alert.c $(FAKE_DAEMON)
 tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/tests/scenarios\"
@@ -28,14 +28,16 @@ UNIT_TESTS += tests/unit/test-msg
 UNIT_TESTS += tests/unit/test-option
 UNIT_TESTS += tests/unit/test-outbox
 tests_unit_test_outbox_SOURCES = tests/unit/test-outbox.c tests/support/torture.h
-tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
+tests_unit_test_outbox_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
+UNIT_TESTS += tests/unit/test-procread
+UNIT_TESTS += tests/unit/test-perfdata
 UNIT_TESTS += tests/unit/test-proctree
 UNIT_TESTS += tests/unit/test-provider
 UNIT_TESTS += tests/unit/test-reply
 UNIT_TESTS += tests/unit/test-sasl
 UNIT_TESTS += tests/unit/test-schedule
 tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h tests/support/torture.h
-tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_LDFLAGS)
+tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-secret
 UNIT_TESTS += tests/unit/test-smtp
 UNIT_TESTS += tests/unit/test-store
@@ -53,6 +55,12 @@ FAKE_DAEMON = tests/support/fake-daemon.c tests/support/fake-daemon.h
 check_PROGRAMS += tests/bench/simulate
 tests_bench_simulate_SOURCES = tests/bench/simulate.c $(FAKE_DAEMON) tests/support/random.h
 
+# The benchmark of the SMTP client; tests/e2e/test_bench.py runs it once for its round trips.
+EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/relay.py tests/bench/smtp_bench.py
+bench: all
+	TOCSIN_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run $(BENCH_OPTIONS)
+.PHONY: bench
+
 # Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
 TESTS += tests/fuzz/run-corpus
 EXTRA_DIST += tests/fuzz/run-corpus
@@ -62,6 +70,9 @@ EXTRA_DIST += tests/fuzz/ini
 check_PROGRAMS += tests/fuzz/corpus-mime
 tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
 EXTRA_DIST += tests/fuzz/mime
+check_PROGRAMS += tests/fuzz/corpus-perfdata
+tests_fuzz_corpus_perfdata_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-perfdata.c
+EXTRA_DIST += tests/fuzz/perfdata
 check_PROGRAMS += tests/fuzz/corpus-proc
 tests_fuzz_corpus_proc_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-proc.c
 EXTRA_DIST += tests/fuzz/proc
@@ -78,6 +89,9 @@ tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
 tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-perfdata
+tests_fuzz_fuzz_perfdata_SOURCES = tests/fuzz/fuzz-perfdata.c
+tests_fuzz_fuzz_perfdata_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-proc
 tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c
 tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -165,9 +179,14 @@ EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py
 EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_bench.py
+EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
+EXTRA_DIST += tests/e2e/test_checks_more.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py
+EXTRA_DIST += tests/e2e/test_disk.py
+EXTRA_DIST += tests/e2e/test_faults.py
 EXTRA_DIST += tests/e2e/test_helpers.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_mailer.py
@@ -175,9 +194,14 @@ EXTRA_DIST += tests/e2e/test_resolver.py
 EXTRA_DIST += tests/e2e/test_send.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
+EXTRA_DIST += tests/e2e/test_storms.py
+EXTRA_DIST += tests/e2e/test_tcp.py
+EXTRA_DIST += tests/e2e/test_unit.py
+EXTRA_DIST += tests/e2e/unit_booted.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh

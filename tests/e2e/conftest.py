@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import pathlib
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import pytest  # noqa: E402
+
+# Who starts us in the background may have had these ignored, and what is ignored is inherited (execve(2)).
+for number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 import certs  # noqa: E402
 import harness  # noqa: E402

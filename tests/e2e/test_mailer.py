@@ -3,6 +3,7 @@
 
 import os
 import socket
+import threading
 import time
 
 import pytest
@@ -293,6 +294,23 @@ def test_failure_at_each_stage_goes_to_the_next_relay(mailer, stage):
         assert first.connections == 1 and len(second.mails) == 1
 
 
+def test_next_relay_gets_the_mail_in_its_own_name(mailer):
+    """Services refuse mail that is not from the account that logged in."""
+    content = "Date: x\nFrom: tocsin@client.test\nSubject: x\n\nHello.\n"
+    with SmtpServer(at={"connect": RESET}) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second", **{"from": "10000@qq.test"}))
+        assert outcomes(m.send_one(content=content)) == {"a@example.org": "sent"}
+        sender, _, received = second.mails[0]
+        assert sender == "10000@qq.test"
+        assert received == b"Date: x\r\nFrom: 10000@qq.test\r\nSubject: x\r\n\r\nHello."
+    with SmtpServer(at={"connect": RESET}) as first, SmtpServer() as second:  # what a person wrote stays as it is
+        m = mailer()
+        m.load(relay(first), relay(second, name="second", **{"from": "10000@qq.test"}))
+        assert outcomes(m.send_one(content=content.replace("tocsin@", "somebody@"))) == {"a@example.org": "sent"}
+        assert b"From: somebody@client.test" in second.mails[0][2]
+
+
 @pytest.mark.parametrize("action", [SILENCE, RESET, CLOSE])
 def test_failure_in_the_tls_handshake(mailer, server_certificate, authority, action):
     with SmtpServer(server_certificate, tls=True, at={"connect": action}) as s:
@@ -319,6 +337,21 @@ def test_nothing_after_the_receipt_changes_it(mailer):
             batch = m.send_one()
             assert outcomes(batch) == {"a@example.org": "sent"}
             assert batch.seconds < 10
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ()])
+def test_receipt_is_told_before_quit_is_answered(mailer, extensions):
+    told = threading.Event()
+    in_time = []
+    with SmtpServer(extensions=extensions, at={"quit": lambda line: in_time.append(told.wait(0.8))}) as s:
+        m = mailer()
+        m.load(relay(s))
+        m.mail("1", ["a@example.org"])
+        m.send("run", "", "no")
+        assert next(kind for kind, *_ in iter(m.receive, None) if kind != "setting") == "result"
+        told.set()
+        assert m.receive()[0] == "done"
+        assert in_time == [True]
 
 
 def test_drip_is_ended(mailer):

@@ -41,7 +41,7 @@ def test_delivers_for_smtplib(postfix_server, how):
     assert b"with ESMTPSA" in wait_for(postfix_server, b"from " + how.encode())
 
 
-@pytest.mark.parametrize("method", ["plain", "login", "cram-md5", "scram-sha-256"])
+@pytest.mark.parametrize("method", ["plain", "login", "cram-md5"])
 def test_delivers_for_msmtp(postfix_server, method):
     r = subprocess.run(["msmtp", "--file=/dev/null", "--host=localhost", f"--port={postfix_server.port_starttls}",
                         "--tls=on", f"--auth={method}", f"--tls-trust-file={postfix_server.ca_file}",

@@ -213,7 +213,7 @@ def test_the_peer_goes_while_rows_are_sent(path):
 # A transaction of the kill test: the same number in a row of each table, and a mail that takes several pages.
 def send_transaction(store, number, rng):
     store.send("put", "meta", "number", number)
-    store.send("put", "item", "check", "item", number, "r", "m")
+    store.send("put", "item", "check", "item", "m", number, "r", "", "no", "0")
     store.send("put", "event", number % 50, "e", "c", "i", "OK", "CRITICAL", "1", "1", "1", number, "")
     store.send("put", "mail", f"m{number % 20}", number, "f", "x" * rng.randrange(100, 60_000), "1", "2", "3")
     store.send("delete", "mail", f"m{(number + 10) % 20}")
@@ -225,7 +225,7 @@ def check_state(rows, acknowledged, sent):
     number = int(rows["meta", "number"][1]) if rows else 0
     assert acknowledged <= number <= sent
     if number:
-        assert rows["item", "check"][2] == str(number)
+        assert rows["item", "check"][3] == str(number)
         assert rows["event", str(number % 50)][9] == str(number)
         assert rows["mail", f"m{number % 20}"][1] == str(number)
         assert len([r for r in rows if r[0] == "mail"]) == min(number, 10)
@@ -356,7 +356,7 @@ def test_full_disk(small_disk):
         # A bad night: 20 mails of 10 KB wait, each change of an item is stored, some mails go out.
         for i in range(400):
             number += 1
-            store.send("put", "item", f"check{i % 40}", "item", f"state {number}", "r" * 200, "m")
+            store.send("put", "item", f"check{i % 40}", "item", "m", f"state {number}", "r" * 200, "", "no", "0")
             store.send("put", "event", number, "e", "c", "i", "OK", "CRITICAL", "1", "1", "1", "text" * 20, "")
             store.send("delete", "event", number - 200)
             store.send("put", "mail", f"m{i % 20}", "s", "f", "x" * 10_000, "1", "2", "3")
@@ -376,7 +376,7 @@ def test_full_disk(small_disk):
     store, rows = open_sound(path)
     with store:
         assert ("meta", "after") in rows and ("meta", "half") not in rows and ("mail", "huge") not in rows
-        assert rows["item", "check39"][2] == f"state {number}"
+        assert rows["item", "check39"][3] == f"state {number}"
         assert len([r for r in rows if r[0] == "event"]) == 200
         # Room again: the reserve grows back for the next time.
         os.unlink(small_disk / "filler")

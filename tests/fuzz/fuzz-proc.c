@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as a line of /proc/PID/stat and as /proc/self/mountinfo: what a reader accepts is whole. */
+/* Any bytes as a line of /proc/PID/stat, as /proc/self/mountinfo, and as the files of counters: what a reader
+ * accepts is whole. */
 #include "mountinfo.h"
+#include "procread.h"
 #include "proctree.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +42,25 @@ static void read_mounts(const char *text, size_t len)
 	}
 }
 
+static void read_counters(const char *text, size_t len)
+{
+	struct counter counters[] = { { "MemTotal", 0 }, { "VmRSS", 0 } };
+	struct cpu_times times;
+	struct pressure pressure;
+	_cleanup_fclose_ FILE *first = fmemopen((void *)text, len, "r"),
+			      *second = fmemopen((void *)text, len, "r"),
+			      *third = fmemopen((void *)text, len, "r");
+
+	if (first && counters_read(first, counters, ELEMENTS(counters)) == 0)
+		require(!isnan(counters[0].value) || !isnan(counters[1].value));
+	if (second && cpu_times_read(second, &times) == 0)
+		for (size_t i = 0; i < CPU_TIMES; i++)
+			require(times.processors && times.ticks[i] >= 0);
+	if (third && pressure_read(third, &pressure) == 0)
+		require(pressure.some.is_known && pressure.some.average[0] >= 0 &&
+			pressure.some.average[0] <= 100);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	_cleanup_free_ char *text = malloc(len + 1);
@@ -47,7 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memcpy(text, data, len);
 	text[len] = '\0';
 	read_stat(text);
-	if (len)
+	if (len) {
 		read_mounts(text, len);
+		read_counters(text, len);
+	}
 	return 0;
 }

@@ -61,6 +61,27 @@ is 'reload of a wrong file fails' 1 $?
 is 'and the daemon goes on' "active/$main" "$(value ActiveState)/$(value MainPID)"
 rm /etc/tocsin/conf.d/wrong.conf
 
+# Checks that ask others, in the sandbox of the service.
+printf '#!/bin/sh\necho "hello | it=5;;;0"\n' > /usr/local/bin/check_it
+chmod 755 /usr/local/bin/check_it
+printf '[check units]\ntype = unit\ninterval = 1s\n[check mine]\ntype = plugin\ncommand = /usr/local/bin/check_it\n' \
+	> /etc/tocsin/conf.d/asking.conf
+succeeds 'checks of units and by a plugin are taken' systemctl reload "$unit"
+is 'a plugin runs in the sandbox' '*hello*' "$(tocsin check mine 2>&1)"
+is 'systemd is asked from the sandbox' '*units*' "$(tocsin check units 2>&1)"
+systemd-run --quiet --unit=broken.service /bin/false
+fails() { [[ $(systemctl is-failed broken.service) = failed ]]; }
+within 20 fails
+is 'a failed unit is seen' '*CRITICAL*broken.service*' "$(tocsin check units 2>&1)"
+seen() { [[ $(tocsin status 2>&1 | grep -F broken.service) = *$1* ]]; }
+within 20 seen CRITICAL
+is 'and in the status' 0 $?
+systemctl reset-failed broken.service
+within 20 seen OK
+is 'and that it is not failed any more' 0 $?
+rm /etc/tocsin/conf.d/asking.conf
+succeeds 'and are taken back' systemctl reload "$unit"
+
 before=$(value WatchdogTimestampMonotonic)
 restarted() { [[ $(value NRestarts) -ge 1 && $(value ActiveState) = active ]]; }
 fed() { [[ $(value WatchdogTimestampMonotonic) -gt $before ]]; }

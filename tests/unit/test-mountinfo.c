@@ -115,6 +115,24 @@ static void refuses_a_file_of_other_lines(void **state)
 	assert_int_equal(mountinfo_read(file, &info), -EBADMSG);
 }
 
+static void knows_what_is_covered(void **state)
+{
+	static const char text[] = "1 0 8:1 / /a rw - ext4 /dev/a rw\n"
+				   "2 0 8:2 / /a/b rw - ext4 /dev/b rw\n"
+				   "3 0 8:3 / /c rw - ext4 /dev/c rw\n"
+				   "4 0 8:4 / /a rw - ext4 /dev/d rw\n"
+				   "5 0 8:5 / /ccc rw - ext4 /dev/e rw\n"
+				   "6 0 8:6 / / rw - ext4 /dev/f rw\n";
+	const bool covered[] = { true, true, false, false, false, false };
+	_cleanup_fclose_ FILE *file = fmemopen((void *)text, strlen(text), "r");
+	_cleanup_mountinfo_ struct mountinfo info = { 0 };
+
+	assert_int_equal(mountinfo_read(file, &info), 0);
+	assert_int_equal(info.n, ELEMENTS(covered));
+	for (size_t i = 0; i < info.n; i++)
+		assert_int_equal(mountinfo_is_covered(&info, &info.items[i]), covered[i]);
+}
+
 static void finds_options(void **state)
 {
 	assert_true(mount_has_option("rw,errors=remount-ro", "rw"));
@@ -134,6 +152,7 @@ int main(void)
 		cmocka_unit_test(survives_any_bytes),
 		cmocka_unit_test(finds_the_mount_of_a_path),
 		cmocka_unit_test(refuses_a_file_of_other_lines),
+		cmocka_unit_test(knows_what_is_covered),
 		cmocka_unit_test(finds_options),
 	};
 

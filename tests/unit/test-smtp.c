@@ -25,7 +25,7 @@
  * What must come of it:
  *	open: STATUS WORDS  smtp_open() fails (exit status, part of its text or advice)
  *	result: ADDRESS OUTCOME CODE WORDS    of the mail above; "sent again" marks recipient.again; CODE may be "-"
- *	ends: early         smtp_send() says -ENOTCONN
+ *	ends: early         smtp_send() says -ENOTCONN       told: at once      it has not waited for anybody
  *	status: N           smtp_mail_status()
  *	turns: N            how often the client waited for the server
  *	elapsed: SECONDS    most that the clock may say in the end
@@ -70,7 +70,7 @@ struct mail {
 	size_t n_recipients;
 	struct expectation results[RECIPIENTS_MAX];
 	size_t n_results;
-	bool is_not_last, ends_early;
+	bool is_not_last, ends_early, is_told_at_once;
 	int status; /* -1: not said */
 };
 
@@ -419,6 +419,7 @@ MAIL_SETTER(set_bytes, put_unescaped(&m->content, v))
 MAIL_SETTER(set_text, put_unescaped(&m->content, v); buf_putc(&m->content, '\n'))
 MAIL_SETTER(set_last, m->is_not_last = true)
 MAIL_SETTER(set_ends, m->ends_early = true)
+MAIL_SETTER(set_told, m->is_told_at_once = true)
 MAIL_SETTER(set_status, m->status = atoi(v))
 MAIL_SETTER(set_fill, for (long n = strtol(v, NULL, 10); n > 0; n--) buf_putc(&m->content, strchr(v, ' ')[1]))
 
@@ -550,6 +551,7 @@ static const struct {
 	{ "open", set_open },
 	{ "result", set_result },
 	{ "ends", set_ends },
+	{ "told", set_told },
 	{ "status", set_status },
 	{ "turns", set_turns },
 	{ "elapsed", set_elapsed },
@@ -667,6 +669,8 @@ static void play_mail(struct scenario *s, struct smtp *session, struct mail *m, 
 	};
 	int e = smtp_send(session, &mail, is_last && !m->is_not_last);
 
+	if (m->is_told_at_once && s->now > START_USEC)
+		trouble(s, "smtp_send() took until %lld µs", (long long)(s->now - START_USEC));
 	if (e != (m->ends_early ? -ENOTCONN : 0))
 		trouble(s, "smtp_send() returned %d", e);
 	if (m->n_results != m->n_recipients)
@@ -726,6 +730,8 @@ static void play(struct scenario *s)
 	check_open(s, e, &failure);
 	for (size_t i = 0; session && i < s->n_mails; i++)
 		play_mail(s, session, &s->mails[i], i + 1 == s->n_mails);
+	if (session && s->n_mails && !s->mails[s->n_mails - 1].is_not_last)
+		smtp_quit(session);
 	check_end(s);
 }
 

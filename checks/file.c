@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* file: whether a file is there (or is not), how old and how large it is, how fast it grows, and whose it is.
+ * It looks at the file's description (stat(2)) and never reads the file. A link is followed.
+ *
+ * A change is noticed at once by inotify(7): of the file while it is there, else of the nearest folder above
+ * it. */
+#include "account.h"
+#include "clock.h"
+#include "tocsin-check.h"
+#include "units.h"
+#include "verdict.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+/* Clocks of file servers differ a little. */
+#define FUTURE_SLACK_USEC (5 * USEC_PER_MINUTE)
+#define LISTED 10
+#define ENTRIES_MAX 5000
+
+enum kind { KIND_ANY, KIND_FILE, KIND_DIRECTORY, KIND_SOCKET, KIND_DEVICE };
+
+struct config {
+	const char *path, *mode, *owner, *group;
+	bool exists, watch;
+	int kind;
+	int64_t age_min, age_warning, age_critical;
+	int64_t size_min, size_warning, size_critical;
+	int64_t growth_warning, growth_critical;
+};
+
+#define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
+
+static const char *const kinds[] = { "any", "file", "directory", "socket", "device", NULL };
+
+static const struct tocsin_option options[] = {
+	{ MEMBER(path, TOCSIN_PATH), .help = "The file, folder or socket" },
+	{ MEMBER(exists, TOCSIN_BOOL), .fallback = "yes",
+		.help = "Whether it must be there; with \"no\" it is critical when it is" },
+	{ MEMBER(kind, TOCSIN_CHOICE), .fallback = "any", .choices = kinds, .help = "What it must be" },
+	{ MEMBER(age_min, TOCSIN_DURATION), .fallback = "0",
+		.help = "Changed more recently than this is critical; 0: not judged" },
+	{ MEMBER(age_warning, TOCSIN_DURATION), .fallback = "0",
+		.help = "Not changed for this long is a warning; 0: not judged" },
+	{ MEMBER(age_critical, TOCSIN_DURATION), .fallback = "0",
+		.help = "Not changed for this long is critical; 0: not judged" },
+	{ MEMBER(size_min, TOCSIN_SIZE), .fallback = "0",
+		.help = "Smaller than this is critical; 1 for \"not empty\", 0: not judged" },
+	{ MEMBER(size_warning, TOCSIN_SIZE), .fallback = "0",
+		.help = "The size from which it is a warning; 0: not judged" },
+	{ MEMBER(size_critical, TOCSIN_SIZE), .fallback = "0",
+		.help = "The size from which it is critical; 0: not judged" },
+	{ MEMBER(growth_warning, TOCSIN_SIZE), .fallback = "0",
+		.help = "Growth between two looks, reckoned for an hour, from which it is a warning; 0: not "
+			"judged" },
+	{ MEMBER(growth_critical, TOCSIN_SIZE), .fallback = "0",
+		.help = "Growth between two looks, reckoned for an hour, from which it is critical; 0: not "
+			"judged" },
+	{ MEMBER(mode, TOCSIN_STRING), .help = "The permissions that it must have, octal like 0640" },
+	{ MEMBER(owner, TOCSIN_STRING), .help = "The user whom it must belong to, a name or a number" },
+	{ MEMBER(group, TOCSIN_STRING), .help = "The group that it must belong to, a name or a number" },
+	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
+		.help = "Notice changes at once; \"no\" spares work where the file or its folder changes all "
+			"the time" },
+	{ .name = NULL },
+};
+
+static bool parse_mode(const char *text, mode_t *ret)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 8);
+
+	if (*text < '0' || *text > '7' || *end || value > 07777)
+		return false;
+	*ret = (mode_t)value;
+	return true;
+}
+
+static bool are_crossed(int64_t warning, int64_t critical)
+{
+	return warning > 0 && critical > 0 && critical < warning;
+}
+
+static bool judges_content(const struct config *c)
+{
+	return c->kind || c->mode || c->owner || c->group || c->age_min > 0 || c->age_warning > 0 ||
+	       c->age_critical > 0 || c->size_min > 0 || c->size_warning > 0 || c->size_critical > 0 ||
+	       c->growth_warning > 0 || c->growth_critical > 0;
+}
+
+static const char *validate(const void *config)
+{
+	const struct config *c = config;
+	int64_t age_max = c->age_critical > 0 ? c->age_critical : c->age_warning;
+	int64_t size_max = c->size_critical > 0 ? c->size_critical : c->size_warning;
+	mode_t mode;
+
+	if (!c->path)
+		return "path is needed: the file to look at";
+	if (!c->exists && judges_content(c))
+		return "with exists = no nothing else can be asked of the file";
+	if (are_crossed(c->age_warning, c->age_critical) || are_crossed(c->size_warning, c->size_critical) ||
+		are_crossed(c->growth_warning, c->growth_critical))
+		return "the limit for critical is below the one for warning: one of age, size, growth";
+	if (are_crossed(c->age_min, age_max))
+		return "age_min must not be above the limits for the age";
+	if (are_crossed(c->size_min, size_max))
+		return "size_min must not be above the limits for the size";
+	if (c->mode && !parse_mode(c->mode, &mode))
+		return "mode is an octal number like 0640";
+	return NULL;
+}
+
+/* --- Noticing changes */
+
+/* The folder above PATH, in place; false at the root. */
+static bool go_up(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || path[1] == '\0')
+		return false;
+	slash[slash == path] = '\0';
+	return true;
+}
+
+/* What only says that more was written is left out: a busy log would keep us busy. When the last name of a
+ * file that is still open goes away, IN_ATTRIB comes at once (its count of links) and IN_DELETE_SELF much
+ * later. */
+static void arm(struct tocsin_run *run, const struct config *c)
+{
+	_cleanup_free_ char *path = strdup(c->path);
+
+	if (!c->watch || !path || *tocsin_root(run))
+		return;
+	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (fd < 0)
+		return; /* no more are allowed (fs.inotify.max_user_instances): polling remains */
+	int r = inotify_add_watch(fd, path, IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF);
+	while (r < 0 && (errno == ENOENT || errno == ENOTDIR) && go_up(path))
+		r = inotify_add_watch(
+			fd, path, IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+	if (r >= 0)
+		tocsin_watch(run, fd, POLLIN);
+}
+
+/* --- What it means */
+
+struct look {
+	const struct config *config;
+	struct stat st;
+	int64_t uid, gid; /* -1: not judged */
+	int64_t age_usec; /* negative: its time lies in the future */
+	double growth;    /* bytes an hour; NAN: not known */
+};
+
+static const char *kind_name(mode_t mode)
+{
+	static const struct {
+		mode_t type;
+		const char *name;
+	} names[] = {
+		{ S_IFREG, "file" },
+		{ S_IFDIR, "directory" },
+		{ S_IFSOCK, "socket" },
+		{ S_IFBLK, "device" },
+		{ S_IFCHR, "device" },
+		{ S_IFIFO, "fifo" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		if ((mode & S_IFMT) == names[i].type)
+			return names[i].name;
+	return "file of another kind";
+}
+
+/* A file that was replaced or cut (a log that was rotated) has not grown. */
+static double measure_growth(struct tocsin_run *run, const struct stat *st)
+{
+	double size = (double)st->st_size, inode = (double)st->st_ino, before, growth = NAN, same;
+	int64_t age;
+
+	if (tocsin_recall(run, "inode", &same, &age) == 0 && same == inode &&
+		tocsin_recall(run, "size", &before, &age) == 0 && age > 0)
+		growth = fmax(0, size - before) * (double)USEC_PER_HOUR / (double)age;
+	tocsin_remember(run, "size", size);
+	tocsin_remember(run, "inode", inode);
+	return growth;
+}
+
+static void judge_age(const struct look *l, struct verdict *v)
+{
+	const struct config *c = l->config;
+	bool is_critical = c->age_critical > 0 && l->age_usec >= c->age_critical;
+
+	if (is_critical || (c->age_warning > 0 && l->age_usec >= c->age_warning))
+		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
+			"not changed for %s (limit %s)", short_duration(l->age_usec).text,
+			short_duration(is_critical ? c->age_critical : c->age_warning).text);
+	/* It would never become too old. */
+	if ((c->age_critical > 0 || c->age_warning > 0) && l->age_usec < -FUTURE_SLACK_USEC)
+		verdict_add(v, TOCSIN_WARNING, "its time of change lies %s in the future",
+			short_duration(-l->age_usec).text);
+	if (c->age_min > 0 && l->age_usec < c->age_min)
+		verdict_add(v, TOCSIN_CRITICAL, "changed %s ago (limit %s)",
+			short_duration(l->age_usec > 0 ? l->age_usec : 0).text,
+			short_duration(c->age_min).text);
+}
+
+static void judge_size(const struct look *l, struct verdict *v)
+{
+	const struct config *c = l->config;
+	int64_t size = l->st.st_size;
+	bool is_critical = c->size_critical > 0 && size >= c->size_critical;
+
+	if (is_critical || (c->size_warning > 0 && size >= c->size_warning))
+		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%s large (limit %s)",
+			short_size((double)size).text,
+			short_size((double)(is_critical ? c->size_critical : c->size_warning)).text);
+	if (size < c->size_min && size == 0)
+		verdict_add(v, TOCSIN_CRITICAL, "empty");
+	else if (size < c->size_min)
+		verdict_add(v, TOCSIN_CRITICAL, "only %s large (at least %s)", short_size((double)size).text,
+			short_size((double)c->size_min).text);
+}
+
+static void judge_growth(const struct look *l, struct verdict *v)
+{
+	const struct config *c = l->config;
+	bool is_critical = c->growth_critical > 0 && l->growth >= (double)c->growth_critical;
+
+	if (is_critical || (c->growth_warning > 0 && l->growth >= (double)c->growth_warning))
+		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
+			"grows by %s an hour (limit %s)", short_size(l->growth).text,
+			short_size((double)(is_critical ? c->growth_critical : c->growth_warning)).text);
+}
+
+static void judge_kind_and_rights(const struct look *l, struct verdict *v)
+{
+	const struct config *c = l->config;
+	mode_t mode;
+
+	if (c->kind != KIND_ANY && strcmp(kinds[c->kind], kind_name(l->st.st_mode)) != 0)
+		verdict_add(
+			v, TOCSIN_CRITICAL, "is a %s, not a %s", kind_name(l->st.st_mode), kinds[c->kind]);
+	if (c->mode && parse_mode(c->mode, &mode) && (l->st.st_mode & 07777) != mode)
+		verdict_add(v, TOCSIN_CRITICAL, "its permissions are %04o, not %04o",
+			(unsigned)(l->st.st_mode & 07777), (unsigned)mode);
+	if (l->uid >= 0 && l->st.st_uid != l->uid)
+		verdict_add(v, TOCSIN_CRITICAL, "belongs to the user %u, not to %s", (unsigned)l->st.st_uid,
+			c->owner);
+	if (l->gid >= 0 && l->st.st_gid != l->gid)
+		verdict_add(v, TOCSIN_CRITICAL, "belongs to the group %u, not to %s", (unsigned)l->st.st_gid,
+			c->group);
+}
+
+/* --- Reporting */
+
+static double positive(int64_t limit)
+{
+	return limit > 0 ? (double)limit : NAN;
+}
+
+static void report_metrics(struct tocsin_run *run, const struct look *l)
+{
+	const struct config *c = l->config;
+	const double second = (double)USEC_PER_SEC;
+	const struct tocsin_metric metrics[] = {
+		{ "size", (double)l->st.st_size, "B", positive(c->size_warning), positive(c->size_critical),
+			0, NAN },
+		{ "age", (double)l->age_usec / second, "s", positive(c->age_warning) / second,
+			positive(c->age_critical) / second, NAN, NAN },
+		{ "growth", l->growth, "B/h", positive(c->growth_warning), positive(c->growth_critical), 0,
+			NAN },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(metrics); i++)
+		if (!isnan(metrics[i].value))
+			tocsin_metric(run, c->path, &metrics[i]);
+}
+
+static int64_t changed_usec(const struct stat *st)
+{
+	return st->st_mtim.tv_sec * USEC_PER_SEC + st->st_mtim.tv_nsec / 1000;
+}
+
+static void put_stat(struct buf *b, const struct stat *st, const char *name)
+{
+	buf_printf(b, "%04o  %5u:%-5u  %9s  ", (unsigned)(st->st_mode & 07777), (unsigned)st->st_uid,
+		(unsigned)st->st_gid, short_size((double)st->st_size).text);
+	format_time(b, changed_usec(st));
+	buf_printf(b, "  %s%s\n", name, S_ISDIR(st->st_mode) ? "/" : "");
+}
+
+struct entry {
+	struct stat st;
+	char name[256];
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *e = a, *f = b;
+	int64_t e_usec = changed_usec(&e->st), f_usec = changed_usec(&f->st);
+
+	return e_usec != f_usec ? (e_usec < f_usec ? 1 : -1) : strcmp(e->name, f->name);
+}
+
+/* Keeps the newest LISTED of the entries in ENTRIES, which has room for one more. Returns how many there
+ * were. */
+static size_t read_newest(DIR *dir, struct entry entries[LISTED + 1])
+{
+	struct dirent *d;
+	size_t n = 0;
+
+	while (n < ENTRIES_MAX && (d = readdir(dir))) {
+		struct entry *e = &entries[n < LISTED ? n : LISTED];
+
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+			fstatat(dirfd(dir), d->d_name, &e->st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		snprintf(e->name, sizeof(e->name), "%s", d->d_name);
+		n++;
+		qsort(entries, n <= LISTED ? n : LISTED + 1, sizeof(*entries), compare_entries);
+	}
+	return n;
+}
+
+/* The nearest folder above the file that is there, with what changed last in it. */
+static void show_folder(struct tocsin_run *run, const char *item)
+{
+	_cleanup_free_ char *path = strdup(item);
+	_cleanup_buf_ struct buf b = BUF(16384);
+	struct entry entries[LISTED + 1];
+	int fd = -ENOENT;
+
+	while (fd < 0 && path && go_up(path))
+		fd = tocsin_open(run, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		close_fd(fd);
+		return;
+	}
+	size_t n = read_newest(dir, entries);
+	closedir(dir);
+	buf_printf(&b, "%s, newest first:\n", path);
+	for (size_t i = 0; i < n && i < LISTED; i++)
+		put_stat(&b, &entries[i].st, entries[i].name);
+	if (n == 0)
+		buf_puts(&b, "(empty)\n");
+	if (n > LISTED)
+		buf_printf(&b, "and %s%zu more\n", n == ENTRIES_MAX ? "at least " : "", n - LISTED);
+	tocsin_evidence(run, item, "The folder", buf_text(&b));
+}
+
+static void report(struct tocsin_run *run, const struct look *l, const struct verdict *v)
+{
+	const char *item = l->config->path;
+	_cleanup_buf_ struct buf b = BUF(8192);
+
+	if (v->state != TOCSIN_OK)
+		tocsin_item(run, item, v->state, "%s", buf_text(&v->text));
+	else if (l->age_usec >= 0)
+		tocsin_item(run, item, v->state, "%s, %s, changed %s ago", kind_name(l->st.st_mode),
+			short_size((double)l->st.st_size).text, short_duration(l->age_usec).text);
+	else
+		tocsin_item(run, item, v->state, "%s, %s, changed now", kind_name(l->st.st_mode),
+			short_size((double)l->st.st_size).text);
+	report_metrics(run, l);
+	if (v->state == TOCSIN_OK)
+		return;
+	put_stat(&b, &l->st, item);
+	tocsin_evidence(run, item, "The file (permissions, user:group, size, changed)", buf_text(&b));
+	show_folder(run, item);
+}
+
+static int look_at_file(struct tocsin_run *run, const struct config *c, const struct stat *st)
+{
+	_cleanup_verdict_ struct verdict v = VERDICT;
+	struct look l = { .config = c, .st = *st, .uid = -1, .gid = -1 };
+
+	int r = c->owner ? account_find_user(run, c->owner, &l.uid) : 0;
+	if (r == 0 && c->group)
+		r = account_find_group(run, c->group, &l.gid);
+	if (r < 0)
+		return r;
+	l.age_usec = clock_realtime_usec() - changed_usec(st);
+	l.growth = measure_growth(run, st);
+	if (!c->exists)
+		verdict_add(&v, TOCSIN_CRITICAL, "is there, and must not be");
+	judge_age(&l, &v);
+	judge_size(&l, &v);
+	judge_growth(&l, &v);
+	judge_kind_and_rights(&l, &v);
+	report(run, &l, &v);
+	return 0;
+}
+
+static int look(struct tocsin_run *run, const void *config)
+{
+	const struct config *c = config;
+	struct stat st;
+
+	tocsin_look(run, c->path);
+	arm(run, c);
+	/* O_PATH: neither needs the right to read it, nor wakes what is behind a device or a fifo. */
+	_cleanup_close_ int fd = tocsin_open(run, c->path, O_PATH);
+	int r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0)
+		return look_at_file(run, c, &st);
+	if (r != -ENOENT && r != -ENOTDIR) {
+		tocsin_reason(run, "%s cannot be looked at: %s", c->path, strerror(-r));
+		return r;
+	}
+	tocsin_item(run, c->path, c->exists ? TOCSIN_CRITICAL : TOCSIN_OK, "%s",
+		c->exists ? "is not there" : "is not there, as it should be");
+	if (c->exists)
+		show_folder(run, c->path);
+	return 0;
+}
+
+const struct tocsin_check tocsin_check_module = {
+	TOCSIN_CHECK_HEADER,
+	.name = "file",
+	.summary = "Existence, age, size, growth and permissions of a file",
+	.options = options,
+	.config_size = sizeof(struct config),
+	.validate = validate,
+	.run = look,
+};

@@ -1,0 +1,731 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* unit: units of systemd, asked of the service manager over the system bus: named ones that must be active,
+ * and with "auto" each one that has failed. It judges ActiveState and counts NRestarts (a crash with Restart=
+ * is over within a second, no look would see it); SubState is only shown.
+ *
+ * A unit that failed is reported from then on, also when it is well again: an item that vanishes is UNKNOWN
+ * to the daemon. The module remembers numbers only, so names are kept as numbers. */
+#include "buf.h"
+#include "clock.h"
+#include "tocsin-check.h"
+#include "units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>
+
+#define MANAGER "org.freedesktop.systemd1"
+#define MANAGER_PATH "/org/freedesktop/systemd1"
+#define UNIT_INTERFACE MANAGER ".Unit"
+#define SERVICE_INTERFACE MANAGER ".Service"
+#define CALL_USEC (5 * USEC_PER_SEC)
+#define NAME_BYTES 256 /* UNIT_NAME_MAX with its NUL */
+#define KNOWN_MAX 32   /* units that "auto" keeps reporting; the daemon keeps 1024 numbers for a check */
+#define CHUNK 6        /* bytes of a name that a double holds exactly */
+#define RESTARTS_MAX 10
+#define JOURNAL_LINES 12
+#define JOURNAL_LINE_BYTES 400
+
+struct config {
+	struct tocsin_list unit, exclude;
+	bool inactive;
+	int64_t restarts_warning, restarts_window;
+};
+
+#define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
+
+static const struct tocsin_option options[] = {
+	{ MEMBER(unit, TOCSIN_LIST), .fallback = "auto",
+		.help = "A unit that must be active (without a suffix: a service), or \"auto\" for each that "
+			"failed" },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = "With unit = auto, units to leave out (glob)" },
+	{ MEMBER(inactive, TOCSIN_BOOL), .fallback = "no",
+		.help = "A named unit may be inactive, as those are that a timer or a socket starts" },
+	{ MEMBER(restarts_warning, TOCSIN_INT), .fallback = "3", .max = RESTARTS_MAX,
+		.help = "So many automatic restarts of a named service within restarts_window are a warning; "
+			"0: never" },
+	{ MEMBER(restarts_window, TOCSIN_DURATION), .fallback = "10m", .min = 1e6, .max = 7 * 86400e6,
+		.help = "The time in which restarts are counted together" },
+	{ .name = NULL },
+};
+
+static bool is_auto(const char *name)
+{
+	return strcmp(name, "auto") == 0;
+}
+
+/* Is NAME, as it may be written in the file, the unit called FULL? */
+static bool is_same(const char *name, const char *full)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(name, full, len) != 0)
+		return false;
+	return !full[len] || (!strchr(name, '.') && strcmp(full + len, ".service") == 0);
+}
+
+static const char *validate(const void *config)
+{
+	const struct config *c = config;
+
+	for (size_t i = 0; i < c->unit.n; i++) {
+		const char *name = c->unit.items[i];
+
+		/* systemd.unit(5); nothing else can name a unit, and globs are not meant here */
+		if (name[strspn(
+			    name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.\\@-")] ||
+			strlen(name) > NAME_BYTES - sizeof(".service"))
+			return "unit must be the name of one unit, like nginx.service, or \"auto\"";
+		for (size_t j = 0; j < i; j++)
+			if (is_same(name, c->unit.items[j]) || is_same(c->unit.items[j], name))
+				return "unit names the same unit twice";
+	}
+	return NULL;
+}
+
+/* --- What the manager knows of a unit */
+
+struct unit {
+	char name[NAME_BYTES];
+	char *load, *active, *sub, *description, *result, *cgroup;
+	uint64_t changed_usec; /* CLOCK_REALTIME, 0: never */
+	uint32_t n_restarts;
+	int32_t exit_code, exit_status; /* as siginfo_t has them; code 0: nothing has ended yet */
+	bool is_service;
+};
+
+static void release_unit(struct unit *u)
+{
+	free(u->load);
+	free(u->active);
+	free(u->sub);
+	free(u->description);
+	free(u->result);
+	free(u->cgroup);
+}
+
+#define _cleanup_unit_ _cleanup_(release_unit)
+#define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
+#define _cleanup_error_ _cleanup_(sd_bus_error_free)
+
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, char **ret)
+{
+	return sd_bus_get_property_string(bus, MANAGER, path, interface, property, NULL, ret);
+}
+
+/* "nginx.service" → "org.freedesktop.systemd1.Service". False for what has no suffix. */
+static bool interface_of(const char *name, char *buffer, size_t size)
+{
+	const char *suffix = strrchr(name, '.');
+
+	if (!suffix || !suffix[1])
+		return false;
+	snprintf(buffer, size, MANAGER ".%c%.40s", suffix[1] - 'a' + 'A', suffix + 2);
+	return true;
+}
+
+/* What only some kinds of units have; without it there is less to show. */
+static void read_details(sd_bus *bus, const char *path, struct unit *u)
+{
+	char interface[128];
+
+	sd_bus_get_property_trivial(
+		bus, MANAGER, path, UNIT_INTERFACE, "StateChangeTimestamp", NULL, 't', &u->changed_usec);
+	if (!interface_of(u->name, interface, sizeof(interface)))
+		return;
+	get_text(bus, path, interface, "Result", &u->result);
+	u->is_service = strcmp(interface, SERVICE_INTERFACE) == 0;
+	if (!u->is_service)
+		return;
+	get_text(bus, path, interface, "ControlGroup", &u->cgroup);
+	sd_bus_get_property_trivial(bus, MANAGER, path, interface, "NRestarts", NULL, 'u', &u->n_restarts);
+	sd_bus_get_property_trivial(bus, MANAGER, path, interface, "ExecMainCode", NULL, 'i', &u->exit_code);
+	sd_bus_get_property_trivial(
+		bus, MANAGER, path, interface, "ExecMainStatus", NULL, 'i', &u->exit_status);
+}
+
+/* A unit that is not loaded is loaded by the question. */
+static int read_unit(sd_bus *bus, const char *name, struct unit *u)
+{
+	_cleanup_free_ char *path = NULL;
+
+	*u = (struct unit){ 0 };
+	snprintf(u->name, sizeof(u->name), "%s%s", name, strchr(name, '.') ? "" : ".service");
+	int r = sd_bus_path_encode(MANAGER_PATH "/unit", u->name, &path);
+	if (r >= 0)
+		r = get_text(bus, path, UNIT_INTERFACE, "LoadState", &u->load);
+	if (r >= 0)
+		r = get_text(bus, path, UNIT_INTERFACE, "ActiveState", &u->active);
+	if (r >= 0)
+		r = get_text(bus, path, UNIT_INTERFACE, "SubState", &u->sub);
+	if (r >= 0)
+		r = get_text(bus, path, UNIT_INTERFACE, "Description", &u->description);
+	if (r < 0)
+		return r;
+	read_details(bus, path, u);
+	return 0;
+}
+
+/* --- What it means */
+
+static const struct {
+	const char *result, *text;
+} results[] = {
+	{ "core-dump", "it crashed" },
+	{ "exec-condition", "its condition to start was not met" },
+	{ "oom-kill", "a process of it was killed because memory ran out" },
+	{ "protocol", "it did not tell the service manager what it had promised to" },
+	{ "resources", "the service manager could not give it what it needs" },
+	{ "start-limit-hit", "it was started too often within a short time" },
+	{ "timeout", "it did not start or stop in time" },
+	{ "watchdog", "it stopped to feed its watchdog" },
+};
+
+/* Why it failed, in words. */
+static void put_cause(struct buf *b, const struct unit *u)
+{
+	bool has_result = u->result && strcmp(u->result, "success") != 0;
+
+	for (size_t i = 0; has_result && i < ELEMENTS(results); i++)
+		if (strcmp(u->result, results[i].result) == 0) {
+			buf_puts(b, results[i].text);
+			return;
+		}
+	if (u->exit_code == CLD_EXITED && u->exit_status != 0)
+		buf_printf(b, "its process ended with status %d", (int)u->exit_status);
+	else if (u->exit_code == CLD_KILLED || u->exit_code == CLD_DUMPED)
+		buf_printf(b, "its process was killed by signal %d (%s)", (int)u->exit_status,
+			strsignal(u->exit_status));
+	else
+		buf_printf(b, "%s", has_result ? u->result : "the cause is not known");
+}
+
+static void put_since(struct buf *b, const struct unit *u)
+{
+	int64_t now = clock_realtime_usec();
+
+	if (u->changed_usec && (int64_t)u->changed_usec <= now) {
+		buf_puts(b, " for ");
+		format_duration(b, now - (int64_t)u->changed_usec);
+	}
+}
+
+enum meaning { UP, DOWN, FAILED, STARTING, STOPPING };
+
+static const struct {
+	const char *active;
+	enum meaning meaning;
+} meanings[] = {
+	{ "active", UP },
+	{ "reloading", UP },
+	{ "refreshing", UP },
+	{ "inactive", DOWN },
+	{ "failed", FAILED },
+	{ "activating", STARTING },
+	{ "deactivating", STOPPING },
+	{ "maintenance", STOPPING },
+};
+
+static bool meaning_of(const struct unit *u, enum meaning *ret)
+{
+	for (size_t i = 0; i < ELEMENTS(meanings); i++)
+		if (strcmp(u->active, meanings[i].active) == 0) {
+			*ret = meanings[i].meaning;
+			return true;
+		}
+	return false;
+}
+
+/* Starting after a run that went wrong: the manager starts it again. */
+static bool is_restarting(const struct unit *u)
+{
+	return u->result && strcmp(u->result, "success") != 0;
+}
+
+/* MUST_RUN: it is named, and shall be active. */
+static enum tocsin_state judge(const struct unit *u, bool must_run, struct buf *text)
+{
+	enum meaning meaning;
+
+	if (must_run && (strcmp(u->load, "not-found") == 0 || strcmp(u->load, "masked") == 0)) {
+		buf_printf(text, "not running: %s",
+			*u->load == 'm' ? "the unit is masked" : "systemd knows no unit of this name");
+		return TOCSIN_CRITICAL;
+	}
+	if (!meaning_of(u, &meaning)) {
+		buf_printf(text, "is in a state that is not known here: %s", u->active);
+		return TOCSIN_UNKNOWN;
+	}
+	switch (meaning) {
+	case FAILED:
+		buf_puts(text, "failed: ");
+		put_cause(text, u);
+		return TOCSIN_CRITICAL;
+	case STARTING:
+		if (is_restarting(u)) {
+			buf_puts(text, "is started again after a failure: ");
+			put_cause(text, u);
+			return TOCSIN_WARNING;
+		}
+		break;
+	case DOWN:
+		if (must_run) {
+			buf_puts(text, "not running: it is inactive");
+			put_since(text, u);
+			return TOCSIN_CRITICAL;
+		}
+		break;
+	case UP:
+	case STOPPING:
+		break;
+	}
+	buf_printf(text, "%s (%s)", u->active, u->sub);
+	put_since(text, u);
+	return TOCSIN_OK;
+}
+
+/* --- Restarts */
+
+struct key {
+	char text[NAME_BYTES + 32];
+};
+
+static struct key restart_key(const char *name, int64_t i)
+{
+	struct key k;
+
+	snprintf(k.text, sizeof(k.text), "restart%d %s", (int)i, name);
+	return k;
+}
+
+/* How many of the last LIMIT restarts lie within WINDOW. The count itself is reset by systemd when somebody
+ * starts the unit by hand. */
+static int64_t count_restarts(
+	struct tocsin_run *run, const struct unit *u, int64_t limit, int64_t window_usec)
+{
+	double now = (double)clock_boottime_usec(), last, times[2 * RESTARTS_MAX];
+	int64_t n = 0, age;
+
+	int r = tocsin_recall(run, restart_key(u->name, 0).text, &last, &age);
+	tocsin_remember(run, restart_key(u->name, 0).text, u->n_restarts);
+	int64_t fresh = r == 0 && last < u->n_restarts ? (int64_t)(u->n_restarts - last) : 0;
+	while (n < fresh && n < limit)
+		times[n++] = now;
+	for (int64_t i = 1; i <= limit; i++) {
+		double t;
+
+		if (tocsin_recall(run, restart_key(u->name, i).text, &t, &age) == 0 && t <= now &&
+			now - t < (double)window_usec)
+			times[n++] = t;
+	}
+	if (n > limit)
+		n = limit;
+	for (int64_t i = 0; i < n; i++)
+		tocsin_remember(run, restart_key(u->name, i + 1).text, times[i]);
+	return n;
+}
+
+/* --- Evidence */
+
+static void put_field(struct buf *b, sd_journal *journal, const char *field)
+{
+	const void *data;
+	size_t len, skip = strlen(field) + 1;
+
+	if (sd_journal_get_data(journal, field, &data, &len) < 0 || len < skip)
+		return;
+	len -= skip;
+	buf_printf(b, "%.*s", (int)(len < JOURNAL_LINE_BYTES ? len : JOURNAL_LINE_BYTES),
+		(const char *)data + skip);
+}
+
+static void put_entry(struct buf *b, sd_journal *journal)
+{
+	uint64_t usec;
+
+	if (sd_journal_get_realtime_usec(journal, &usec) == 0)
+		format_time(b, (int64_t)usec);
+	buf_putc(b, ' ');
+	put_field(b, journal, "SYSLOG_IDENTIFIER");
+	buf_puts(b, ": ");
+	put_field(b, journal, "MESSAGE");
+	buf_putc(b, '\n');
+}
+
+/* What the unit wrote, and what the manager wrote about it. */
+static int select_unit(sd_journal *journal, const char *name)
+{
+	char match[NAME_BYTES + 32];
+
+	snprintf(match, sizeof(match), "_SYSTEMD_UNIT=%s", name);
+	int r = sd_journal_add_match(journal, match, 0);
+	if (r >= 0)
+		r = sd_journal_add_disjunction(journal);
+	snprintf(match, sizeof(match), "UNIT=%s", name);
+	if (r >= 0)
+		r = sd_journal_add_match(journal, match, 0);
+	if (r >= 0)
+		r = sd_journal_add_match(journal, "_PID=1", 0);
+	return r;
+}
+
+static int put_journal(struct buf *b, sd_journal *journal, const char *name)
+{
+	int r = select_unit(journal, name);
+
+	if (r >= 0)
+		r = sd_journal_seek_tail(journal);
+	if (r >= 0)
+		r = sd_journal_previous_skip(journal, JOURNAL_LINES);
+	for (int i = 0; r > 0 && i < JOURNAL_LINES; i++) {
+		put_entry(b, journal);
+		r = sd_journal_next(journal);
+	}
+	return r;
+}
+
+static void show_journal(struct tocsin_run *run, const char *name)
+{
+	_cleanup_(sd_journal_closep) sd_journal *journal = NULL;
+	_cleanup_buf_ struct buf b = BUF(65536);
+
+	int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
+	if (r >= 0)
+		r = put_journal(&b, journal, name);
+	if (b.len == 0)
+		buf_printf(&b,
+			"nothing can be read of it%s%s; tocsin must be in the group systemd-journal to see the "
+			"journal of services (systemctl edit tocsin: SupplementaryGroups=systemd-journal)\n",
+			r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+	tocsin_evidence(run, name, "Last lines of its journal", buf_text(&b));
+}
+
+static const char *exit_word(const struct unit *u)
+{
+	return u->exit_code == CLD_EXITED ? "exit status" : "signal";
+}
+
+static void show_unit(struct tocsin_run *run, const struct unit *u)
+{
+	_cleanup_buf_ struct buf b = BUF(16384);
+
+	buf_printf(&b, "description: %s\nstate: %s (%s)", u->description, u->active, u->sub);
+	put_since(&b, u);
+	buf_printf(&b, "\nloaded: %s\n", u->load);
+	if (u->result)
+		buf_printf(&b, "result: %s\n", u->result);
+	if (u->exit_code)
+		buf_printf(&b, "last %s of its main process: %d\n", exit_word(u), (int)u->exit_status);
+	if (u->is_service)
+		buf_printf(&b, "automatic restarts: %u\n", (unsigned)u->n_restarts);
+	tocsin_evidence(run, u->name, "The unit", buf_text(&b));
+}
+
+/* Ready as soon as the last process of the unit has gone, or the first has come: kernel document
+ * admin-guide/cgroup-v2, "populated". */
+static void watch_unit(struct tocsin_run *run, const struct unit *u)
+{
+	char path[4096], events[256];
+
+	if (!u->cgroup || !*u->cgroup)
+		return;
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%.3900s/cgroup.events", u->cgroup);
+	_cleanup_close_ int fd = tocsin_open(run, path, O_RDONLY);
+	/* The reading sets from which change on it is ready. */
+	if (fd >= 0 && read(fd, events, sizeof(events)) > 0)
+		tocsin_watch(run, fd, POLLPRI);
+}
+
+static void report(struct tocsin_run *run, const struct config *c, const struct unit *u, bool must_run)
+{
+	_cleanup_buf_ struct buf text = BUF(4096);
+	bool count = must_run && u->is_service && c->restarts_warning > 0;
+
+	enum tocsin_state state = judge(u, must_run, &text);
+	int64_t restarts = count ? count_restarts(run, u, c->restarts_warning, c->restarts_window) : 0;
+	if (state == TOCSIN_OK && count && restarts >= c->restarts_warning) {
+		state = TOCSIN_WARNING;
+		buf_printf(&text, ", but was restarted at least %d times within ", (int)restarts);
+		format_duration(&text, c->restarts_window);
+	}
+	tocsin_item(run, u->name, state, "%s", buf_text(&text));
+	if (u->is_service)
+		tocsin_metric(run, u->name,
+			&(struct tocsin_metric){ "restarts", u->n_restarts, "c", NAN, NAN, 0, NAN });
+	if (state != TOCSIN_OK) {
+		show_unit(run, u);
+		show_journal(run, u->name);
+	}
+}
+
+/* --- auto */
+
+struct known {
+	char name[KNOWN_MAX][NAME_BYTES];
+	bool failed[KNOWN_MAX]; /* now */
+	size_t n, n_left_out;
+};
+
+static struct key name_key(size_t i, size_t chunk)
+{
+	struct key k;
+
+	snprintf(k.text, sizeof(k.text), "failed%zu.%zu", i, chunk);
+	return k;
+}
+
+/* What is remembered stays until it is replaced, so a 0 ends each name, and an empty name ends the list. */
+static void remember_name(struct tocsin_run *run, size_t i, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t at = 0; at < len + CHUNK; at += CHUNK) {
+		uint64_t bits = 0;
+
+		for (size_t j = 0; j < CHUNK && at + j < len; j++)
+			bits |= (uint64_t)(unsigned char)name[at + j] << (8 * j);
+		tocsin_remember(run, name_key(i, at / CHUNK).text, (double)bits);
+	}
+}
+
+/* False: there is none. */
+static bool recall_name(struct tocsin_run *run, size_t i, char name[NAME_BYTES])
+{
+	int64_t age;
+	size_t at = 0;
+	double value;
+
+	memset(name, 0, NAME_BYTES);
+	while (at + CHUNK < NAME_BYTES &&
+		tocsin_recall(run, name_key(i, at / CHUNK).text, &value, &age) == 0 && value > 0 &&
+		value < 0x1p48) {
+		for (size_t j = 0; j < CHUNK; j++)
+			name[at + j] = (char)((uint64_t)value >> (8 * j));
+		at += CHUNK;
+	}
+	return name[0] != '\0';
+}
+
+static size_t find_known(const struct known *k, const char *name)
+{
+	size_t i = 0;
+
+	while (i < k->n && strcmp(k->name[i], name) != 0)
+		i++;
+	return i;
+}
+
+/* Makes room by forgetting the one that is well again for longest. */
+static bool make_room(struct known *k)
+{
+	size_t i = 0;
+
+	while (i < k->n && k->failed[i])
+		i++;
+	if (i == KNOWN_MAX)
+		return false;
+	if (k->n == KNOWN_MAX) {
+		k->n--;
+		memmove(k->name[i], k->name[i + 1], (k->n - i) * NAME_BYTES);
+		memmove(&k->failed[i], &k->failed[i + 1], (k->n - i) * sizeof(bool));
+	}
+	return true;
+}
+
+static void add_failed(struct known *k, const char *name)
+{
+	size_t i = find_known(k, name);
+
+	if (i == k->n) {
+		if (strlen(name) >= NAME_BYTES || !make_room(k)) {
+			k->n_left_out++;
+			return;
+		}
+		i = k->n++;
+		snprintf(k->name[i], NAME_BYTES, "%s", name);
+	}
+	k->failed[i] = true;
+}
+
+static bool is_excluded(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->exclude.n; i++)
+		if (fnmatch(c->exclude.items[i], name, 0) == 0)
+			return true;
+	for (size_t i = 0; i < c->unit.n; i++)
+		if (is_same(c->unit.items[i], name)) /* it is named, and reported anyway */
+			return true;
+	return false;
+}
+
+static int list_failed(
+	sd_bus *bus, const struct config *c, struct known *k, const char **ret_why, sd_bus_error *error)
+{
+	_cleanup_message_ sd_bus_message *reply = NULL;
+	const char *name;
+
+	*ret_why = "the failed units";
+	int r = sd_bus_call_method(bus, MANAGER, MANAGER_PATH, MANAGER ".Manager", "ListUnitsFiltered", error,
+		&reply, "as", 1, "failed");
+	if (r >= 0)
+		r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
+				  NULL, NULL, NULL, NULL)) > 0)
+		if (!is_excluded(c, name))
+			add_failed(k, name);
+	return r < 0 ? r : 0;
+}
+
+static int report_known(struct tocsin_run *run, sd_bus *bus, const struct config *c, const struct known *k,
+	const char **ret_why)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		_cleanup_unit_ struct unit u = { 0 };
+
+		*ret_why = k->name[i];
+		int r = read_unit(bus, k->name[i], &u);
+		if (r < 0)
+			return r;
+		report(run, c, &u, false);
+		remember_name(run, i, k->name[i]);
+	}
+	if (k->n < KNOWN_MAX)
+		remember_name(run, k->n, "");
+	return 0;
+}
+
+static int look_at_all(struct tocsin_run *run, sd_bus *bus, const struct config *c, const char **ret_why,
+	sd_bus_error *error)
+{
+	_cleanup_free_ struct known *k = calloc(1, sizeof(*k));
+	char name[NAME_BYTES];
+
+	if (!k)
+		return -ENOMEM;
+	for (size_t i = 0; i < KNOWN_MAX && recall_name(run, i, name); i++)
+		if (!is_excluded(c, name))
+			snprintf(k->name[k->n++], NAME_BYTES, "%s", name);
+	int r = list_failed(bus, c, k, ret_why, error);
+	if (r < 0)
+		return r;
+	size_t n = k->n_left_out;
+	for (size_t i = 0; i < k->n; i++)
+		n += k->failed[i];
+	if (k->n_left_out)
+		tocsin_item(run, tocsin_name(run), TOCSIN_CRITICAL,
+			"%zu units have failed, more than are shown one by one", n);
+	else
+		tocsin_item(run, tocsin_name(run), TOCSIN_OK,
+			n == 0 ? "no unit has failed" : "failed units are reported one by one");
+	tocsin_metric(
+		run, tocsin_name(run), &(struct tocsin_metric){ "failed", (double)n, "", NAN, NAN, 0, NAN });
+	return report_known(run, bus, c, k, ret_why);
+}
+
+/* --- The look */
+
+static int look_at_named(struct tocsin_run *run, sd_bus *bus, const struct config *c, const char *name)
+{
+	_cleanup_unit_ struct unit u = { 0 };
+
+	int r = read_unit(bus, name, &u);
+	if (r < 0)
+		return r;
+	watch_unit(run, &u);
+	report(run, c, &u, !c->inactive);
+	return 0;
+}
+
+static int look_with(struct tocsin_run *run, sd_bus *bus, const struct config *c, const char **ret_why,
+	sd_bus_error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->unit.n; i++) {
+		*ret_why = c->unit.items[i];
+		r = is_auto(c->unit.items[i]) ? look_at_all(run, bus, c, ret_why, error)
+					      : look_at_named(run, bus, c, c->unit.items[i]);
+	}
+	return r;
+}
+
+/* The library alone would wait for a bus that says nothing longer than a check may take. */
+static int await_bus(sd_bus *bus)
+{
+	int64_t until = clock_boottime_usec() + CALL_USEC;
+
+	for (;;) {
+		int64_t left = until - clock_boottime_usec();
+
+		int r = sd_bus_is_ready(bus);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		r = sd_bus_process(bus, NULL);
+		if (r == 0)
+			r = sd_bus_wait(bus, (uint64_t)left);
+		if (r < 0 && r != -EINTR)
+			return r;
+	}
+}
+
+static int connect_bus(struct tocsin_run *run, sd_bus **ret)
+{
+	if (*tocsin_root(run)) {
+		tocsin_reason(run, "the service manager cannot be asked about a recorded tree");
+		return -EOPNOTSUPP;
+	}
+	if (sd_booted() <= 0) {
+		tocsin_reason(run, "this host was not started by systemd");
+		return -EOPNOTSUPP;
+	}
+	int r = sd_bus_open_system(ret);
+	if (r == -ENOENT) {
+		tocsin_reason(run, "there is no system bus here (on Debian it comes with the package dbus)");
+		return -EOPNOTSUPP;
+	}
+	if (r >= 0)
+		r = await_bus(*ret);
+	if (r < 0) {
+		tocsin_reason(run, "the system bus cannot be reached: %s", strerror(-r));
+		return r;
+	}
+	sd_bus_set_method_call_timeout(*ret, CALL_USEC);
+	return 0;
+}
+
+static int look(struct tocsin_run *run, const void *config)
+{
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+	const char *what = "";
+
+	int r = connect_bus(run, &bus);
+	if (r < 0)
+		return r;
+	r = look_with(run, bus, config, &what, &error);
+	if (r < 0)
+		tocsin_reason(run, "systemd does not tell about %s: %s", what,
+			error.message ? error.message : strerror(-r));
+	return r < 0 ? r : 0;
+}
+
+const struct tocsin_check tocsin_check_module = {
+	TOCSIN_CHECK_HEADER,
+	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
+	.name = "unit",
+	.summary = "Units of systemd: failed ones, and named ones that must be active",
+	.options = options,
+	.config_size = sizeof(struct config),
+	.validate = validate,
+	.run = look,
+};

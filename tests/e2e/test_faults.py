@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon when something beside it goes wrong at a bad moment: a reload, a stop, a full queue, a helper that cannot be
+started, a writer that is slow, dies, or comes late. Each test here was a fault once."""
+
+import fcntl
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import harness
+from test_control import INTERFACE, Client
+from test_helpers import fake, status, wait_until  # noqa: F401 (a fixture)
+
+
+def children(d, name):
+    """Ids of the daemon's own children that run NAME."""
+    found = []
+    for pid in open(f"/proc/{d.process.pid}/task/{d.process.pid}/children").read().split():
+        try:
+            if name in open(f"/proc/{pid}/cmdline").read():
+                found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+def cpu_seconds(d):
+    fields = open(f"/proc/{d.process.pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wrap(folder, name, script):
+    path = folder / "libexec" / name
+    partial = path.with_suffix(".new")
+    partial.write_text("#!/bin/sh\n" + script)
+    partial.chmod(0o755)
+    partial.rename(path)
+
+
+# ---- reload and stop
+
+def test_reload_that_is_asked_for_while_one_runs(setup, daemon, victim, fake, tmp_path):
+    """What was written after the first one had read the file must be in force after the second."""
+    setup.write(victim.check())
+    d = daemon(setup)
+    wrap(tmp_path, "tocsin-check", f"""\
+        if [ "$1" = --config ]; then
+            cp "$2" "$2.read"; file=$2; shift 2; sleep 1
+            exec {harness.program("tocsin-check")} --config "$file.read" "$@"
+        fi
+        exec {harness.program("tocsin-check")} "$@"
+        """)
+    d.reload()
+    time.sleep(0.5)
+    setup.write(victim.check(), harness.check("load", "load"))
+    assert setup.tocsin("reload").returncode == 0
+    assert {i["check"] for i in status(setup)["items"]} == {victim.name, "load"}
+
+
+def test_check_that_is_removed_while_somebody_waits_for_it(setup, daemon, victim):
+    setup.write(victim.check(), harness.check("slow", "hang", timeout="60s", interval="1h"))
+    d = daemon(setup)
+    client = Client(setup)
+    client.send(json.dumps({"method": f"{INTERFACE}.Check", "parameters": {"name": "slow"}}).encode() + b"\0")
+    time.sleep(0.5)
+    setup.write(victim.check())
+    assert setup.tocsin("reload").returncode == 0
+    assert "removed" in client.receive()["parameters"]["error"]
+    assert d.stop() < 5
+
+
+def test_check_that_is_removed_while_it_hangs(setup, daemon, victim):
+    """Those behind it in the batch do not wait for it, and are not blamed for its end."""
+    setup.write(harness.check("a", "hang", timeout="60s"), victim.check())
+    d = daemon(setup)
+    time.sleep(1)
+    assert [i["state"] for i in status(setup)["items"] if i["check"] == victim.name] == [None]
+    setup.write(victim.check())
+    assert setup.tocsin("reload").returncode == 0
+    wait_until(lambda: [i["state"] for i in status(setup)["items"]] == ["OK"], timeout=5)
+    assert "crashed" not in d.log
+    assert d.stop() < 5
+
+
+def test_stop_while_somebody_waits(setup, daemon, victim):
+    setup.write(victim.check(), harness.check("slow", "hang", timeout="60s", interval="1h"))
+    d = daemon(setup)
+    clients = [Client(setup) for _ in range(2)]
+    for client in clients:
+        client.send(json.dumps({"method": f"{INTERFACE}.Check", "parameters": {"name": "slow"}}).encode() + b"\0")
+    clients[0].send(json.dumps({"method": f"{INTERFACE}.Reload"}).encode() + b"\0")
+    time.sleep(0.3)
+    assert d.stop() < 5 and d.process.returncode == 0
+
+
+def test_not_ready_after_stopping(setup, daemon, victim, fake):
+    fake("tocsin-store", 'send("ready", "")\ntime.sleep(3)\nsend("done")\nwait_for("nothing")\n')
+    setup.write(victim.check())
+    d = daemon(setup, wait=False)
+    wait_until(lambda: children(d, "tocsin-store"))
+    time.sleep(2)
+    assert d.stop() < 5
+    assert d.notified("READY") == [] and d.notified("STOPPING") == ["1"]
+
+
+def test_mail_section_removed_while_a_mail_waits(setup, daemon, victim, fake):
+    fake("tocsin-mail", "wait_for('nothing')")
+    setup.write(victim.check(interval="1h"))
+    d = daemon(setup)
+    d.wait_notified("STATUS", "1 mail queued")
+    setup.mail = {}
+    setup.write(victim.check(interval="1h"))
+    assert setup.tocsin("reload").returncode == 0
+    time.sleep(1)
+    before = cpu_seconds(d)
+    time.sleep(3)
+    assert cpu_seconds(d) - before < 0.5
+    assert d.stop() < 5
+
+
+def test_configuration_that_nobody_could_read(setup, fake, tmp_path):
+    """Exit status 78 is for files that somebody must mend; systemd does not start us again after it."""
+    setup.write()
+    wrap(tmp_path, "tocsin-check", "kill -9 $$\n")
+    r = setup.tocsind("--config", str(setup.config), "--state", str(setup.state), "--control", str(setup.control))
+    assert r.returncode == 75 and "was not read" in r.stderr
+
+
+# ---- helpers
+
+def test_checker_that_says_ready_in_its_work(setup, daemon, catcher, victim, fake):
+    """Being ready ends the time limit of a start, not that of a check."""
+    fake("tocsin-check", 'send("ready", "")\nwait_for("run")\nsend("ready", "")\nwait_for("nothing")\n')
+    setup.write(victim.check(timeout="1s"))
+    daemon(setup)
+    assert victim.name in catcher.wait("UNKNOWN", timeout=20).text
+
+
+def test_no_checker_can_be_started(setup, daemon, catcher, victim, fake):
+    """Nobody looks: that is UNKNOWN, and is told."""
+    setup.write(victim.check())
+    d = daemon(setup)
+    catcher.wait("started")
+    fake("tocsin-check", "wait_for('nothing')")
+    # Retired ones leave by themselves; the new ones are scripts, which are never ready.
+    for _ in range(20):
+        for pid in children(d, "tocsin-check"):
+            if "python" not in open(f"/proc/{pid}/cmdline").read():
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+    mail = catcher.wait("UNKNOWN", timeout=60)
+    assert victim.name in mail.text and "tocsin-check" in mail.text
+    assert d.stop() < 5
+
+
+def test_more_watches_than_descriptors_by_default(setup, daemon, catcher, victim):
+    """Each process check hands over a pidfd; the soft limit that a daemon inherits is made for select()."""
+    setup.write(*(harness.check(f"v{i}", "process", pidfile=victim.pidfile) for i in range(120)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+        d = harness.Daemon(setup)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        catcher.wait("started: OK")
+        time.sleep(2)
+        assert "garbage" not in d.log and "what is no message" not in d.log
+        assert d.stop() < 5
+    finally:
+        d.kill()
+
+
+# ---- the writer
+
+def test_slow_writer_is_no_dead_one(setup, daemon, catcher, victim, fake):
+    """Every commit is confirmed after 0.4 s, well within the limit, however many changes come."""
+    fake("tocsin-store", """\
+        send("ready", "")
+        send("done")
+        while True:
+            message = receive()
+            if message[0] == "commit":
+                time.sleep(0.4)
+                send("committed", message[1])
+        """)
+    setup.write(*(victim.check().replace("check victim", f"check v{i}") for i in range(10)),
+                *(harness.check(f"x{i}", "rogue", deed="crash") for i in range(8)))
+    d = daemon(setup)
+    catcher.wait("started")
+    time.sleep(8)
+    assert "going on in memory" not in d.log
+    assert d.stop() < 5
+
+
+def test_steady_results_are_not_written_each_time(setup, daemon, catcher, victim, fake, tmp_path):
+    fake("tocsin-store", """\
+        send("ready", "")
+        send("done")
+        while True:
+            message = receive()
+            if message[:2] == ["put", "item"]:
+                with open(FOLDER + "/puts", "a") as f:
+                    f.write(message[2] + "\\n")
+            if message[0] == "commit":
+                send("committed", message[1])
+        """)
+    setup.write(victim.check())
+    daemon(setup)
+    catcher.wait("started")
+    time.sleep(3)
+    before = (tmp_path / "puts").read_text()
+    time.sleep(4)
+    assert (tmp_path / "puts").read_text() == before
+
+
+def test_writer_is_killed(setup, daemon, catcher, victim):
+    """A new one is told everything, and what it tells is not news."""
+    setup.sections["report"]["every"] = "20s"
+    setup.write(victim.check())
+    d = daemon(setup)
+    catcher.wait("started")
+    victim.kill()
+    catcher.wait("CRITICAL process victim")
+    os.kill(children(d, "tocsin-store")[0], signal.SIGKILL)
+    d.wait_log("written again")
+    victim.start()
+    catcher.wait("RECOVERED process victim")
+    report = catcher.wait("status OK", timeout=40)
+    print(report.text)
+    assert report.text.count("→ CRITICAL") + report.text.count("OK to CRITICAL") <= 1
+    assert len([m for m in catcher.mails if "CRITICAL" in m.subject]) == 1
+    d.stop()
+    d = daemon(setup)
+    time.sleep(2)
+    assert len([m for m in catcher.mails if "RECOVERED" in m.subject]) == 1
+
+
+def test_rows_that_come_late(setup, daemon, catcher, victim, fake, tmp_path):
+    """The state file hangs at the start. What only it knows, an open incident, is not forgotten for that."""
+    setup.write(victim.check())
+    d = daemon(setup)
+    catcher.wait("started")
+    victim.kill()
+    alert = catcher.wait("CRITICAL process victim")
+    d.stop()
+    victim.start()
+    wrap(tmp_path, "tocsin-store", f"sleep 12\nexec {harness.program('tocsin-store')} \"$@\"\n")
+    d = daemon(setup)
+    recovery = catcher.wait("RECOVERED process victim", timeout=40)
+    assert alert.message["Message-ID"].strip() in (recovery.message["References"] or "")
+    assert d.stop() < 5
+
+
+# ---- those who listen
+
+def fill(fd, write):
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
+    try:
+        while True:
+            write(b"x" * 1000)
+    except BlockingIOError:
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "stream"])
+def test_nobody_reads_log_and_notifications(setup, catcher, victim, tmp_path, kind):
+    """A journal on a disk that hangs, a service manager that has frozen: the alert goes out."""
+    manager, filler = (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2))
+    manager.bind(str(tmp_path / "notify"))
+    fill(filler.fileno(), lambda data: filler.sendto(data, str(tmp_path / "notify")))
+    if kind == "pipe":
+        unread, log = os.pipe()
+    else:
+        pair = socket.socketpair()
+        unread, log = (s.detach() for s in pair)
+    fill(log, lambda data: os.write(log, data))
+    setup.write(victim.check(), harness.check("broken", "rogue", deed="crash"))
+    process = subprocess.Popen(
+        [harness.program("tocsind"), "--debug", "--config", str(setup.config), "--state", str(setup.state), "--control",
+         str(setup.control)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+        env={**setup.environment(), "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"})
+    try:
+        catcher.wait("started")
+        victim.kill()
+        catcher.wait("CRITICAL process victim")
+        process.terminate()
+        assert process.wait(6) == 0
+    finally:
+        process.kill()
+        process.wait()
+        for fd in (unread, log):
+            os.close(fd)
+        manager.close()
+        filler.close()
+
+
+def test_many_calls_behind_one_that_waits(setup, daemon, victim):
+    """They are handled one after the other, not one within the other."""
+    setup.write(victim.check(), harness.check("slow", "hang", timeout="2s", interval="1h"))
+    d = daemon(setup)
+    client = Client(setup)
+    client.send(json.dumps({"method": f"{INTERFACE}.Check", "parameters": {"name": "slow"}}).encode() + b"\0")
+    time.sleep(0.2)
+    n = 4000
+    client.send(b'{"method":""}\0' * n)
+    assert client.receive()["parameters"]["error"]
+    for _ in range(n):
+        assert client.receive()["error"].endswith("InterfaceNotFound")
+    assert d.stop() < 5
+
+
+def test_client_that_has_nothing_more_to_say(setup, daemon, victim):
+    """It has shut down its side, gets its answer, and then the end, even when the answer did not fit at once."""
+    setup.write(*(harness.check(f"v{i}", "process", pidfile=victim.pidfile) for i in range(400)))
+    d = daemon(setup)
+    wait_until(lambda: len([i for i in status(setup)["items"] if i["state"]]) == 400)
+    client = Client(setup)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    client.send(json.dumps({"method": f"{INTERFACE}.Status"}).encode() + b"\0")
+    client.socket.shutdown(socket.SHUT_WR)
+    time.sleep(1)
+    assert len(client.receive()["parameters"]["items"]) == 400
+    client.socket.settimeout(5)
+    assert client.receive() is None
+    assert d.stop() < 5

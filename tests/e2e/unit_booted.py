@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The check "unit" against a real systemd, with real failures. test_unit.py runs this file in a container; no machine
+that somebody uses is the place for it."""
+import os
+import pathlib
+import select
+import socket
+import subprocess
+import time
+
+import pytest
+
+import helper
+from test_checks import MODULES, PROGRAM, Result, run, send, start
+
+
+def systemctl(*args):
+    subprocess.run(["systemctl", *args], stdin=subprocess.DEVNULL, check=False, timeout=60)
+
+
+@pytest.fixture
+def unit():
+    """Writes a service and forgets it afterwards."""
+    names = set()
+
+    def write(name, *lines):
+        path = pathlib.Path("/run/systemd/system") / name
+        path.write_text("[Unit]\nDescription=A test of units\n[Service]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        names.add(name)
+        systemctl("daemon-reload")
+        return name
+
+    yield write
+    for name in names:
+        systemctl("stop", name)
+        systemctl("reset-failed", name)
+        (pathlib.Path("/run/systemd/system") / name).unlink()
+    systemctl("daemon-reload")
+
+
+def until(what, options, memory=None):
+    deadline = time.monotonic() + 30
+    while True:
+        r = run(None, "unit", options, memory)
+        if what(r) or time.monotonic() > deadline:
+            return r
+        time.sleep(0.05)
+
+
+def test_named(unit):
+    name = unit("good.service", "ExecStart=/bin/sleep 1000")
+    state, text = run(None, "unit", {"unit": "good"}).items[name]
+    assert state == "CRITICAL" and text.startswith("not running: it is inactive")
+    systemctl("start", name)
+    r = run(None, "unit", {"unit": ["good", "nonesuch.service"]})
+    assert r.code == 0 and r.items[name][0] == "OK" and r.items[name][1].startswith("active (running) for ")
+    assert r.items["nonesuch.service"] == ("CRITICAL", "not running: systemd knows no unit of this name")
+    assert r.number("restarts", name) == 0 and len(r.watches) == 1
+
+
+def test_the_end_is_noticed_at_once(unit):
+    name = unit("watched.service", "ExecStart=/bin/sleep 1000")
+    systemctl("start", name)
+    with start() as h:
+        h.expect("ready")
+        send(h, "unit", {"unit": name})
+        h.send("run", "")
+        fds = []
+        kind = ""
+        while kind != "done":
+            kind, _, fd = h.receive()
+            if fd is not None:
+                fds.append(fd)
+    poll = select.poll()
+    poll.register(fds[0], select.POLLPRI)
+    assert poll.poll(100) == []
+    systemctl("kill", "--signal=KILL", name)
+    assert poll.poll(30_000)
+    os.close(fds[0])
+
+
+def test_allowed_to_be_inactive(unit):
+    name = unit("job.service", "Type=oneshot", "ExecStart=/bin/true")
+    r = run(None, "unit", {"unit": name, "inactive": "yes"})
+    assert r.one() == ("OK", "inactive (dead)")
+    unit("job.service", "Type=oneshot", "ExecStart=/bin/false")
+    systemctl("start", name)
+    assert run(None, "unit", {"unit": name, "inactive": "yes"}).one() == ("CRITICAL", "failed: its process ended with status 1")
+
+
+@pytest.mark.parametrize("line, text", [
+    ("ExecStart=/bin/sh -c 'echo last words; exit 3'", "failed: its process ended with status 3"),
+    ("ExecStart=/bin/sh -c 'kill -KILL $$$$'", "failed: its process was killed by signal 9 (Killed)"),
+    ("Type=notify\nTimeoutStartSec=100ms\nExecStart=/bin/sleep 1000", "failed: it did not start or stop in time")])
+def test_failed(unit, line, text):
+    name = unit("bad.service", line)
+    systemctl("start", name)
+    r = until(lambda r: r.items[name][0] == "CRITICAL" and r.items[name][1].startswith("failed"), {"unit": name})
+    assert r.one() == ("CRITICAL", text)
+    said = r.evidence[name, "The unit"]
+    assert "description: A test of units\nstate: failed (failed) for " in said and "result: " in said
+    if "words" in line:
+        r = until(lambda r: "Failed with" in r.evidence[name, "Last lines of its journal"], {"unit": name})
+        lines = r.evidence[name, "Last lines of its journal"]
+        assert "sh: last words\n" in lines and "systemd: bad.service: Failed with result 'exit-code'." in lines
+        assert len(lines.splitlines()) <= 12
+
+
+def test_auto(unit):
+    """From nothing failed, over a failure, to well again, with a name that takes several numbers."""
+    r = run(None, "unit", {"exclude": "*"})
+    assert r.one() == ("OK", "no unit has failed") and r.number("failed") == 0
+    long = unit("a-unit-with-a-rather-long-name.service", "ExecStart=/bin/false")
+    short = unit("b.service", "ExecStart=/bin/false")
+    systemctl("start", long, short)
+    options = {"exclude": ["systemd-*", "*.mount"]}
+    r = until(lambda r: long in r.items and short in r.items, options)
+    assert r.items[long] == r.items[short] == ("CRITICAL", "failed: its process ended with status 1")
+    assert r.items["c"] == ("OK", "failed units are reported one by one") and r.number("failed") == 2
+    assert set(run(None, "unit", {"exclude": ["systemd-*", "b.*"]}).items) == {"c", long}
+    assert set(run(None, "unit", {**options, "unit": ["auto", "b"]}).items) == {"c", long, short}
+    unit(long, "ExecStart=/bin/sleep 1000")
+    systemctl("reset-failed", short)
+    systemctl("restart", long)
+    again = run(None, "unit", options, r.memory)
+    assert again.items[long][0] == "OK" and again.items[long][1].startswith("active (running)")
+    assert again.items[short] == ("OK", "inactive (dead)") or again.items[short][1].startswith("inactive (dead) for ")
+    # What the daemon keeps: old numbers stay until they are replaced.
+    more = run(None, "unit", options, {**r.memory, **again.memory})
+    assert set(more.items) == {"c", long, short} and more.number("failed") == 0
+    assert set(run(None, "unit", {"exclude": ["systemd-*", "a-*"]}, more.memory).items) == {"c", short}
+
+
+def test_many_failed(unit):
+    names = [unit(f"many{i}.service", "ExecStart=/bin/false") for i in range(35)]
+    systemctl("start", *names)
+    options = {"exclude": ["systemd-*"]}
+    r = until(lambda r: r.items["c"][0] == "CRITICAL", options)
+    assert r.items["c"] == ("CRITICAL", "35 units have failed, more than are shown one by one") and len(r.items) == 33
+    assert set(run(None, "unit", options, r.memory).items) == set(r.items)
+
+
+def test_restarts(unit):
+    """Crashes that no look sees: it is always active."""
+    name = unit("loop.service", "ExecStart=/bin/sleep 1000", "Restart=always", "RestartSec=0", "StartLimitBurst=100")
+    systemctl("start", name)
+    options = {"unit": "loop", "restarts_warning": "2"}
+    r = until(lambda r: r.items[name][0] == "OK", options)
+    memory = r.memory
+    for count in (1, 2):
+        systemctl("kill", "--signal=KILL", name)
+        before = count - 1
+        r = until(lambda r: r.number("restarts") > before and r.items[name][1].startswith("active"), options, memory)
+        memory = {**memory, **r.memory}
+        if count == 1:
+            assert r.one()[0] == "OK"
+    state, text = r.one()
+    assert state == "WARNING" and "but was restarted at least 2 times within 10 min" in text
+    assert run(None, "unit", options, memory).one()[0] == "WARNING"
+    assert run(None, "unit", {**options, "restarts_window": "1s"}, memory).one()[0] in ("OK", "WARNING")
+    assert run(None, "unit", {**options, "restarts_warning": "0"}, memory).one()[0] == "OK"
+
+
+def test_crash_loop(unit):
+    name = unit("wait.service", "ExecStart=/bin/false", "Restart=always", "RestartSec=1000")
+    systemctl("start", name)
+    r = until(lambda r: r.items[name][1].startswith("is started again"), {"unit": name})
+    assert r.one() == ("WARNING", "is started again after a failure: its process ended with status 1")
+
+
+def test_without_the_bus(monkeypatch):
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/run/nonesuch")
+    r = run(None, "unit")
+    assert r.code == 95 and "there is no system bus" in r.reason
+
+
+def test_the_bus_does_not_answer(monkeypatch, tmp_path):
+    """It is there, so this is no host without one: the state is not known."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "bus"))
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/bus")
+        r = run(None, "unit")
+        assert r.code == 111 and r.items == {} and "Connection refused" in r.reason
+        s.listen()
+        r = run(None, "unit")
+        assert r.code == 110 and r.items == {} and "timed out" in r.reason
+
+
+def test_as_somebody_else(unit):
+    """As the daemon runs: without privileges it is told all but the journal, and says how to change that."""
+    name = unit("other.service", "ExecStart=/bin/false")
+    systemctl("start", name)
+    options = {"unit": "other"}
+    until(lambda r: r.items[name][1].startswith("failed"), options)
+    with helper.Helper.start("/usr/bin/setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM],
+                             env={"TOCSIN_CHECK_DIR": str(MODULES)}) as h:
+        h.expect("ready")
+        send(h, "unit", options)
+        h.send("run", "")
+        r = Result(h.until("done"))
+    assert r.one() == ("CRITICAL", "failed: its process ended with status 1") and "systemd-journal" in r.evidence[
+        name, "Last lines of its journal"]
