@@ -71,7 +71,7 @@ def test_check_that_is_removed_while_somebody_waits_for_it(setup, daemon, victim
     time.sleep(0.5)
     setup.write(victim.check())
     assert setup.tocsin("reload").returncode == 0
-    assert "removed" in client.receive()["parameters"]["error"]
+    assert "removed from the configuration" in client.receive()["parameters"]["error"]
     assert d.stop() < 5
 
 
