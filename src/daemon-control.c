@@ -220,7 +220,8 @@ static void method_test_mail(struct varlink_call *call, json_t *parameters, void
 		varlink_error(call, "NoMail",
 			json_pack("{s:s}", "reason", "[mail] with a relay and 'to' is missing in the configuration"));
 	else if (r == -EBUSY)
-		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", "no mailer is ready, or several test mails are on their way; try again in a moment"));
+		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason",
+				"no mailer is ready, or several test mails are on their way; try again in a moment"));
 	else if (r < 0)
 		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", strerror(-r)));
 }

@@ -473,7 +473,8 @@ void helper_sweep_strays(void)
 	while (fscanf(children, "%d", &pid) == 1) {
 		if (is_tracked(pid))
 			continue;
-		kill(pid, SIGKILL);
+		if (getpid() != 1) /* to whom all orphans of a container come, not only ours */
+			kill(pid, SIGKILL);
 		waitpid(pid, NULL, WNOHANG);
 	}
 }

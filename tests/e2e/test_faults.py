@@ -71,7 +71,7 @@ def test_check_that_is_removed_while_somebody_waits_for_it(setup, daemon, victim
     time.sleep(0.5)
     setup.write(victim.check())
     assert setup.tocsin("reload").returncode == 0
-    assert "removed" in client.receive()["parameters"]["error"]
+    assert "removed from the configuration" in client.receive()["parameters"]["error"]
     assert d.stop() < 5
 
 
@@ -175,6 +175,25 @@ def test_more_watches_than_descriptors_by_default(setup, daemon, catcher, victim
         assert d.stop() < 5
     finally:
         d.kill()
+
+
+def test_as_first_process_it_kills_no_orphans(setup, daemon, catcher, victim, tmp_path, monkeypatch):
+    """In a container the orphans of everybody come to process 1; strays of checks are not the only ones."""
+    inner = tmp_path / "inner"
+    inner.write_text(f"#!/bin/sh\n(setsid sleep 777 &)\nsleep 0.2\nexec {harness.program('tocsind')} \"$@\"\n")
+    outer = tmp_path / "outer"
+    outer.write_text(f"#!/bin/sh\nexec unshare -pf --mount-proc --kill-child {inner} \"$@\"\n")
+    for path in (inner, outer):
+        path.chmod(0o755)
+    if subprocess.run(["unshare", "-pf", "--mount-proc", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("needs a process namespace")
+    real = harness.program
+    monkeypatch.setattr(harness, "program", lambda name: str(outer) if name == "tocsind" else real(name))
+    setup.write(harness.check("load", "load"))
+    d = daemon(setup)
+    catcher.wait("started")
+    time.sleep(2)
+    assert any("sleep 777" in command for _, command in d.leftovers())
 
 
 # ---- the writer
