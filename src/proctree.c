@@ -63,7 +63,8 @@ int proc_parse_stat(const char *line, struct proc *ret)
 	if (len >= sizeof(p.comm) || close[1] != ' ' || !isalpha((unsigned char)close[2]) || close[3] != ' ')
 		return -EBADMSG;
 	int n = parse_fields(close + 4, field);
-	if (n <= RSS || field[PPID] < 0 || field[UTIME] < 0 || field[STIME] < 0 || field[START] < 0)
+	if (n <= RSS || field[PPID] < 0 || field[PPID] > INT32_MAX || field[UTIME] < 0 || field[STIME] < 0 ||
+		field[START] < 0)
 		return -EBADMSG;
 	p.pid = (pid_t)pid;
 	p.ppid = (pid_t)field[PPID];
