@@ -418,6 +418,7 @@ static void set_not_applicable(struct check *c, const char *text)
 /* The check said how its run went. */
 static void check_reported(struct check *c, int64_t error, const char *text)
 {
+	c->has_failed = false;
 	take_over_reports(c);
 	if (error == EOPNOTSUPP) {
 		set_not_applicable(c, text);
@@ -438,6 +439,7 @@ static void check_failed(struct check *c, const char *announced, const char *tex
 {
 	_cleanup_buf_ struct buf words = BUF(2000);
 
+	c->has_failed = true;
 	take_over_reports(c);
 	if (announced && !look_find_item(c, announced) && !c->items)
 		look_add_item(c, announced);
@@ -735,8 +737,9 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 			buf_puts(&text, "is stuck in the kernel");
 			c->stuck_since_usec = clock_realtime_usec();
 		}
-		log_warning("check %s %s%s%s", c->conf->name, buf_text(&text), b->item ? " while it looked at " : "",
-			b->item ? b->item : "");
+		/* Once: its UNKNOWN says it from then on. */
+		log_message(c->has_failed ? LOG_DEBUG : LOG_WARNING, "check %s %s%s%s", c->conf->name, buf_text(&text),
+			b->item ? " while it looked at " : "", b->item ? b->item : "");
 		if (b->caller)
 			answer_caller(b, c, buf_text(&text));
 		else

@@ -418,8 +418,7 @@ static void remove_mail(struct daemon *d, struct outbox_mail *mail)
 	outbox_mail_free(mail);
 }
 
-/* An outbox that grows without end would take the host's memory: the oldest status report makes room, it is the one
- * that is missed least. */
+/* An outbox that grows without end would take the host's memory: the oldest mail makes room, and the next one says so. */
 static void make_room(struct daemon *d)
 {
 	if (d->n_outbox < OUTBOX_MAX)

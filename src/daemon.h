@@ -76,6 +76,7 @@ struct check {
 	int64_t due_usec; /* boottime */
 	int64_t started_usec; /* boottime of the last look's start */
 	bool has_looked; /* at least one run has ended */
+	bool has_failed; /* the last run cost its process: the journal knows */
 	bool look_again; /* a watch was ready while a run was under way */
 	int64_t stuck_since_usec; /* realtime: its process hangs in the kernel; 0: no */
 	char *not_applicable; /* why there is nothing of the kind here, or NULL */

@@ -349,3 +349,12 @@ def test_client_that_has_nothing_more_to_say(setup, daemon, victim):
     client.socket.settimeout(5)
     assert client.receive() is None
     assert d.stop() < 5
+
+
+def test_crash_is_logged_once(setup, daemon, catcher, victim):
+    """The journal of a host with one broken check is still worth reading after a day."""
+    setup.write(harness.check("broken", "rogue", deed="crash"), victim.check())
+    d = daemon(setup)
+    catcher.wait("UNKNOWN")
+    time.sleep(4)
+    assert d.log.count("check broken crashed") == 1
