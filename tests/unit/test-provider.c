@@ -63,6 +63,31 @@ static void advises(void **state)
 	assert_null(provider_advise(NULL, 550, "5.1.1", "no such user"));
 }
 
+/* Texts that public reports quote (see provider.c): one text for many causes, and codes that mean other things too. */
+static void advises_as_reported(void **state)
+{
+	const struct provider_advice *a = provider_advise(provider_find("qq"), 535, "",
+		"Login fail. Account is abnormal, service is not open, password is incorrect, login frequency limited, or "
+		"system is busy.");
+
+	assert_non_null(strstr(a->advice, "all its causes"));
+	a = provider_advise(provider_find("163"), 550, "", "User has no permission");
+	assert_non_null(strstr(a->advice, "switched on"));
+	a = provider_advise(provider_find("gmail"), 454, "4.7.0", "Too many login attempts, please try again later.");
+	assert_non_null(strstr(a->advice, "too often"));
+	assert_null(provider_advise(
+		provider_find("gmail"), 454, "4.7.0", "Cannot authenticate due to a temporary system problem."));
+	assert_non_null(provider_advise(provider_find("zoho"), 553, "", "Relaying disallowed as test@gmail.com"));
+	assert_non_null(provider_advise(provider_find("zoho"), 553, "", "Sender is not allowed to relay emails"));
+	assert_non_null(provider_advise(
+		NULL, 550, "5.7.60", "SMTP; Client does not have permissions to send as this sender"));
+	assert_non_null(provider_advise(
+		provider_find("icloud"), 550, "5.7.0", "From address is not one of your addresses"));
+	assert_null(provider_advise(provider_find("icloud"), 550, "5.7.0", "Blocked"));
+	assert_non_null(provider_advise(
+		NULL, 550, "5.7.0", "Sender or From header address rejected: not owned by authorized user"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -70,6 +95,7 @@ int main(void)
 		cmocka_unit_test(finds_every_advice),
 		cmocka_unit_test(knows_servers),
 		cmocka_unit_test(advises),
+		cmocka_unit_test(advises_as_reported),
 	};
 
 	return cmocka_run_group_tests_name("provider", tests, NULL, NULL);
