@@ -15,6 +15,8 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("TOCSIN_BUILD", pathlib.Path(__file__).parents[2] / "build")).resolve()
 MARK = "TOCSIN_TEST_MARK"
+# Seconds from SIGTERM: the law says 5. The clock is that of a machine which is busy with other things too.
+END_WITHIN = 8
 
 
 def program(name):

@@ -18,7 +18,6 @@ mount --make-rprivate / || exit 1
 echo mounted
 exec cat
 """
-END_WITHIN = 6
 
 
 class Disk:
@@ -76,7 +75,7 @@ def test_full(setup, disk, daemon, catcher, victim):
         catcher.wait("CRITICAL process victim", after=before)
         victim.start()
         catcher.wait("RECOVERED process victim", after=before)
-    assert d.stop() < END_WITHIN
+    assert d.stop() < harness.END_WITHIN
     # and with a file that has no reserve at all
     fs.run("sh", "-c", f"rm {setup.state}*; dd if=/dev/zero of={fs.folder}/filler2 bs=4k")
     d = daemon(setup)
@@ -88,7 +87,7 @@ def test_full(setup, disk, daemon, catcher, victim):
     d.wait_log("written again", timeout=60)
     victim.start()
     assert "state file" in catcher.wait("RECOVERED process victim", after=before).text  # for how long it was not
-    assert d.stop() < END_WITHIN
+    assert d.stop() < harness.END_WITHIN
     before = len(catcher.mails)
     daemon(setup)
     time.sleep(3)
@@ -104,7 +103,7 @@ def test_read_only_at_the_start(setup, disk, daemon, catcher, victim):
     assert "state file" in catcher.wait("CRITICAL process victim").text
     assert fs.run("mount", "-o", "remount,rw", str(fs.folder)).returncode == 0
     d.wait_log("written again", timeout=60)
-    assert d.stop() < END_WITHIN
+    assert d.stop() < harness.END_WITHIN
     victim.start()
     before = len(catcher.mails)
     daemon(setup)
@@ -139,7 +138,7 @@ def test_hanging(setup, disk, daemon, catcher, victim):
     began = time.monotonic()
     d.process.send_signal(signal.SIGTERM)
     d.process.wait(20)
-    assert time.monotonic() - began < END_WITHIN
+    assert time.monotonic() - began < harness.END_WITHIN
     assert d.process.returncode == 0
 
     # A new daemon on the disk that still hangs, beside a writer that still hangs.
@@ -149,7 +148,7 @@ def test_hanging(setup, disk, daemon, catcher, victim):
     again.process.send_signal(signal.SIGTERM)
     began = time.monotonic()
     again.process.wait(20)
-    assert time.monotonic() - began < END_WITHIN
+    assert time.monotonic() - began < harness.END_WITHIN
     assert fs.run("fsfreeze", "-u", str(fs.folder)).returncode == 0
     d.stop()
     again.stop()

@@ -86,7 +86,7 @@ def test_checker(setup, daemon, catcher, victim, fake, misdeed):
     mail = catcher.wait("UNKNOWN")
     assert "tocsin-check" in d.log or "check victim" in d.log
     assert victim.name in mail.text
-    assert d.stop() < 5
+    assert d.stop() < harness.END_WITHIN
 
 
 def test_checker_says_it_is_done_and_is_not(setup, daemon, catcher, victim, fake):
@@ -127,7 +127,7 @@ def test_checker_floods(setup, daemon, catcher, victim, fake):
     d = daemon(setup)
     wait_until(lambda: len(status(setup)["items"]) >= 4096)
     assert len(status(setup)["items"]) == 4096
-    assert d.stop() < 10
+    assert d.stop() < harness.END_WITHIN
 
 
 def test_checker_that_is_never_ready(setup, daemon, victim, fake):
@@ -136,7 +136,7 @@ def test_checker_that_is_never_ready(setup, daemon, victim, fake):
     d = daemon(setup, wait=False)
     time.sleep(1.5)
     assert "1" not in d.notified("READY")
-    assert d.stop() < 5
+    assert d.stop() < harness.END_WITHIN
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS)
@@ -148,7 +148,7 @@ def test_mailer(setup, daemon, catcher, victim, fake, misdeed):
     mail = wait_until(lambda: [m for m in status(setup)["outbox"] if m["attempts"] == 1])[0]
     assert mail["recipients"][0]["fate"] == "pending" and "tocsin-mail" in mail["recipients"][0]["answer"]
     assert not catcher.mails
-    assert d.stop() < 5
+    assert d.stop() < harness.END_WITHIN
 
 
 def test_mailer_answers_for_mails_it_was_not_given(setup, daemon, victim, fake):
@@ -177,7 +177,7 @@ def test_store(setup, daemon, catcher, victim, fake, misdeed):
     victim.kill()
     assert "state file" in catcher.wait("CRITICAL").text
     assert any("state file" in note for note in status(setup)["notes"])
-    assert d.stop() < 5
+    assert d.stop() < harness.END_WITHIN
 
 
 def test_store_that_never_answers(setup, daemon, catcher, victim, fake):
@@ -188,4 +188,4 @@ def test_store_that_never_answers(setup, daemon, catcher, victim, fake):
     catcher.wait("started")
     victim.kill()
     assert "state file" in catcher.wait("CRITICAL").text
-    assert d.stop() < 6
+    assert d.stop() < harness.END_WITHIN

@@ -55,7 +55,7 @@ def test_reload_storm(setup, daemon, catcher, victim):
     assert len(catcher.mails) == 3, "\n".join([m.text for m in catcher.mails[1:]] + [d.log])
     messages = [k for k, _ in d.messages if k in ("RELOADING", "READY")][1:]
     assert messages == ["RELOADING", "READY"] * (len(messages) // 2)
-    assert d.stop() < 6
+    assert d.stop() < harness.END_WITHIN
 
 
 def test_many_die_together(setup, daemon, catcher, tmp_path):
@@ -75,7 +75,7 @@ def test_many_die_together(setup, daemon, catcher, tmp_path):
         alerts = catcher.mails[1:]
         assert 1 <= len(alerts) <= 2
         assert all(any(f"v{i}" in mail.text for mail in alerts) for i in (0, 7, 150, 299))
-        assert d.stop() < 6
+        assert d.stop() < harness.END_WITHIN
     finally:
         for p in crowd:
             p.kill()
@@ -99,4 +99,4 @@ def test_many_checks(setup, daemon, catcher, victim):
     items = status(setup)["items"]
     assert len(items) == CHECKS and all(i["state"] == "OK" for i in items)
     assert "going on in memory" not in d.log and "no progress" not in d.log
-    assert d.stop() < 6
+    assert d.stop() < harness.END_WITHIN
