@@ -776,29 +776,18 @@ static const struct helper_callbacks batch_callbacks = {
 	.message = on_message, .ended = on_ended, .released = on_released,
 };
 
-struct text_number {
-	char text[24];
-};
-
-static const char *number(struct text_number *n, int64_t value)
-{
-	snprintf(n->text, sizeof(n->text), "%" PRId64, value);
-	return n->text;
-}
-
 static int send_check(struct helper *h, const struct check *c)
 {
 	int64_t now = clock_realtime_usec();
-	struct text_number n;
 
-	int r = helper_send(h, MSG_CHECK, c->conf->name, c->conf->module, number(&n, c->conf->timeout));
+	int r = helper_send(h, MSG_CHECK, c->conf->name, c->conf->module, MSG_NUMBER(c->conf->timeout));
 	for (size_t i = 0; r >= 0 && i < c->conf->n_options; i++)
 		r = helper_send(h, MSG_OPTION, c->conf->name, c->conf->options[i].key, c->conf->options[i].value);
 	for (size_t i = 0; r >= 0 && i < c->n_memory; i++) {
 		const struct memory *m = &c->memory[i];
 		int64_t age = now > m->time_usec ? now - m->time_usec : 0;
 
-		r = helper_send(h, MSG_MEMORY, c->conf->name, m->name, m->value, number(&n, age));
+		r = helper_send(h, MSG_MEMORY, c->conf->name, m->name, m->value, MSG_NUMBER(age));
 	}
 	return r;
 }

@@ -12,7 +12,6 @@
 #include "units.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -25,18 +24,6 @@
 static void enter_memory_mode(struct daemon *d, const char *why);
 
 /* ---- numbers and rows as text ---- */
-
-struct number {
-	char text[24];
-};
-
-static const char *number(struct number *n, int64_t value)
-{
-	snprintf(n->text, sizeof(n->text), "%" PRId64, value);
-	return n->text;
-}
-
-#define NUMBER(value) number(&(struct number){ "" }, value)
 
 static int64_t to_number(const char *text)
 {
@@ -98,7 +85,7 @@ void state_put_item(struct daemon *d, struct item *item)
 		return;
 	item->stored_usec = clock_boottime_usec();
 	SEND(d, MSG_PUT, "item", item->check->conf->name, item->name, item->check->conf->module, buf_text(&alert), result,
-		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", NUMBER(item->absent_since_usec));
+		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", MSG_NUMBER(item->absent_since_usec));
 }
 
 void state_delete_item(struct daemon *d, const struct item *item)
@@ -108,15 +95,15 @@ void state_delete_item(struct daemon *d, const struct item *item)
 
 void state_put_happening(struct daemon *d, struct happening *h)
 {
-	SEND(d, MSG_PUT, "event", NUMBER(h->number), alert_event_name(h->event), h->check, h->item, state_name(h->from),
-		state_name(h->to), NUMBER(h->time_usec), NUMBER(h->since_usec), NUMBER(h->incident), h->text,
+	SEND(d, MSG_PUT, "event", MSG_NUMBER(h->number), alert_event_name(h->event), h->check, h->item, state_name(h->from),
+		state_name(h->to), MSG_NUMBER(h->time_usec), MSG_NUMBER(h->since_usec), MSG_NUMBER(h->incident), h->text,
 		h->mail_id ? h->mail_id : "");
 }
 
 void state_put_mail(struct daemon *d, const struct outbox_mail *m)
 {
-	SEND(d, MSG_PUT, "mail", m->id, m->subject, m->sender, m->content, NUMBER(m->queued_usec), NUMBER(m->attempts),
-		NUMBER(m->next_try_usec));
+	SEND(d, MSG_PUT, "mail", m->id, m->subject, m->sender, m->content, MSG_NUMBER(m->queued_usec), MSG_NUMBER(m->attempts),
+		MSG_NUMBER(m->next_try_usec));
 	for (size_t i = 0; i < m->n_recipients; i++) {
 		const struct outbox_recipient *r = &m->recipients[i];
 
@@ -138,7 +125,7 @@ void state_put_fact(struct daemon *d, const char *name, const char *value)
 
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m)
 {
-	SEND(d, MSG_PUT, "memory", c->conf->name, m->name, m->value, NUMBER(m->time_usec));
+	SEND(d, MSG_PUT, "memory", c->conf->name, m->name, m->value, MSG_NUMBER(m->time_usec));
 }
 
 void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m)
@@ -149,10 +136,10 @@ void state_delete_memory(struct daemon *d, const struct check *c, const struct m
 void state_put_facts(struct daemon *d)
 {
 	state_put_fact(d, "boot_id", d->boot_id);
-	state_put_fact(d, "next_incident", NUMBER(d->next_incident));
+	state_put_fact(d, "next_incident", MSG_NUMBER(d->next_incident));
 	state_put_fact(d, "started_told", d->started_told ? "yes" : "no");
-	state_put_fact(d, "last_report", NUMBER(d->last_report_usec));
-	state_put_fact(d, "report_serial", NUMBER(d->report_serial));
+	state_put_fact(d, "last_report", MSG_NUMBER(d->last_report_usec));
+	state_put_fact(d, "report_serial", MSG_NUMBER(d->report_serial));
 	relay_put_all(d);
 }
 
@@ -199,7 +186,7 @@ static void commit(struct daemon *d)
 	s->sent++;
 	daemon_set_timer(d, &s->timer, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), COMMIT_LIMIT_USEC), on_commit_overdue,
 		d);
-	int r = helper_send(s->store, MSG_COMMIT, NUMBER(s->sent));
+	int r = helper_send(s->store, MSG_COMMIT, MSG_NUMBER(s->sent));
 	if (r < 0)
 		enter_memory_mode(d, strerror(-r));
 }
@@ -450,7 +437,6 @@ static void on_row(struct daemon *d, const struct msg *m)
 
 	if (!table || m->n_fields != table->n_columns + 1)
 		return;
-	d->state.had_rows = true;
 	if (d->state.is_loaded)
 		return; /* a new writer reads what is stored; the daemon's memory knows better */
 	for (size_t i = 0; i < ELEMENTS(loaders); i++)
@@ -603,5 +589,4 @@ void state_free(struct daemon *d)
 	sd_event_source_disable_unref(s->retry);
 	s->store = helper_free(s->store);
 	free(s->trouble);
-	free(s->note);
 }

@@ -114,10 +114,8 @@ struct state_file {
 	bool is_loaded; /* all rows of the file were taken in */
 	bool was_settled; /* at the end of the last turn */
 	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
-	bool had_rows; /* it held the state of an earlier run */
 	int64_t memory_since_usec; /* realtime */
 	char *trouble; /* why it is in memory mode */
-	char *note; /* what the store said at its start, for a mail */
 	sd_event_source *timer, *retry;
 };
 

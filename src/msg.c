@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -280,6 +281,12 @@ struct msg *msg_free(struct msg *m)
 		free(m);
 	}
 	return NULL;
+}
+
+const char *msg_number_text(struct msg_number_text *n, int64_t value)
+{
+	snprintf(n->text, sizeof(n->text), "%" PRId64, value);
+	return n->text;
 }
 
 int msg_number(const struct msg *m, size_t i, int64_t *ret)

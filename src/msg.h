@@ -115,5 +115,12 @@ static inline void msg_free_pointer(struct msg **m)
 }
 #define _cleanup_msg_ _cleanup_(msg_free_pointer)
 
+/* VALUE as the text of a field; valid as long as the block that it stands in. */
+struct msg_number_text {
+	char text[24];
+};
+const char *msg_number_text(struct msg_number_text *n, int64_t value);
+#define MSG_NUMBER(value) msg_number_text(&(struct msg_number_text){ "" }, value)
+
 /* Reads field I as a number; -EBADMSG when it is none. */
 int msg_number(const struct msg *m, size_t i, int64_t *ret);

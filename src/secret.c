@@ -17,20 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static int __attribute__((format(printf, 3, 4))) refuse(char **ret_error, int error, const char *format, ...)
-{
-	_cleanup_buf_ struct buf b = BUF(4096);
-	va_list arguments;
-
-	va_start(arguments, format);
-	buf_vprintf(&b, format, arguments);
-	va_end(arguments);
-	char *text = text_cleaned(buf_text(&b), 500);
-	if (!text)
-		return -ENOMEM;
-	*ret_error = text;
-	return error;
-}
+#define refuse(ret_error, error, ...) text_error(ret_error, error, 500, __VA_ARGS__)
 
 char *secret_free(char *secret)
 {

@@ -171,6 +171,21 @@ char *text_cleaned(const char *text, size_t max)
 	return buf_take(&b);
 }
 
+int text_error(char **ret_error, int error, size_t max, const char *format, ...)
+{
+	_cleanup_buf_ struct buf b = BUF(4096);
+	va_list arguments;
+
+	va_start(arguments, format);
+	buf_vprintf(&b, format, arguments);
+	va_end(arguments);
+	char *text = text_cleaned(buf_text(&b), max);
+	if (!text)
+		return -ENOMEM;
+	*ret_error = text;
+	return error;
+}
+
 #define NEAREST_MAX 48
 
 /* Levenshtein distance with one row; both words are at most NEAREST_MAX long. */

@@ -29,6 +29,10 @@ void text_clean_lines(struct buf *b, const char *text, size_t max);
 /* A new string, or NULL without memory. */
 char *text_cleaned(const char *text, size_t max);
 
+/* For "return text_error(ret_error, -EINVAL, 500, …)": the sentence, cleaned and of at most MAX characters, goes to
+ * *RET_ERROR (free it). Returns ERROR, or -ENOMEM. */
+int text_error(char **ret_error, int error, size_t max, const char *format, ...) _printf_(4, 5);
+
 /* Which of the N words is most like WORD (edit distance, at most a third of its length), or NULL: for "did you
  * mean". */
 const char *text_nearest(const char *word, const char *const *words, size_t n);
