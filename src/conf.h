@@ -9,6 +9,8 @@
  * remains belongs to the module. */
 #pragma once
 
+#include "alert.h"
+#include "calendar.h"
 #include "cleanup.h"
 #include "tocsin-check.h"
 
@@ -90,13 +92,42 @@ struct conf_alert {
 	int64_t group_wait, group_second, group_interval;
 	int64_t give_up; /* a mail that cannot be delivered */
 	int64_t forget; /* an item that is no longer reported */
+	double hysteresis; /* percent of a limit by which a value must be clear of it before it counts as good again */
+	double hysteresis_points; /* for values in percent: no more than so many points; 0: no such bound. Default 2 for
+	                           * modules with is_steady unless [alert] or the check sets hysteresis or this one */
+	int64_t flap_count; /* confirmed changes; 0: never unstable */
+	int64_t flap_window, flap_quiet;
+	const char *remind_critical, *remind_warning; /* as written: "4h 12h 36h", "none" */
+	struct alert_ages remind_critical_ages, remind_warning_ages; /* the same, parsed */
+	int64_t max_per_hour, max_per_day; /* alert mails to one recipient; only in [alert] */
+	struct tocsin_list depends; /* names of checks; only in [check NAME] */
+	struct tocsin_list quiet_hours, maintenance; /* as written */
+	struct calendar_windows quiet, maintained; /* the same, parsed */
 };
+
+/* Who gets which mails: [recipient NAME]. The addresses of all [mail] sections together are one with the name "mail",
+ * which stands first, if there are any. */
+struct conf_recipient {
+	char *name;
+	struct tocsin_list to;
+	int minimum; /* index of "warning" (0: WARNING and UNKNOWN too), "critical" (1) */
+	struct tocsin_list checks; /* globs over CHECK and CHECK/ITEM; none: all */
+	struct tocsin_list quiet_hours;
+	struct calendar_windows quiet;
+	bool reports; /* status reports too */
+	int64_t escalate_after; /* only what nobody has acknowledged for so long; 0: everything at once */
+	char *file;
+	unsigned line;
+};
+
+#define CONF_RECIPIENTS_MAX 64
+#define CONF_RECIPIENT_MAIL "mail"
 
 struct conf_check {
 	char *name;
 	char *module; /* the `type` key */
 	int64_t timeout; /* µs, for the whole check */
-	bool is_slow, is_event; /* from MSG_MODULE */
+	bool is_slow, is_event, is_steady; /* from MSG_MODULE */
 	struct conf_alert alert; /* [alert], overridden by the section's own keys */
 	struct conf_setting *options; /* of the module; owned */
 	size_t n_options;
@@ -109,13 +140,18 @@ struct conf {
 	const char *host;
 	const char *language;
 	int64_t interval;
+	int64_t keep_samples, keep_events; /* µs: how long the state file keeps values of metrics, and what happened */
 	/* [report] */
 	int64_t report_every; /* 0: no reports */
+	struct tocsin_list report_at; /* as written; replaces report_every */
+	struct calendar_moments report_moments; /* the same, parsed */
 	bool report_on_first_start; /* "monitoring started" */
 
 	struct conf_alert alert; /* [alert] */
 	struct conf_mail *mails; /* in the order in which they are tried */
 	size_t n_mails;
+	struct conf_recipient *recipients; /* "mail" first, then in the order of the files */
+	size_t n_recipients;
 	struct conf_check *checks; /* in the order of the files */
 	size_t n_checks;
 };
@@ -123,7 +159,7 @@ struct conf {
 /* What the module of a check says of itself (MSG_MODULE). */
 struct conf_module {
 	const char *name;
-	bool is_slow, is_event;
+	bool is_slow, is_event, is_steady;
 };
 
 /* Builds a configuration. MODULES may be NULL; then options of modules are taken as they are and nothing is known

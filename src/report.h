@@ -14,6 +14,8 @@ struct report_item {
 	const char *module;
 	int64_t interval_usec;
 	const char *not_applicable; /* why this check has nothing to do on this host, or NULL */
+	const char *ack_who, *ack_why; /* of the open incident; who is NULL when nobody has acknowledged it */
+	int64_t ack_until_usec; /* realtime; 0: until it ends */
 };
 
 /* One thing that happened, for alert mails (those that this mail is about) and reports (since the last one). */
@@ -27,6 +29,22 @@ struct report_event {
 	int64_t looks; /* how many results confirmed it */
 	const char *text; /* of the result */
 	const struct result *result; /* with metrics and evidence as it was then; may be NULL */
+	const char *note; /* why it is told now and not earlier, or why no mail told it; or NULL */
+	const char *const *dependents; /* one line each: what else fails because of it and has no mail of its own */
+	size_t n_dependents;
+	bool is_test; /* `tocsin test-alert`: nothing has happened */
+};
+
+struct report_silence {
+	const char *glob, *who, *why;
+	int64_t until_usec; /* realtime */
+};
+
+/* A mail that did not arrive in time. */
+struct report_mail {
+	const char *subject;
+	int64_t queued_usec, attempts; /* realtime */
+	const char *why; /* the last answer for a recipient, or NULL */
 };
 
 struct report {
@@ -43,6 +61,14 @@ struct report {
 	size_t n_events;
 	const char *const *remarks; /* what else must be told: "the state file cannot be written since …" */
 	size_t n_remarks;
+	const struct report_silence *silences; /* in force */
+	size_t n_silences;
+	const struct report_mail *undelivered; /* other mails that still wait */
+	size_t n_undelivered;
+	const struct report_mail *merged; /* of a digest: the mails that it takes the place of */
+	size_t n_merged;
+	int64_t written_usec; /* realtime: of a mail that is late, when it was written; 0: it is not late */
+	const char *late_why; /* why it is late, or NULL */
 };
 
 enum report_kind {
@@ -50,6 +76,8 @@ enum report_kind {
 	REPORT_STATUS, /* "[web1] status OK (12 checks)": the report at an interval */
 	REPORT_ALERT, /* about its events: "[web1] CRITICAL disk /: 96 % used (limit 90 %)",
 	               * "[web1] RECOVERED disk / after 1 h 12 min", "[web1] 3 problems: …" */
+	REPORT_DIGEST, /* what several mails would have told that could not be delivered in time: as REPORT_ALERT, an item in
+	                * one row with all that befell it, and the subjects of the merged mails */
 	REPORT_TEST, /* "[web1] test mail": proves the way to the mailbox, and says what the host is like */
 };
 

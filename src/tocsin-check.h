@@ -79,6 +79,7 @@ struct tocsin_run; /* one run of one check; only to be handed on to the function
 
 #define TOCSIN_CHECK_SLOW 1u /* waits for something outside (network, a command): gets a process of its own */
 #define TOCSIN_CHECK_EVENT 2u /* one bad result is proof, there is no noise to confirm away (a process is gone) */
+#define TOCSIN_CHECK_STEADY 4u /* values creep rather than jump (space on a disk): 2 points of hysteresis suffice */
 
 struct tocsin_check {
 	uint32_t abi; /* TOCSIN_CHECK_HEADER sets these three */
