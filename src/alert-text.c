@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum field_type { FIELD_STATE, FIELD_BOOL, FIELD_INT, FIELD_ROW };
+enum field_type { FIELD_STATE, FIELD_BOOL, FIELD_INT, FIELD_ROW, FIELD_CHANGES };
 
 #define FIELD(word, type, member) { word, type, offsetof(struct alert_state, member) }
 
@@ -29,6 +29,14 @@ static const struct field {
 	FIELD("good", FIELD_ROW, rows[ALERT_ROW_GOOD]),
 	FIELD("seen", FIELD_ROW, rows[ALERT_ROW_SEEN]),
 	FIELD("unknown", FIELD_ROW, rows[ALERT_ROW_UNKNOWN]),
+	FIELD("flapping", FIELD_BOOL, is_flapping),
+	FIELD("flap_worst", FIELD_STATE, flap_worst),
+	FIELD("changes", FIELD_CHANGES, changes_usec),
+	FIELD("told", FIELD_STATE, told),
+	FIELD("told_blind", FIELD_BOOL, told_blind),
+	FIELD("told_at", FIELD_INT, told_usec),
+	FIELD("reminders", FIELD_INT, reminders),
+	FIELD("acknowledged", FIELD_INT, acknowledged_until_usec),
 };
 
 static void format_state(struct buf *b, const void *member)
@@ -53,6 +61,20 @@ static void format_row(struct buf *b, const void *member)
 
 	buf_printf(b, "%lld,%lld,%lld", (long long)row->length, (long long)row->since_usec,
 		(long long)row->boottime_usec);
+}
+
+/* The times that there are, oldest first, with commas between them. */
+static void format_changes(struct buf *b, const void *member)
+{
+	const int64_t *times = member;
+	const char *comma = "";
+
+	for (size_t i = 0; i < ALERT_CHANGES_MAX; i++) {
+		if (times[i] == 0)
+			continue;
+		buf_printf(b, "%s%lld", comma, (long long)times[i]);
+		comma = ",";
+	}
 }
 
 static int read_state(char *value, void *member)
@@ -89,6 +111,23 @@ static int read_row(char *value, void *member)
 	return 0;
 }
 
+/* Into the end of the array, where the latest stand. */
+static int read_changes(char *value, void *member)
+{
+	int64_t times[ALERT_CHANGES_MAX] = { 0 };
+	size_t n = 0;
+
+	for (char *word = strsep(&value, ","); word; word = strsep(&value, ",")) {
+		if (!*word)
+			continue;
+		if (n == ALERT_CHANGES_MAX || read_int(word, &times[n++]) < 0)
+			return -EINVAL;
+	}
+	memset(member, 0, sizeof(times));
+	memcpy((int64_t *)member + ALERT_CHANGES_MAX - n, times, n * sizeof(*times));
+	return 0;
+}
+
 static const struct {
 	void (*format)(struct buf *b, const void *member);
 	int (*read)(char *value, void *member);
@@ -97,6 +136,7 @@ static const struct {
 	[FIELD_BOOL] = { format_bool, read_bool },
 	[FIELD_INT] = { format_int, read_int },
 	[FIELD_ROW] = { format_row, read_row },
+	[FIELD_CHANGES] = { format_changes, read_changes },
 };
 
 void alert_format(struct buf *b, const struct alert_state *a)

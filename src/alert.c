@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The alert engine as tables: what a result does to the rows, what the rows prove, what that changes.
+/* The alert engine as tables: what a look does to the rows, what the rows prove, what that changes.
  *
  * Two machines side by side, each a full matrix: the level of an item (level_matrix) and whether it can be seen at
- * all (sight_matrix). Their product would have seven states and say most things twice. Not here: which mail an event
- * goes into (group.c), what it says (report.c), how the state is written down (alert-text.c). */
+ * all (sight_matrix). Their product would have seven states and say most things twice. Behind them, what readers
+ * believe and are owed. Not here: what keeps a mail back (notice.c), which mail an event goes into (group.c), what it
+ * says (report.c), how the state is written down (alert-text.c). */
 #include "alert.h"
+
+#include <string.h>
 
 static const struct event_rule {
 	const char *name;
 	bool is_mailed; /* and tells the reader what an item is like, so that blindness is over without more words */
 	bool opens, closes; /* the incident */
+	bool is_change; /* counts for flapping */
 } event_rules[ALERT_EVENTS] = {
-	[ALERT_NONE] = { "none", false, false, false },
-	[ALERT_FOUND] = { "found", false, false, false },
-	[ALERT_PROBLEM] = { "problem", true, true, false },
-	[ALERT_WORSE] = { "worse", true, false, false },
-	[ALERT_EASED] = { "eased", false, false, false },
-	[ALERT_BLIND] = { "blind", true, true, false },
-	[ALERT_SEEN_AGAIN] = { "seen-again", true, false, false },
-	[ALERT_RECOVERED] = { "recovered", true, false, true },
-	[ALERT_RELAPSED] = { "relapsed", false, false, false },
+	/*                       name            mailed opens  closes change */
+	[ALERT_NONE] =         { "none",         false, false, false, false },
+	[ALERT_FOUND] =        { "found",        false, false, false, false },
+	[ALERT_PROBLEM] =      { "problem",      true,  true,  false, true },
+	[ALERT_WORSE] =        { "worse",        true,  false, false, true },
+	[ALERT_EASED] =        { "eased",        false, false, false, false },
+	[ALERT_BLIND] =        { "blind",        true,  true,  false, true },
+	[ALERT_SEEN_AGAIN] =   { "seen-again",   true,  false, false, true },
+	[ALERT_RECOVERED] =    { "recovered",    true,  false, true,  true },
+	[ALERT_RELAPSED] =     { "relapsed",     false, false, false, false },
+	[ALERT_UNSTABLE] =     { "unstable",     true,  false, false, false },
+	[ALERT_STEADY] =       { "steady",       true,  false, false, false },
+	[ALERT_LATE] =         { "late",         true,  false, false, false },
+	[ALERT_REMINDER] =     { "reminder",     true,  false, false, false },
+	[ALERT_ESCALATED] =    { "escalated",    true,  false, false, false },
+	[ALERT_ACKNOWLEDGED] = { "acknowledged", false, false, false, false },
+	[ALERT_SILENCED] =     { "silenced",     false, false, false, false },
+	[ALERT_REMOVED] =      { "removed",      false, false, true,  false },
+	[ALERT_RESTARTED] =    { "restarted",    true,  false, false, false },
+	[ALERT_TEST] =         { "test",         true,  false, false, false },
 };
 
 const char *alert_event_name(enum alert_event event)
@@ -32,25 +47,27 @@ bool alert_event_is_mailed(enum alert_event event)
 	return event_rules[event].is_mailed;
 }
 
-/* What a result does to each row. UNKNOWN leaves good and bad rows as they are: they go on when it ends. */
+/* What a look does to each row. UNKNOWN leaves good and bad rows as they are: they go on when it ends. */
 enum row_step { KEEP, BREAK, COUNT };
 
-static const enum row_step row_steps[][ALERT_ROWS] = {
-	/*                    BAD    CRITICAL MILD   GOOD   SEEN   UNKNOWN */
-	[TOCSIN_OK] =       { BREAK, BREAK,   COUNT, COUNT, COUNT, BREAK },
-	[TOCSIN_WARNING] =  { COUNT, BREAK,   COUNT, BREAK, COUNT, BREAK },
-	[TOCSIN_CRITICAL] = { COUNT, COUNT,   BREAK, BREAK, COUNT, BREAK },
-	[TOCSIN_UNKNOWN] =  { KEEP,  KEEP,    KEEP,  KEEP,  BREAK, COUNT },
+static const enum row_step row_steps[ALERT_LOOKS][ALERT_ROWS] = {
+	/*                              BAD    CRITICAL MILD   GOOD   SEEN   UNKNOWN */
+	[ALERT_LOOK_OK] =             { BREAK, BREAK,   COUNT, COUNT, COUNT, BREAK },
+	[ALERT_LOOK_WARNING] =        { COUNT, BREAK,   COUNT, BREAK, COUNT, BREAK },
+	[ALERT_LOOK_CRITICAL] =       { COUNT, COUNT,   BREAK, BREAK, COUNT, BREAK },
+	[ALERT_LOOK_UNKNOWN] =        { KEEP,  KEEP,    KEEP,  KEEP,  BREAK, COUNT },
+	[ALERT_LOOK_NEARLY_OK] =      { BREAK, BREAK,   COUNT, BREAK, COUNT, BREAK },
+	[ALERT_LOOK_NEARLY_WARNING] = { COUNT, BREAK,   BREAK, BREAK, COUNT, BREAK },
 };
 
-static void count_result(struct alert_state *a, enum tocsin_state result, int64_t boottime_usec, int64_t realtime_usec)
+static void count_look(struct alert_state *a, enum alert_look look, int64_t boottime_usec, int64_t realtime_usec)
 {
 	for (size_t i = 0; i < ALERT_ROWS; i++) {
 		struct alert_row *row = &a->rows[i];
 
-		if (row_steps[result][i] == KEEP)
+		if (row_steps[look][i] == KEEP)
 			continue;
-		if (row_steps[result][i] == BREAK)
+		if (row_steps[look][i] == BREAK)
 			*row = (struct alert_row){ 0 };
 		else if (row->length++ == 0)
 			*row = (struct alert_row){ 1, realtime_usec, boottime_usec };
@@ -185,8 +202,10 @@ static void change_level(struct alert_state *a, const struct level_change *chang
 		open_incident(a, next_incident, ALERT_ROW_BAD);
 	if (rule->closes)
 		a->incident = 0;
-	if (rule->is_mailed)
+	if (rule->is_mailed) {
 		a->is_blind = false;
+		a->acknowledged_until_usec = 0; /* of what was: nobody has said anything of this */
+	}
 	if (change->event == ALERT_EASED)
 		a->eased_boottime_usec = now_boottime_usec;
 }
@@ -213,15 +232,16 @@ static void regain_sight(struct alert_state *a)
 	a->state = TOCSIN_OK;
 	a->since_usec = a->rows[ALERT_ROW_SEEN].since_usec;
 	a->incident = 0;
+	a->acknowledged_until_usec = 0;
 }
 
-enum alert_event alert_feed(struct alert_state *a, const struct alert_policy *policy, enum tocsin_state result,
+enum alert_event alert_feed(struct alert_state *a, const struct alert_policy *policy, enum alert_look look,
 	int64_t next_incident, int64_t now_boottime_usec, int64_t now_realtime_usec)
 {
-	count_result(a, result, now_boottime_usec, now_realtime_usec);
+	count_look(a, look, now_boottime_usec, now_realtime_usec);
 
 	/* UNKNOWN proves nothing about the level, not even when a grace period ends meanwhile. */
-	enum proof proof = result == TOCSIN_UNKNOWN ? PROOF_NONE : proof_of(a, policy, now_boottime_usec);
+	enum proof proof = look == ALERT_LOOK_UNKNOWN ? PROOF_NONE : proof_of(a, policy, now_boottime_usec);
 	const struct level_change *change = &level_matrix[level_of(a)][proof];
 	if (change->event != ALERT_NONE) {
 		change_level(a, change, next_incident, now_boottime_usec);
@@ -234,6 +254,127 @@ enum alert_event alert_feed(struct alert_state *a, const struct alert_policy *po
 	else if (event == ALERT_SEEN_AGAIN)
 		regain_sight(a);
 	return event;
+}
+
+/* ---- flapping ---- */
+
+static void note_change(struct alert_state *a, int64_t now_usec)
+{
+	memmove(&a->changes_usec[0], &a->changes_usec[1], sizeof(a->changes_usec) - sizeof(a->changes_usec[0]));
+	a->changes_usec[ALERT_CHANGES_MAX - 1] = now_usec;
+}
+
+/* Changes since a time; those of the future were noted by a clock that was wrong. */
+static int64_t changes_since(const struct alert_state *a, int64_t since_usec, int64_t now_usec)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < ALERT_CHANGES_MAX; i++)
+		n += a->changes_usec[i] > since_usec && a->changes_usec[i] <= now_usec;
+	return n;
+}
+
+static enum tocsin_state worse_of(enum tocsin_state a, enum tocsin_state b)
+{
+	return state_rank(a) <= state_rank(b) ? a : b;
+}
+
+enum alert_event alert_flaps(struct alert_state *a, const struct alert_policy *policy, enum alert_event event,
+	int64_t now_realtime_usec)
+{
+	if (event_rules[event].is_change)
+		note_change(a, now_realtime_usec);
+	if (a->is_flapping) {
+		if (changes_since(a, now_realtime_usec - policy->flap_quiet, now_realtime_usec) > 0)
+			return ALERT_NONE;
+		a->is_flapping = false;
+		memset(a->changes_usec, 0, sizeof(a->changes_usec));
+		return ALERT_STEADY;
+	}
+	if (!event_rules[event].is_change || policy->flap_count == 0 ||
+		changes_since(a, now_realtime_usec - policy->flap_window, now_realtime_usec) < policy->flap_count)
+		return ALERT_NONE;
+	a->is_flapping = true;
+	a->flap_worst = worse_of(a->told, a->state);
+	return ALERT_UNSTABLE;
+}
+
+/* ---- what readers believe ---- */
+
+enum tocsin_state alert_seen(const struct alert_state *a)
+{
+	return a->is_blind ? TOCSIN_UNKNOWN : a->state;
+}
+
+/* CRITICAL that eased is still what they were told. */
+static bool is_told(const struct alert_state *a)
+{
+	return a->told == a->state || (a->told == TOCSIN_CRITICAL && a->state == TOCSIN_WARNING);
+}
+
+static const struct alert_ages *ages_of(const struct alert_state *a, const struct alert_policy *policy)
+{
+	return a->state == TOCSIN_CRITICAL ? &policy->remind_critical : &policy->remind_warning;
+}
+
+/* The I-th age, from 0; past the last one the last distance goes on. */
+static int64_t age_at(const struct alert_ages *ages, int64_t i)
+{
+	int64_t n = (int64_t)ages->n;
+
+	if (n == 0)
+		return USEC_NEVER;
+	if (i < n)
+		return ages->age_usec[i];
+	int64_t last = ages->age_usec[n - 1], distance = n > 1 ? last - ages->age_usec[n - 2] : last;
+	if (distance <= 0 || i - n + 1 > (USEC_NEVER - last) / distance)
+		return USEC_NEVER;
+	return last + (i - n + 1) * distance;
+}
+
+static int64_t reminder_due(const struct alert_state *a, const struct alert_policy *policy)
+{
+	int64_t age = age_at(ages_of(a, policy), a->reminders);
+
+	return age == USEC_NEVER ? USEC_NEVER : usec_add(a->told_usec, age);
+}
+
+enum alert_event alert_owed(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
+{
+	if (a->is_flapping)
+		return ALERT_NONE;
+	if (a->incident == 0)
+		return a->told != TOCSIN_OK || a->told_blind ? ALERT_RECOVERED : ALERT_NONE;
+	if (!is_told(a))
+		return ALERT_LATE;
+	if (a->is_blind != a->told_blind)
+		return a->is_blind ? ALERT_BLIND : ALERT_SEEN_AGAIN;
+	return a->acknowledged_until_usec <= now_realtime_usec && reminder_due(a, policy) <= now_realtime_usec ?
+		ALERT_REMINDER : ALERT_NONE;
+}
+
+int64_t alert_owed_next(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
+{
+	if (a->incident == 0 || a->is_flapping)
+		return USEC_NEVER;
+	int64_t due = reminder_due(a, policy);
+	return a->acknowledged_until_usec > due ? a->acknowledged_until_usec : due;
+}
+
+void alert_tell(struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
+{
+	enum tocsin_state state = a->incident ? a->state : TOCSIN_OK;
+
+	if (a->told != state || a->told_blind != a->is_blind) {
+		a->told = state;
+		a->told_blind = a->is_blind;
+		a->told_usec = now_realtime_usec;
+		a->reminders = 0;
+	}
+	if (a->is_flapping)
+		a->flap_worst = worse_of(a->flap_worst, state);
+	while (a->incident && reminder_due(a, policy) <= now_realtime_usec)
+		a->reminders++;
 }
 
 bool alert_is_confirming(const struct alert_state *a)
@@ -265,6 +406,30 @@ int64_t alert_next_look(const struct alert_state *a, const struct alert_policy *
 	return next;
 }
 
+static void shift(int64_t *time_usec, int64_t delta_usec)
+{
+	if (*time_usec > 0 && *time_usec < USEC_NEVER)
+		*time_usec = *time_usec + delta_usec > 0 ? usec_add(*time_usec, delta_usec) : 1;
+}
+
+void alert_clock_stepped(struct alert_state *a, int64_t delta_usec)
+{
+	int64_t *const times[] = { &a->since_usec, &a->incident_since_usec, &a->told_usec, &a->acknowledged_until_usec };
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
+		shift(times[i], delta_usec);
+	for (size_t i = 0; i < ALERT_ROWS; i++)
+		shift(&a->rows[i].since_usec, delta_usec);
+	for (size_t i = 0; i < ALERT_CHANGES_MAX; i++)
+		shift(&a->changes_usec[i], delta_usec);
+}
+
+/* A host that was going down, or a silence: the readers know nothing of it, and it may have ended with the boot. */
+static bool is_unknown_to_readers(const struct alert_state *a)
+{
+	return a->incident != 0 && a->told == TOCSIN_OK && !a->told_blind && !a->is_flapping;
+}
+
 void alert_resume(struct alert_state *a, const struct alert_policy *policy, int64_t last_result_realtime_usec,
 	bool same_boot, int64_t now_realtime_usec)
 {
@@ -272,8 +437,12 @@ void alert_resume(struct alert_state *a, const struct alert_policy *policy, int6
 
 	for (size_t i = 0; i < 3; i++)
 		too_old = usec_add(too_old, policy->interval);
+	if (!same_boot && is_unknown_to_readers(a))
+		*a = (struct alert_state){ 0 };
 	if (!same_boot)
 		a->eased_boottime_usec = 0;
+	if (a->told_usec == 0 || a->told_usec > now_realtime_usec)
+		a->told_usec = now_realtime_usec;
 	if (same_boot && last_result_realtime_usec <= now_realtime_usec && now_realtime_usec <= too_old)
 		return;
 	for (size_t i = 0; i < ALERT_ROWS; i++)

@@ -88,6 +88,7 @@ struct alert_state {
 	struct alert_row rows[ALERT_ROWS]; /* what may become the next state */
 
 	bool is_flapping; /* unstable: changes are noted and not told */
+	enum tocsin_state flap_worst; /* the worst that readers know of while it is unstable */
 	int64_t changes_usec[ALERT_CHANGES_MAX]; /* realtime of the last confirmed changes, oldest first; 0: none */
 
 	/* What the readers of mails believe; it lags behind where something keeps a mail back (notice.h). */

@@ -256,7 +256,7 @@ static void feed(struct item *item)
 	const struct alert_state before = item->alert;
 	int64_t now = clock_boottime_usec();
 
-	enum alert_event event = alert_feed(&item->alert, &policy, item->last.state, d->next_incident, now,
+	enum alert_event event = alert_feed(&item->alert, &policy, (enum alert_look)item->last.state, d->next_incident, now,
 		clock_realtime_usec());
 	if (item->alert.incident == d->next_incident) {
 		d->next_incident++;

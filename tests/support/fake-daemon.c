@@ -62,7 +62,7 @@ void fake_look(struct fake_daemon *d, struct fake_item *item)
 	int64_t now = fake_boottime(d);
 	enum tocsin_state result = d->calls->look ? d->calls->look(d, item) : item->world;
 	enum alert_event event =
-		alert_feed(&item->alert, &item->policy, result, d->next_incident, now, fake_realtime(d));
+		alert_feed(&item->alert, &item->policy, (enum alert_look)result, d->next_incident, now, fake_realtime(d));
 
 	item->last_result_usec = fake_realtime(d);
 	if (item->alert.incident == d->next_incident)

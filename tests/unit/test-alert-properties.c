@@ -207,7 +207,7 @@ static void look_once(struct trial *t)
 
 	t->looks[t->n_looks++] = (struct look){ result, t->boottime_usec, t->realtime_usec };
 	enum alert_event event =
-		alert_feed(&t->a, &t->policy, result, t->next_incident, t->boottime_usec, t->realtime_usec);
+		alert_feed(&t->a, &t->policy, (enum alert_look)result, t->next_incident, t->boottime_usec, t->realtime_usec);
 	incidents_are_consistent(t, &old, event);
 	nothing_is_made_up(t, event, old.is_known);
 	no_mail_repeats(t, event);
