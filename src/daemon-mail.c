@@ -94,9 +94,10 @@ static void arm_group_timer(struct daemon *d)
 {
 	const struct group_policy policy = {
 		d->conf->alert.group_wait, d->conf->alert.group_second, d->conf->alert.group_interval,
+		0, 0,
 	};
 
-	daemon_set_timer(d, &d->group_source, CLOCK_BOOTTIME, group_due(&d->group, &policy), on_group_due, d);
+	daemon_set_timer(d, &d->group_source, CLOCK_BOOTTIME, group_due(&d->group, &policy, clock_boottime_usec(), clock_realtime_usec()), on_group_due, d);
 }
 
 static int64_t first_bad(enum alert_event event, const struct item *item, const struct alert_state *before)
@@ -148,6 +149,7 @@ void mail_happening(struct daemon *d, struct item *item, enum alert_event event,
 	if (is_mailed) {
 		const struct group_policy policy = {
 			d->conf->alert.group_wait, d->conf->alert.group_second, d->conf->alert.group_interval,
+		0, 0,
 		};
 
 		group_add(&d->group, &policy, clock_boottime_usec());
@@ -477,7 +479,7 @@ static int on_group_due(sd_event_source *source, uint64_t usec, void *userdata)
 		return 0;
 	}
 	id = d->outbox[d->n_outbox - 1]->id;
-	group_mailed(&d->group, clock_boottime_usec());
+	group_mailed(&d->group, clock_boottime_usec(), clock_realtime_usec());
 	for (struct happening *h = d->happenings; h; h = h->next) {
 		if (h->mail_id)
 			continue;
@@ -966,6 +968,7 @@ void mail_adopted(struct daemon *d)
 {
 	const struct group_policy policy = {
 		d->conf->alert.group_wait, d->conf->alert.group_second, d->conf->alert.group_interval,
+		0, 0,
 	};
 
 	for (const struct happening *h = d->happenings; h; h = h->next)

@@ -30,6 +30,30 @@ struct notice_circumstances {
 enum notice_reason notice_judge(enum alert_event event, const struct alert_state *a,
 	const struct notice_circumstances *c);
 
+/* An event and what becomes of it. */
+struct notice {
+	enum alert_event event;
+	enum notice_reason reason; /* NOTICE_NO_REASON: it is told */
+};
+
+#define NOTICES_MAX 3
+
+/* One look at an item, all that follows from it: alert_feed(), alert_flaps() and alert_owed(), each judged, in the order in
+ * which they are to be noted. What is told, is believed from then on (alert_tell()). Returns how many. NEXT_INCIDENT as
+ * for alert_feed(). */
+size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enum alert_look look,
+	const struct notice_circumstances *c, int64_t next_incident, int64_t now_boottime_usec,
+	int64_t now_realtime_usec, struct notice ret[NOTICES_MAX]);
+
+/* Nobody has looked, but what kept a mail back may have ended, or a reminder is due. ALERT_NONE: nothing is to be told. */
+enum alert_event notice_reconsider(struct alert_state *a, const struct alert_policy *policy,
+	const struct notice_circumstances *c, int64_t now_realtime_usec);
+
+/* While this is so of an item, problems of checks that depend on its check are kept back. */
+bool notice_holds_dependents(const struct alert_state *parent);
+
+struct alert_policy notice_policy(const struct conf_alert *a);
+
 /* "silenced", "maintenance" …: for the history; "" for NOTICE_NO_REASON. */
 const char *notice_reason_name(enum notice_reason reason);
 

@@ -21,7 +21,7 @@ void fake_daemon_init(struct fake_daemon *d, const struct fake_calls *calls, voi
 		.booted_usec = -FAKE_UPTIME,
 		.next_incident = 1,
 		.schedule = schedule_new(),
-		.group_policy = { 2 * USEC_PER_SEC, 30 * USEC_PER_SEC, 5 * USEC_PER_MINUTE },
+		.group_policy = { 2 * USEC_PER_SEC, 30 * USEC_PER_SEC, 5 * USEC_PER_MINUTE, 0, 0 },
 	};
 	must(d->schedule);
 }
@@ -81,7 +81,7 @@ static void mail(struct fake_daemon *d)
 {
 	d->calls->on_mail(d);
 	d->n_waiting = 0;
-	group_mailed(&d->group, fake_boottime(d));
+	group_mailed(&d->group, fake_boottime(d), fake_realtime(d));
 }
 
 /* Looks come before a mail of the same instant, so that what they find is in it. */
@@ -100,7 +100,7 @@ static void run_one(struct fake_daemon *d, int64_t due_usec)
 void fake_run(struct fake_daemon *d, int64_t until_usec)
 {
 	while (!d->is_stopped) {
-		int64_t look = schedule_next(d->schedule), due = group_due(&d->group, &d->group_policy);
+		int64_t look = schedule_next(d->schedule), due = group_due(&d->group, &d->group_policy, fake_boottime(d), fake_realtime(d));
 
 		if (due > look)
 			due = look;

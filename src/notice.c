@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Events by circumstances, as tables. Who waits in which mail is the daemon's; when a mail goes is group.c's. */
+#include "notice.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+/* What an event is to a reader. */
+enum kind {
+	KIND_NOTED, /* stands in the history only */
+	KIND_WORSE, /* something is bad, or nobody can tell */
+	KIND_BETTER,
+	KIND_CHANGING, /* of an item that is unstable */
+	KIND_FACT, /* not about the state of an item: nothing keeps it back */
+};
+
+static const enum kind kinds[ALERT_EVENTS] = {
+	[ALERT_NONE] = KIND_NOTED,
+	[ALERT_FOUND] = KIND_NOTED,
+	[ALERT_PROBLEM] = KIND_WORSE,
+	[ALERT_WORSE] = KIND_WORSE,
+	[ALERT_EASED] = KIND_NOTED,
+	[ALERT_BLIND] = KIND_WORSE,
+	[ALERT_SEEN_AGAIN] = KIND_BETTER,
+	[ALERT_RECOVERED] = KIND_BETTER,
+	[ALERT_RELAPSED] = KIND_NOTED,
+	[ALERT_UNSTABLE] = KIND_CHANGING,
+	[ALERT_STEADY] = KIND_CHANGING,
+	[ALERT_LATE] = KIND_WORSE,
+	[ALERT_REMINDER] = KIND_WORSE,
+	[ALERT_ESCALATED] = KIND_WORSE,
+	[ALERT_ACKNOWLEDGED] = KIND_NOTED,
+	[ALERT_SILENCED] = KIND_NOTED,
+	[ALERT_REMOVED] = KIND_NOTED,
+	[ALERT_RESTARTED] = KIND_FACT,
+	[ALERT_TEST] = KIND_FACT,
+};
+
+static const char *const reasons[NOTICE_REASONS] = {
+	[NOTICE_NO_REASON] = "",
+	[NOTICE_UNTOLD] = "the problem itself was not mailed",
+	[NOTICE_STOPPING] = "the host is going down",
+	[NOTICE_SILENCED] = "silenced",
+	[NOTICE_MAINTENANCE] = "maintenance",
+	[NOTICE_DEPENDS] = "a check that it depends on is bad",
+	[NOTICE_FLAPPING] = "unstable",
+	[NOTICE_MINOR] = "",
+};
+
+const char *notice_reason_name(enum notice_reason reason)
+{
+	return reasons[reason];
+}
+
+/* A recovery is no news to somebody who was told nothing. */
+static bool is_untold(enum alert_event event, const struct alert_state *a)
+{
+	if (kinds[event] != KIND_BETTER)
+		return false;
+	return a->incident ? a->told_blind == a->is_blind : a->told == TOCSIN_OK && !a->told_blind;
+}
+
+/* While an item is unstable only one change matters: that it is worse than anything that readers know of. */
+static bool is_mere_change(enum alert_event event, const struct alert_state *a)
+{
+	if (!a->is_flapping || kinds[event] == KIND_CHANGING)
+		return false;
+	return kinds[event] != KIND_WORSE || a->state != TOCSIN_CRITICAL || a->flap_worst == TOCSIN_CRITICAL;
+}
+
+enum notice_reason notice_judge(enum alert_event event, const struct alert_state *a,
+	const struct notice_circumstances *c)
+{
+	const struct {
+		bool holds;
+		enum notice_reason reason;
+	} tests[] = {
+		{ kinds[event] == KIND_NOTED, NOTICE_MINOR },
+		{ kinds[event] == KIND_FACT, NOTICE_NO_REASON },
+		{ is_untold(event, a), NOTICE_UNTOLD },
+		{ c->is_stopping, NOTICE_STOPPING },
+		{ c->is_silenced, NOTICE_SILENCED },
+		{ c->is_maintained, NOTICE_MAINTENANCE },
+		{ c->is_dependent && kinds[event] == KIND_WORSE, NOTICE_DEPENDS },
+		{ is_mere_change(event, a), NOTICE_FLAPPING },
+	};
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+		if (tests[i].holds)
+			return tests[i].reason;
+	return NOTICE_NO_REASON;
+}
+
+size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enum alert_look look,
+	const struct notice_circumstances *c, int64_t next_incident, int64_t now_boottime_usec,
+	int64_t now_realtime_usec, struct notice ret[NOTICES_MAX])
+{
+	enum alert_event fed = alert_feed(a, policy, look, next_incident, now_boottime_usec, now_realtime_usec);
+	const enum alert_event events[] = { fed, alert_flaps(a, policy, fed, now_realtime_usec) };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		if (events[i] == ALERT_NONE)
+			continue;
+		ret[n] = (struct notice){ events[i], notice_judge(events[i], a, c) };
+		if (ret[n++].reason == NOTICE_NO_REASON)
+			alert_tell(a, policy, now_realtime_usec);
+	}
+	enum alert_event owed = notice_reconsider(a, policy, c, now_realtime_usec);
+	if (owed != ALERT_NONE)
+		ret[n++] = (struct notice){ owed, NOTICE_NO_REASON };
+	return n;
+}
+
+enum alert_event notice_reconsider(struct alert_state *a, const struct alert_policy *policy,
+	const struct notice_circumstances *c, int64_t now_realtime_usec)
+{
+	enum alert_event owed = alert_owed(a, policy, now_realtime_usec);
+
+	if (owed == ALERT_NONE || notice_judge(owed, a, c) != NOTICE_NO_REASON)
+		return ALERT_NONE;
+	alert_tell(a, policy, now_realtime_usec);
+	return owed;
+}
+
+bool notice_holds_dependents(const struct alert_state *parent)
+{
+	return parent->incident != 0 || parent->rows[ALERT_ROW_BAD].length > 0 || parent->rows[ALERT_ROW_UNKNOWN].length > 0;
+}
+
+struct alert_policy notice_policy(const struct conf_alert *a)
+{
+	return (struct alert_policy){
+		.confirm = a->confirm, .recover = a->recover, .unknown_confirm = a->unknown_confirm,
+		.interval = a->interval, .retry_interval = a->retry_interval, .grace = a->grace,
+		.flap_count = a->flap_count, .flap_window = a->flap_window, .flap_quiet = a->flap_quiet,
+		.remind_critical = a->remind_critical_ages, .remind_warning = a->remind_warning_ages,
+	};
+}
+
+bool notice_matches(const char *glob, const char *check, const char *item)
+{
+	char both[512];
+
+	if (fnmatch(glob, check, 0) == 0)
+		return true;
+	snprintf(both, sizeof(both), "%s/%s", check, item);
+	return fnmatch(glob, both, 0) == 0;
+}
+
+static bool is_about(const struct conf_recipient *r, const char *check, const char *item)
+{
+	for (size_t i = 0; i < r->checks.n; i++)
+		if (notice_matches(r->checks.items[i], check, item))
+			return true;
+	return r->checks.n == 0;
+}
+
+bool notice_wants(const struct conf_recipient *r, enum alert_event event, const char *check, const char *item,
+	enum tocsin_state worst, bool is_escalated)
+{
+	if (kinds[event] == KIND_FACT)
+		return event == ALERT_TEST ? is_about(r, check, item) : r->escalate_after == 0;
+	if (!is_about(r, check, item) || (r->minimum > 0 && worst != TOCSIN_CRITICAL))
+		return false;
+	if (event == ALERT_ESCALATED)
+		return r->escalate_after > 0 && is_escalated;
+	return r->escalate_after == 0 || is_escalated;
+}
+
+int64_t notice_waits(const struct conf_recipient *r, const struct conf_alert *policy, enum alert_event event,
+	enum tocsin_state state, int64_t now_realtime_usec)
+{
+	const struct calendar_windows *const quiet[] = { &r->quiet, &policy->quiet };
+	int64_t until = now_realtime_usec;
+	bool goes_on = true;
+
+	if (event == ALERT_TEST || (kinds[event] != KIND_BETTER && state == TOCSIN_CRITICAL))
+		return now_realtime_usec;
+	/* One may end within the other. */
+	while (goes_on && until != USEC_NEVER) {
+		goes_on = false;
+		for (size_t i = 0; i < sizeof(quiet) / sizeof(*quiet); i++) {
+			int64_t end = until == USEC_NEVER ? until : calendar_end(quiet[i], until);
+
+			goes_on |= end > until;
+			until = end > until ? end : until;
+		}
+	}
+	return until;
+}
