@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define GROUP_SENT_MAX 1000 /* the most that a limit may be */
