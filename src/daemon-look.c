@@ -17,9 +17,7 @@
 
 #define TOGETHER_USEC (50 * USEC_PER_MSEC) /* checks that are due this soon join the batch */
 #define WATCH_PAUSE_USEC (1 * USEC_PER_SEC) /* between two looks that watches ask for */
-#define STORE_PAUSE_USEC (5 * USEC_PER_MINUTE) /* between two writes of an item whose state does not change */
 #define MEMORIES_MAX 1024 /* numbers that one check may remember */
-#define ITEMS_MAX 4096
 #define STALLED_USEC (60 * USEC_PER_SEC) /* a due check that is not started for so long: the schedule hangs */
 #define WAIT_LIMIT_USEC (20 * USEC_PER_SEC) /* for a process to look with */
 #define CALLERS_MAX 32 /* runs for `tocsin check` at once */
@@ -44,7 +42,7 @@ static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata);
 static int on_no_checker(sd_event_source *source, uint64_t usec, void *userdata);
 static void answer_caller(struct batch *b, struct check *c, const char *error);
 
-/* ---- items and checks ---- */
+/* ---- checks ---- */
 
 struct check *look_find_check(const struct daemon *d, const char *name)
 {
@@ -52,76 +50,6 @@ struct check *look_find_check(const struct daemon *d, const char *name)
 		if (strcmp(d->checks[i]->conf->name, name) == 0)
 			return d->checks[i];
 	return NULL;
-}
-
-static struct item *find_in(struct item *items, const char *name)
-{
-	for (struct item *i = items; i; i = i->next)
-		if (strcmp(i->name, name) == 0)
-			return i;
-	return NULL;
-}
-
-struct item *look_find_item(const struct check *c, const char *name)
-{
-	return find_in(c->items, name);
-}
-
-static struct item *add_to(struct item **items, struct check *c, const char *name)
-{
-	struct item **end = items, *item;
-	size_t n = 0;
-
-	for (; *end; end = &(*end)->next)
-		n++;
-	if (n >= ITEMS_MAX)
-		return NULL;
-	item = calloc(1, sizeof(*item));
-	if (!item)
-		return NULL;
-	item->check = c;
-	item->name = strdup(name);
-	if (!item->name) {
-		free(item);
-		return NULL;
-	}
-	return *end = item;
-}
-
-struct item *look_add_item(struct check *c, const char *name)
-{
-	return add_to(&c->items, c, name);
-}
-
-static void item_free(struct item *item)
-{
-	result_clear(&item->last);
-	result_clear(&item->incoming);
-	free(item->thread);
-	free(item->name);
-	free(item);
-}
-
-static void items_free(struct item *items)
-{
-	while (items) {
-		struct item *next = items->next;
-
-		item_free(items);
-		items = next;
-	}
-}
-
-static void remove_item(struct check *c, struct item *item)
-{
-	for (struct item **at = &c->items; *at; at = &(*at)->next) {
-		if (*at == item) {
-			*at = item->next;
-			break;
-		}
-	}
-	state_delete_item(c->daemon, item);
-	item_free(item);
 }
 
 static struct watch *watch_free(struct watch *w)
@@ -202,16 +130,6 @@ void look_remember(struct check *c, const char *name, const char *value, int64_t
 	m->time_usec = time_usec;
 }
 
-static struct alert_policy policy_of(const struct check *c)
-{
-	const struct conf_alert *a = &c->conf->alert;
-
-	return (struct alert_policy){
-		.confirm = a->confirm, .recover = a->recover, .unknown_confirm = a->unknown_confirm,
-		.interval = a->interval, .retry_interval = a->retry_interval, .grace = a->grace,
-	};
-}
-
 /* ---- the schedule ---- */
 
 static void arm_look_timer(struct daemon *d)
@@ -229,10 +147,18 @@ static void set_due(struct check *c, int64_t due_usec)
 	arm_look_timer(d);
 }
 
+void look_soon(struct check *c)
+{
+	if (c->batch)
+		c->look_again = true;
+	else if (c->stuck_since_usec == 0)
+		set_due(c, clock_boottime_usec());
+}
+
 /* The earliest look that any item of the check wants, in phase with the interval otherwise. */
 static int64_t next_due(const struct check *c)
 {
-	const struct alert_policy policy = policy_of(c);
+	const struct alert_policy policy = notice_policy(&c->conf->alert);
 	int64_t now = clock_boottime_usec();
 	int64_t due = schedule_after(c->due_usec, policy.interval, now);
 
@@ -248,46 +174,12 @@ static int64_t next_due(const struct check *c)
 
 /* ---- results ---- */
 
-static void feed(struct item *item)
-{
-	struct check *c = item->check;
-	struct daemon *d = c->daemon;
-	const struct alert_policy policy = policy_of(c);
-	const struct alert_state before = item->alert;
-	int64_t now = clock_boottime_usec();
-
-	enum alert_event event = alert_feed(&item->alert, &policy, (enum alert_look)item->last.state, d->next_incident, now,
-		clock_realtime_usec());
-	if (item->alert.incident == d->next_incident) {
-		d->next_incident++;
-		state_put_facts(d);
-	}
-	if (event != ALERT_NONE)
-		mail_happening(d, item, event, &before);
-	/* Steady results are no news for the state file; it gets them now and then. */
-	if (event != ALERT_NONE || alert_is_confirming(&before) || alert_is_confirming(&item->alert) ||
-		item->stored_usec == 0 || now - item->stored_usec >= STORE_PAUSE_USEC)
-		state_put_item(d, item);
-}
-
-/* Gives ITEM a result of our own making and feeds it. */
-static void feed_words(struct item *item, enum tocsin_state state, const char *text)
-{
-	struct result made = { .state = state, .text = strdup(text), .time_usec = clock_realtime_usec() };
-
-	if (!made.text)
-		return;
-	result_clear(&item->last);
-	item->last = made;
-	feed(item);
-}
-
 /* The check could not look: whatever of it was not reported is UNKNOWN; if it never reported anything, the check itself
  * stands in as its only item. */
 static void feed_unknown(struct check *c, const char *text)
 {
 	if (!c->items) {
-		struct item *item = look_add_item(c, c->conf->name);
+		struct item *item = item_add(&c->items, c, c->conf->name);
 
 		if (!item)
 			return;
@@ -295,7 +187,7 @@ static void feed_unknown(struct check *c, const char *text)
 	}
 	for (struct item *i = c->items; i; i = i->next)
 		if (!i->is_reported)
-			feed_words(i, TOCSIN_UNKNOWN, text);
+			item_feed_words(i, TOCSIN_UNKNOWN, text);
 }
 
 /* What a successful run did not report: gone for good after `forget`, UNKNOWN until then. */
@@ -311,19 +203,19 @@ static void feed_absent(struct check *c)
 			continue;
 		}
 		if (i->stands_in) { /* the check reports items of its own now */
-			feed_words(i, TOCSIN_OK, "the check works again");
+			item_feed_words(i, TOCSIN_OK, "the check works again");
 			if (i->alert.incident == 0)
-				remove_item(c, i);
+				item_remove(i);
 			continue;
 		}
 		if (i->absent_since_usec == 0)
 			i->absent_since_usec = now;
 		if (now - i->absent_since_usec >= c->conf->alert.forget) {
 			log_notice("%s: %s was not reported for so long that it is forgotten", c->conf->name, i->name);
-			remove_item(c, i);
+			item_remove(i);
 			continue;
 		}
-		feed_words(i, TOCSIN_UNKNOWN, "no longer reported");
+		item_feed_words(i, TOCSIN_UNKNOWN, "no longer reported");
 	}
 }
 
@@ -336,7 +228,7 @@ static void take_over_reports(struct check *c)
 		i->last = i->incoming;
 		i->incoming = (struct result){ 0 };
 		i->stands_in = false;
-		feed(i);
+		item_feed(i);
 	}
 }
 
@@ -384,7 +276,7 @@ static void forget_reports(struct check *c)
 		i->is_reported = false;
 		result_clear(&i->incoming);
 		if (i->last.time_usec == 0) /* announced, never reported */
-			remove_item(c, i);
+			item_remove(i);
 	}
 }
 
@@ -397,6 +289,8 @@ static void check_ended(struct check *c)
 	forget_reports(c);
 	c->batch = NULL;
 	c->has_looked = true;
+	c->looked_usec = c->started_usec;
+	item_reconsider_dependents(c);
 	if (c->look_again) {
 		c->look_again = false;
 		set_due(c, usec_add(c->started_usec, WATCH_PAUSE_USEC));
@@ -423,7 +317,7 @@ static void check_reported(struct check *c, int64_t error, const char *text)
 	if (error == EOPNOTSUPP) {
 		set_not_applicable(c, text);
 		while (c->items)
-			remove_item(c, c->items);
+			item_remove(c->items);
 	} else if (error) {
 		feed_unknown(c, text);
 	} else {
@@ -441,8 +335,8 @@ static void check_failed(struct check *c, const char *announced, const char *tex
 
 	c->has_failed = true;
 	take_over_reports(c);
-	if (announced && !look_find_item(c, announced) && !c->items)
-		look_add_item(c, announced);
+	if (announced && !item_find(c->items, announced) && !c->items)
+		item_add(&c->items, c, announced);
 	buf_printf(&words, "the check %s", text);
 	if (announced)
 		buf_printf(&words, " while it looked at %s", announced);
@@ -539,9 +433,9 @@ static void arm_deadline(struct batch *b)
 static struct item *reported_item(struct batch *b, struct check *c, const char *name, bool create)
 {
 	struct item **items = b->caller ? &b->shown : &c->items;
-	struct item *item = find_in(*items, name);
+	struct item *item = item_find(*items, name);
 
-	return item || !create ? item : add_to(items, c, name);
+	return item || !create ? item : item_add(items, c, name);
 }
 
 static int on_look(struct batch *b, struct check *c, struct msg *m)
@@ -1000,7 +894,7 @@ static void forget_check(struct check *c)
 {
 	log_notice("check %s is no longer configured", c->conf->name);
 	while (c->items)
-		remove_item(c, c->items);
+		item_remove(c->items);
 	for (size_t i = 0; i < c->n_memory; i++)
 		state_delete_memory(c->daemon, c, &c->memory[i]);
 	check_free(c);

@@ -2,8 +2,11 @@
 /* The daemon: one object that owns everything, in parts that each have a file.
  *
  *   daemon.c          begins, reloads, ends; tells systemd how it goes
- *   daemon-look.c     schedule → batches of checks → results → the alert engine
- *   daemon-mail.c     events → mails → outbox → mailer
+ *   daemon-look.c     schedule → batches of checks → results
+ *   daemon-item.c     results → the alert engine → events
+ *   daemon-event.c    events → who waits for them; incidents, silences, acknowledgements
+ *   daemon-mail.c     what waits → mails; reports and test mails
+ *   daemon-outbox.c   mails → mailer, until each recipient has an outcome
  *   daemon-relay.c    what mailers have learned of each relay
  *   daemon-state.c    what must outlive the process → tocsin-store
  *   daemon-control.c  the administrator's questions
@@ -16,8 +19,10 @@
 #include "conf-loader.h"
 #include "group.h"
 #include "outbox.h"
+#include "notice.h"
 #include "pool.h"
 #include "report.h"
+#include "route.h"
 #include "schedule.h"
 #include "state.h"
 #include "store.h"
@@ -42,11 +47,15 @@ struct item {
 	struct alert_state alert;
 	struct result last; /* of the last look */
 	struct result incoming; /* of the look that is under way; taken over at its end */
+	struct metric *fault; /* of the last look that was as bad as the confirmed state, for damp.h */
+	size_t n_fault;
+	struct incident *incident; /* the open one, or one whose end the readers have not been told; or NULL */
 	char *thread; /* Message-ID of the first mail of the open incident, for References; or NULL */
 	bool is_reported; /* in the run under way */
 	bool stands_in; /* for a check that never came to report an item: goes when it does */
 	int64_t absent_since_usec; /* realtime: no longer reported since; 0: it is */
 	int64_t stored_usec; /* boottime: when its row was last written */
+	int64_t waits_since_usec; /* boottime: a problem waits for a look at what it depends on; 0: it does not */
 };
 
 struct watch {
@@ -75,6 +84,7 @@ struct check {
 	struct batch *batch; /* of the run under way */
 	int64_t due_usec; /* boottime */
 	int64_t started_usec; /* boottime of the last look's start */
+	int64_t looked_usec; /* boottime: when the last look that has ended began */
 	bool has_looked; /* at least one run has ended */
 	bool has_failed; /* the last run cost its process: the journal knows */
 	bool look_again; /* a watch was ready while a run was under way */
@@ -83,6 +93,18 @@ struct check {
 };
 
 /* ---- what happened ---- */
+
+/* Those that are open, and those whose end must still be told; the state file has the others. */
+struct incident {
+	struct incident *next;
+	int64_t number;
+	char *check, *item, *module, *text;
+	int64_t opened_usec, closed_usec; /* realtime; closed 0: it is open */
+	enum tocsin_state worst;
+	char *ack_who, *ack_why; /* or NULL */
+	int64_t ack_usec, ack_until_usec; /* realtime; until 0: as long as it lasts */
+	uint64_t escalated; /* routes that it was escalated to */
+};
 
 struct happening {
 	struct happening *next;
@@ -94,7 +116,15 @@ struct happening {
 	int64_t incident, looks;
 	struct result result; /* with evidence, for the mail */
 	char *thread; /* of the item, for References; or NULL */
-	char *mail_id; /* of the mail that tells it, "-": none does; NULL: it waits for one */
+	char *note; /* why no mail tells it, or why it is late; or NULL */
+	char *who; /* has done it; or NULL */
+	uint64_t waits_for; /* routes that it still waits for: bit I is daemon.routes[I] */
+};
+
+struct silence {
+	struct silence *next;
+	char *id, *glob, *who, *why;
+	int64_t created_usec, until_usec; /* realtime */
 };
 
 /* ---- the state file as the daemon sees it ---- */
@@ -154,11 +184,15 @@ struct daemon {
 	sd_event_source *look_source;
 	struct batch *batches;
 	int64_t next_incident, last_number;
-	struct happening *happenings; /* since the last report, and all that no mail has told yet; oldest first */
-	struct group group;
-	sd_event_source *group_source;
-	char **recipients; /* all `to` of the configuration */
-	size_t n_recipients;
+	struct happening *happenings; /* since the last report, and all that a mail has yet to bring; oldest first */
+	struct incident *incidents;
+	struct silence *silences;
+	struct route *routes; /* one for each recipient of the configuration */
+	size_t n_routes;
+	sd_event_source *route_source; /* the next mail of any route */
+	sd_event_source *owed_source; /* when something may be owed to readers though nothing happens */
+	bool is_route_stale, is_owed_stale; /* those times must be computed anew */
+	bool host_stops; /* the system manager says so */
 	struct outbox_mail **outbox;
 	size_t n_outbox;
 	struct mail_batch *mail_batch; /* of the outbox */
@@ -213,25 +247,96 @@ bool look_is_progressing(const struct daemon *d, int64_t now_usec);
 int look_now(struct daemon *d, const char *check, struct varlink_call *caller);
 
 struct check *look_find_check(const struct daemon *d, const char *name);
-struct item *look_find_item(const struct check *c, const char *name);
-struct item *look_add_item(struct check *c, const char *name);
+void look_soon(struct check *c); /* now, unless it is looked at already */
 void look_remember(struct check *c, const char *name, const char *value, int64_t time_usec);
 
 /* All items as report.h wants them; free() the array. */
 struct report_item *look_report_items(const struct daemon *d, size_t *ret_n);
 
+/* ---- daemon-item.c ---- */
+
+struct item *item_find(struct item *items, const char *name);
+struct item *item_add(struct item **items, struct check *c, const char *name);
+void item_remove(struct item *item); /* an open incident of it is closed and noted */
+void items_free(struct item *items);
+
+/* What the last look at the item means. */
+void item_feed(struct item *item);
+
+/* Gives ITEM a result of our own making and feeds it. */
+void item_feed_words(struct item *item, enum tocsin_state state, const char *text);
+
+/* What kept a mail back may have ended, or a reminder is due. */
+void item_reconsider(struct item *item);
+
+/* A check has looked: problems of those that depend on it waited for that. */
+void item_reconsider_dependents(struct check *c);
+void item_reconsider_all(struct daemon *d);
+
+/* When reconsidering may find something though nothing happens: realtime, USEC_NEVER. */
+int64_t item_owed_next(const struct item *item, int64_t now_realtime_usec);
+
+/* Does the item fail only because of CHECK, or is that still to be found out? */
+bool item_depends_on(const struct item *item, const struct check *parent);
+
+/* ---- daemon-event.c ---- */
+
+int event_configure(struct daemon *d); /* before the old configuration is freed */
+void event_adopted(struct daemon *d); /* what the state file knows is here: what waits there goes on */
+void event_turn(struct daemon *d); /* the timers, at the end of a turn */
+void event_free(struct daemon *d);
+
+/* Notes that EVENT befell ITEM, and whom it waits for. BEFORE is the alert state before the look. */
+void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before);
+
+/* Notes something that is no change of an item: "host" "web1". It waits for all who want it when IS_TOLD. */
+void event_note(struct daemon *d, enum alert_event event, const char *check, const char *item, const char *text,
+	const char *who, bool is_told);
+
+/* Everything that has happened so far and is in a mail, or needs none, need not be remembered for the next report. */
+void event_reported(struct daemon *d);
+
+struct happening *happening_find(const struct daemon *d, int64_t number);
+void happening_free(struct happening *h);
+
+/* Puts it where its number belongs. */
+void happening_adopt(struct daemon *d, struct happening *h);
+
+/* "mail boss", and back; names of routes that are no more are left out. */
+void route_names(const struct daemon *d, uint64_t routes, struct buf *b);
+uint64_t route_mask(const struct daemon *d, const char *names);
+
+struct incident *incident_find(const struct daemon *d, int64_t number);
+struct incident *incident_open(struct daemon *d, struct item *item);
+void incident_close(struct daemon *d, struct item *item);
+void incident_forget(struct daemon *d, struct item *item); /* its end is told, or need not be */
+void incident_free(struct incident *i);
+
+/* Acknowledges incident NUMBER until UNTIL (realtime; 0: as long as it lasts). -ENOENT: no such incident is open. */
+int event_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, const char *who, const char *why);
+
+/* A silence over GLOB. *ret_id is its id, valid while it lasts. -EINVAL: UNTIL has passed; -E2BIG: too many; -ENOMEM. */
+int event_silence(struct daemon *d, const char *glob, int64_t until_usec, const char *who, const char *why,
+	const char **ret_id);
+
+/* Ends the silence with that id, or all over that glob. -ENOENT. */
+int event_unsilence(struct daemon *d, const char *id_or_glob, const char *who);
+const struct silence *event_silence_of(const struct daemon *d, const char *check, const char *item, int64_t now_usec);
+void silence_free(struct silence *s);
+
+/* A marked problem of CHECK, and its marked recovery when that was mailed: both on the way of real ones. -ENOENT. */
+int event_test(struct daemon *d, const char *check, const char *who);
+
 /* ---- daemon-mail.c ---- */
 
 int mail_configure(struct daemon *d);
 void mail_start(struct daemon *d);
-void mail_adopted(struct daemon *d); /* events have come from the state file: those that no mail tells wait for one */
 void mail_free(struct daemon *d);
-void mail_mailer_available(struct pool *p, void *userdata);
-void mail_greet(struct helper *h, void *userdata);
-bool mail_is_progressing(const struct daemon *d, int64_t now_usec);
+bool mail_is_configured(const struct daemon *d);
+void mail_clock_stepped(struct daemon *d);
 
-/* An item changed its confirmed state. BEFORE is the alert state before the result. */
-void mail_happening(struct daemon *d, struct item *item, enum alert_event event, const struct alert_state *before);
+/* Mails what waits for the routes that are due. Returns false where that cannot be, to be tried again. */
+bool mail_events(struct daemon *d);
 
 /* A check has looked: the first round may be complete. */
 void mail_looked(struct daemon *d);
@@ -239,20 +344,54 @@ void mail_looked(struct daemon *d);
 /* Tells something about tocsin itself with the next mail. */
 void mail_remark(struct daemon *d, const char *format, ...) _printf_(2, 3);
 
+/* What a mail is made of. */
+struct letter {
+	enum report_kind kind;
+	const char *id; /* a mail that is written again keeps its own; NULL: a new one */
+	const int64_t *events; /* numbers of the happenings that it tells */
+	size_t n_events;
+	const char *const *to;
+	size_t n_to;
+	struct outbox_mail *const *merged; /* of a digest */
+	size_t n_merged;
+	int64_t written_usec; /* of one that is late; 0: it is not */
+	const char *late_why;
+};
+
+/* Writes it, about the host as it is now. NULL when that cannot be. */
+struct outbox_mail *mail_compose(struct daemon *d, const struct letter *letter);
+
+/* A status report now, besides those at their times. Returns false when none can be sent. */
+bool mail_report_now(struct daemon *d);
+
+/* The text of a status report now, for a terminal: free it. */
+char *mail_report_text(struct daemon *d);
+
+/* ---- daemon-outbox.c ---- */
+
+int outbox_configure(struct daemon *d);
+void outbox_free(struct daemon *d);
+void outbox_mailer_available(struct pool *p, void *userdata);
+bool outbox_is_progressing(const struct daemon *d);
+
+void outbox_queue(struct daemon *d, struct outbox_mail *mail); /* new, and now ours */
+void outbox_adopt(struct daemon *d, struct outbox_mail *mail); /* found in the state file */
+struct outbox_mail *outbox_find(const struct daemon *d, const char *id);
+
 /* The outbox has changed, a commit was acknowledged, or memory mode began: sends what may be sent. */
-void mail_pump(struct daemon *d);
+void outbox_pump(struct daemon *d);
 
 /* Memory mode has begun: alerts that waited for the state file go out without it, and must say so. */
-void mail_compose_again(struct daemon *d);
+void outbox_compose_again(struct daemon *d);
+
+/* By the administrator. -ENOENT: no such mail; -EBUSY: it is on its way just now. */
+int outbox_retry(struct daemon *d, const char *id); /* "" for all */
+int outbox_drop(struct daemon *d, const char *id, const char *who);
 
 /* Sends a test mail now and streams the dialogue to CALLER if it wants it. -ENOTCONN: no relay or recipient. */
-int mail_test(struct daemon *d, struct varlink_call *caller, bool with_dialogue);
+int outbox_test(struct daemon *d, struct varlink_call *caller, bool with_dialogue);
 
-bool mail_is_configured(const struct daemon *d);
-void mail_adopt(struct daemon *d, struct outbox_mail *mail); /* found in the state file */
-struct outbox_mail *mail_find(const struct daemon *d, const char *id);
-
-void happening_free(struct happening *h);
+void outbox_clock_set(struct daemon *d, int64_t delta_usec);
 
 /* ---- daemon-relay.c ---- */
 
@@ -270,6 +409,9 @@ void state_stop(struct daemon *d); /* sends what is open; the store ends when it
 void state_free(struct daemon *d);
 
 /* Each sends the row as it is now, in the transaction of this turn of the loop. */
+void state_put_incident(struct daemon *d, const struct incident *i);
+void state_put_silence(struct daemon *d, const struct silence *s);
+void state_delete_silence(struct daemon *d, const struct silence *s);
 void state_put_item(struct daemon *d, struct item *item);
 void state_put_happening(struct daemon *d, struct happening *h);
 void state_put_mail(struct daemon *d, const struct outbox_mail *mail);

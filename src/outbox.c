@@ -12,6 +12,7 @@ static const char *const fate_names[] = {
 	[OUTBOX_SENT] = "sent",
 	[OUTBOX_REFUSED] = "refused",
 	[OUTBOX_GIVEN_UP] = "given-up",
+	[OUTBOX_MERGED] = "merged",
 };
 
 const char *outbox_fate_name(enum outbox_fate fate)
@@ -81,12 +82,34 @@ struct outbox_mail *outbox_mail_free(struct outbox_mail *m)
 		free(m->recipients[i].answer);
 	}
 	free(m->recipients);
+	free(m->kind);
+	free(m->events);
 	free(m->id);
 	free(m->subject);
 	free(m->sender);
 	free(m->content);
 	free(m);
 	return NULL;
+}
+
+int outbox_mail_about(struct outbox_mail *m, const char *kind, const int64_t *events, size_t n_events)
+{
+	char *word = strdup(kind);
+	int64_t *numbers = calloc(n_events + 1, sizeof(*numbers));
+
+	if (!word || !numbers) {
+		free(word);
+		free(numbers);
+		return -ENOMEM;
+	}
+	free(m->kind);
+	free(m->events);
+	m->kind = word;
+	m->events = numbers;
+	if (n_events > 0)
+		memcpy(numbers, events, n_events * sizeof(*numbers));
+	m->n_events = n_events;
+	return 0;
 }
 
 int64_t outbox_retry_delay(int64_t attempts)
@@ -152,6 +175,90 @@ bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_u
 	m->next_try_usec = usec_add(now_usec, outbox_retry_delay(m->attempts));
 	if (now_usec >= usec_add(m->queued_usec, give_up_usec))
 		give_up(m);
+	return outbox_is_finished(m);
+}
+
+/* ---- merging ---- */
+
+static bool is_pending_for(const struct outbox_mail *m, const char *address)
+{
+	const struct outbox_recipient *r = find_recipient(m, address);
+
+	return r && r->fate == OUTBOX_PENDING;
+}
+
+static bool can_merge(const struct outbox_mail *m, int64_t older_than_usec)
+{
+	return !m->in_flight && m->queued_usec < older_than_usec;
+}
+
+/* Puts the indexes of the mails that ADDRESS still waits for into MAILS. */
+static size_t mails_for(struct outbox_mail *const *all, size_t n, int64_t older_than_usec, const char *address,
+	size_t *mails)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (can_merge(all[i], older_than_usec) && is_pending_for(all[i], address))
+			mails[count++] = i;
+	return count;
+}
+
+/* All who wait for just the same mails: whoever does, waits for the first of them. */
+static int add_addresses(struct outbox_mail *const *all, size_t n, int64_t older_than_usec, struct outbox_merge *m)
+{
+	const struct outbox_mail *first = all[m->mails[0]];
+	size_t *others = calloc(n, sizeof(*others));
+
+	m->addresses = calloc(first->n_recipients, sizeof(*m->addresses));
+	for (size_t i = 0; others && m->addresses && i < first->n_recipients; i++) {
+		const struct outbox_recipient *r = &first->recipients[i];
+
+		if (r->fate == OUTBOX_PENDING && mails_for(all, n, older_than_usec, r->address, others) == m->n_mails &&
+			memcmp(others, m->mails, m->n_mails * sizeof(*others)) == 0)
+			m->addresses[m->n_addresses++] = r->address;
+	}
+	bool is_done = others && m->addresses;
+	free(others);
+	return is_done ? 1 : -ENOMEM;
+}
+
+int outbox_find_merge(struct outbox_mail *const *mails, size_t n, int64_t older_than_usec, struct outbox_merge *ret)
+{
+	struct outbox_merge m = { .mails = calloc(n + 1, sizeof(*m.mails)) };
+	int r = m.mails ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		for (size_t j = 0; r == 0 && j < mails[i]->n_recipients && can_merge(mails[i], older_than_usec); j++) {
+			const struct outbox_recipient *recipient = &mails[i]->recipients[j];
+
+			if (recipient->fate != OUTBOX_PENDING)
+				continue;
+			m.n_mails = mails_for(mails, n, older_than_usec, recipient->address, m.mails);
+			if (m.n_mails > 1)
+				r = add_addresses(mails, n, older_than_usec, &m);
+		}
+	}
+	if (r > 0)
+		*ret = m;
+	else
+		outbox_merge_clear(&m);
+	return r;
+}
+
+void outbox_merge_clear(struct outbox_merge *m)
+{
+	free(m->mails);
+	free(m->addresses);
+	*m = (struct outbox_merge){ 0 };
+}
+
+bool outbox_merged(struct outbox_mail *m, const char *address)
+{
+	struct outbox_recipient *r = find_recipient(m, address);
+
+	if (r && r->fate == OUTBOX_PENDING)
+		r->fate = OUTBOX_MERGED;
 	return outbox_is_finished(m);
 }
 

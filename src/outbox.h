@@ -12,7 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum outbox_fate { OUTBOX_PENDING, OUTBOX_SENT, OUTBOX_REFUSED, OUTBOX_GIVEN_UP };
+enum outbox_fate {
+	OUTBOX_PENDING,
+	OUTBOX_SENT,
+	OUTBOX_REFUSED,
+	OUTBOX_GIVEN_UP,
+	OUTBOX_MERGED, /* another mail tells it */
+};
 
 const char *outbox_fate_name(enum outbox_fate fate);
 int outbox_fate_parse(const char *name, enum outbox_fate *ret);
@@ -31,6 +37,9 @@ struct outbox_mail {
 	int64_t queued_usec;
 	int64_t attempts;
 	int64_t next_try_usec;
+	char *kind; /* "alert", "status" …: a word of the caller's */
+	int64_t *events; /* numbers of what it tells */
+	size_t n_events;
 	struct outbox_recipient *recipients;
 	size_t n_recipients;
 	bool in_flight; /* handed to the mailer; not stored */
@@ -48,6 +57,9 @@ static inline void outbox_mail_free_pointer(struct outbox_mail **m)
 }
 #define _cleanup_outbox_mail_ _cleanup_(outbox_mail_free_pointer)
 
+/* Copies KIND and the numbers. -ENOMEM. */
+int outbox_mail_about(struct outbox_mail *m, const char *kind, const int64_t *events, size_t n_events);
+
 /* How long to wait after the N-th attempt (1, 2, …) that left a recipient pending: 1, 2, 5, 10, 30 min, then
  * hourly. */
 int64_t outbox_retry_delay(int64_t attempts);
@@ -59,6 +71,22 @@ int outbox_result(struct outbox_mail *m, const char *address, const char *outcom
 /* An attempt has ended: counts it and sets the next one. Recipients still pending GIVE_UP µs after the mail was
  * queued are given up. Returns whether the mail is finished: no recipient is pending any more. */
 bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_usec);
+
+/* Mails that were queued before OLDER_THAN and that the same recipients still wait for: each group of two or more can go
+ * as one. Those in flight are left alone. */
+struct outbox_merge {
+	size_t *mails; /* indexes, oldest first */
+	size_t n_mails;
+	const char **addresses; /* belong to the mails */
+	size_t n_addresses;
+};
+
+/* The first such group; 1, 0: there is none, -ENOMEM. Free it by outbox_merge_clear(). */
+int outbox_find_merge(struct outbox_mail *const *mails, size_t n, int64_t older_than_usec, struct outbox_merge *ret);
+void outbox_merge_clear(struct outbox_merge *m);
+
+/* ADDRESS gets what M tells by another mail. Returns whether the mail is finished. */
+bool outbox_merged(struct outbox_mail *m, const char *address);
 
 bool outbox_is_finished(const struct outbox_mail *m);
 size_t outbox_pending(const struct outbox_mail *m);

@@ -38,17 +38,39 @@ int state_parse(const char *name, enum tocsin_state *ret)
 	return -EINVAL;
 }
 
+void metrics_free(struct metric *metrics, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(metrics[i].name);
+		free(metrics[i].unit);
+	}
+	free(metrics);
+}
+
+int metrics_copy(const struct metric *metrics, size_t n, struct metric **ret, size_t *ret_n)
+{
+	struct result r = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		int error = result_add_metric(&r, &metrics[i]);
+
+		if (error < 0) {
+			metrics_free(r.metrics, r.n_metrics);
+			return error;
+		}
+	}
+	*ret = r.metrics;
+	*ret_n = r.n_metrics;
+	return 0;
+}
+
 void result_clear(struct result *r)
 {
-	for (size_t i = 0; i < r->n_metrics; i++) {
-		free(r->metrics[i].name);
-		free(r->metrics[i].unit);
-	}
+	metrics_free(r->metrics, r->n_metrics);
 	for (size_t i = 0; i < r->n_evidence; i++) {
 		free(r->evidence[i].title);
 		free(r->evidence[i].text);
 	}
-	free(r->metrics);
 	free(r->evidence);
 	free(r->text);
 	*r = (struct result){ 0 };
@@ -94,4 +116,15 @@ int result_add_evidence(struct result *r, const char *title, const char *text)
 	}
 	r->evidence[r->n_evidence++] = copy;
 	return 0;
+}
+
+int result_copy(struct result *to, const struct result *from)
+{
+	int r;
+
+	*to = (struct result){ .state = from->state, .time_usec = from->time_usec, .text = strdup(from->text ? from->text : "") };
+	r = to->text ? metrics_copy(from->metrics, from->n_metrics, &to->metrics, &to->n_metrics) : -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < from->n_evidence; i++)
+		r = result_add_evidence(to, from->evidence[i].title, from->evidence[i].text);
+	return r;
 }

@@ -42,3 +42,10 @@ void result_clear(struct result *r); /* frees the content; R is then without a l
 /* Copies of the strings are kept. -ENOMEM; -E2BIG past 256 metrics or 32 pieces of evidence. */
 int result_add_metric(struct result *r, const struct metric *metric);
 int result_add_evidence(struct result *r, const char *title, const char *text);
+
+/* A copy without what TO held. -ENOMEM: TO is not complete; result_clear() it. */
+int result_copy(struct result *to, const struct result *from);
+
+/* A copy of metrics; -ENOMEM, and then there is none. */
+int metrics_copy(const struct metric *metrics, size_t n, struct metric **ret, size_t *ret_n);
+void metrics_free(struct metric *metrics, size_t n);

@@ -1,0 +1,792 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What has happened, and who still waits to be told. Each recipient of the configuration is a route (route.h) that an event
+ * waits for until a mail brings it there (daemon-mail.c). Incidents, silences and acknowledgements are kept here too.
+ *
+ * Whether an event is told at all was judged before (notice.h, daemon-item.c). */
+#include "daemon.h"
+
+#include "log.h"
+#include "text.h"
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define HAPPENINGS_MAX 5000
+#define SILENCES_MAX 1000
+#define WORDS_MAX 2000
+
+static void *copy_or_null(const char *text)
+{
+	return text && *text ? strdup(text) : NULL;
+}
+
+/* ---- routes ---- */
+
+void route_names(const struct daemon *d, uint64_t routes, struct buf *b)
+{
+	const char *blank = "";
+
+	for (size_t i = 0; i < d->n_routes; i++) {
+		if (!(routes & UINT64_C(1) << i))
+			continue;
+		buf_printf(b, "%s%s", blank, d->routes[i].conf->name);
+		blank = " ";
+	}
+}
+
+uint64_t route_mask(const struct daemon *d, const char *names)
+{
+	_cleanup_free_ char *copy = strdup(names);
+	uint64_t mask = 0;
+	char *rest = copy;
+
+	for (char *name = copy ? strsep(&rest, " ") : NULL; name; name = strsep(&rest, " "))
+		for (size_t i = 0; i < d->n_routes; i++)
+			if (strcmp(d->routes[i].conf->name, name) == 0)
+				mask |= UINT64_C(1) << i;
+	return mask;
+}
+
+/* The routes of MASK as the new configuration counts them; TO[I] is the new index of the old route I, or SIZE_MAX. */
+static uint64_t move_mask(uint64_t mask, const size_t *to, size_t n)
+{
+	uint64_t moved = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (mask & UINT64_C(1) << i && to[i] != SIZE_MAX)
+			moved |= UINT64_C(1) << to[i];
+	return moved;
+}
+
+static void move_masks(struct daemon *d, const size_t *to, size_t n)
+{
+	for (struct happening *h = d->happenings; h; h = h->next) {
+		uint64_t moved = move_mask(h->waits_for, to, n);
+		bool has_lost = __builtin_popcountll(moved) != __builtin_popcountll(h->waits_for);
+
+		h->waits_for = moved;
+		if (has_lost)
+			state_put_happening(d, h);
+	}
+	for (struct incident *i = d->incidents; i; i = i->next)
+		i->escalated = move_mask(i->escalated, to, n);
+}
+
+int event_configure(struct daemon *d)
+{
+	size_t n = d->conf->n_recipients, to[CONF_RECIPIENTS_MAX];
+	struct route *routes = calloc(n + 1, sizeof(*routes));
+
+	if (!routes)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		routes[i].conf = &d->conf->recipients[i];
+	for (size_t i = 0; i < d->n_routes; i++) {
+		struct route *old = &d->routes[i];
+
+		to[i] = SIZE_MAX;
+		for (size_t j = 0; j < n; j++)
+			if (strcmp(routes[j].conf->name, old->conf->name) == 0)
+				to[i] = j;
+		if (to[i] == SIZE_MAX) {
+			route_clear(old);
+			continue;
+		}
+		routes[to[i]].group = old->group;
+		routes[to[i]].held_until_usec = old->held_until_usec;
+	}
+	size_t n_old = d->n_routes;
+	free(d->routes);
+	d->routes = routes;
+	d->n_routes = n;
+	move_masks(d, to, n_old);
+	d->is_route_stale = d->is_owed_stale = true;
+	return 0;
+}
+
+static const struct conf_alert *policy_of(const struct daemon *d, const char *check)
+{
+	const struct check *c = look_find_check(d, check);
+
+	return c ? &c->conf->alert : &d->conf->alert;
+}
+
+static void wait_for_routes(struct daemon *d, const struct happening *h)
+{
+	const struct group_policy policy = route_policy(&d->conf->alert);
+	int64_t now = clock_boottime_usec(), realtime = clock_realtime_usec();
+
+	for (size_t i = 0; i < d->n_routes; i++) {
+		struct route *r = &d->routes[i];
+
+		if (h->waits_for & UINT64_C(1) << i)
+			route_add(r, &policy, notice_waits(r->conf, policy_of(d, h->check), h->event, h->to, realtime), now,
+				realtime);
+	}
+	d->is_route_stale = true;
+}
+
+/* ---- incidents ---- */
+
+struct incident *incident_find(const struct daemon *d, int64_t number)
+{
+	struct incident *i = d->incidents;
+
+	while (i && i->number != number)
+		i = i->next;
+	return i;
+}
+
+void incident_free(struct incident *i)
+{
+	free(i->check);
+	free(i->item);
+	free(i->module);
+	free(i->text);
+	free(i->ack_who);
+	free(i->ack_why);
+	free(i);
+}
+
+struct incident *incident_open(struct daemon *d, struct item *item)
+{
+	struct incident *i = calloc(1, sizeof(*i));
+
+	if (item->incident) /* its end was never told, and now it is of no interest */
+		incident_forget(d, item);
+	if (!i)
+		return NULL;
+	*i = (struct incident){
+		.next = d->incidents, .number = item->alert.incident, .check = strdup(item->check->conf->name),
+		.item = strdup(item->name), .module = strdup(item->check->conf->module),
+		.text = strdup(item->last.text ? item->last.text : ""), .opened_usec = item->alert.incident_since_usec,
+		.worst = item->alert.state,
+	};
+	if (!i->check || !i->item || !i->module || !i->text) {
+		incident_free(i);
+		return NULL;
+	}
+	d->incidents = item->incident = i;
+	state_put_incident(d, i);
+	return i;
+}
+
+void incident_close(struct daemon *d, struct item *item)
+{
+	struct incident *i = item->incident;
+
+	if (!i || i->closed_usec)
+		return;
+	i->closed_usec = clock_realtime_usec();
+	state_put_incident(d, i);
+}
+
+void incident_forget(struct daemon *d, struct item *item)
+{
+	struct incident *i = TAKE_PTR(item->incident);
+	struct incident **at = &d->incidents;
+
+	if (!i)
+		return;
+	while (*at && *at != i)
+		at = &(*at)->next;
+	if (*at)
+		*at = i->next;
+	incident_free(i);
+}
+
+/* ---- what happened ---- */
+
+void happening_free(struct happening *h)
+{
+	result_clear(&h->result);
+	free(h->check);
+	free(h->item);
+	free(h->text);
+	free(h->thread);
+	free(h->note);
+	free(h->who);
+	free(h);
+}
+
+struct happening *happening_find(const struct daemon *d, int64_t number)
+{
+	struct happening *h = d->happenings;
+
+	while (h && h->number != number)
+		h = h->next;
+	return h;
+}
+
+static bool is_in_outbox(const struct daemon *d, int64_t number)
+{
+	for (size_t i = 0; i < d->n_outbox; i++)
+		for (size_t j = 0; j < d->outbox[i]->n_events; j++)
+			if (d->outbox[i]->events[j] == number)
+				return true;
+	return false;
+}
+
+/* Past a limit the oldest that nobody waits for goes: the state file still has it. */
+void happening_adopt(struct daemon *d, struct happening *h)
+{
+	struct happening **at = &d->happenings, **oldest = NULL;
+	size_t n = 0;
+
+	for (; *at && (*at)->number < h->number; at = &(*at)->next, n++)
+		if (!oldest && (*at)->waits_for == 0)
+			oldest = at;
+	h->next = *at;
+	*at = h;
+	if (n >= HAPPENINGS_MAX && oldest) {
+		struct happening *gone = *oldest;
+
+		*oldest = gone->next;
+		happening_free(gone);
+	}
+}
+
+/* Numbers are times, so that they go on where a lost state file ended. */
+static struct happening *happening_new(struct daemon *d, enum alert_event event, const char *check, const char *item,
+	const char *text)
+{
+	struct happening *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->time_usec = h->since_usec = clock_realtime_usec();
+	d->last_number = h->number = h->time_usec > d->last_number ? h->time_usec : d->last_number + 1;
+	h->event = event;
+	h->check = strdup(check);
+	h->item = strdup(item);
+	h->text = strdup(text ? text : "");
+	if (h->check && h->item && h->text)
+		return h;
+	happening_free(h);
+	return NULL;
+}
+
+static void log_happening(const struct happening *h)
+{
+	_cleanup_buf_ struct buf why = BUF(WORDS_MAX);
+
+	if (h->note)
+		buf_printf(&why, " (%s%s)", h->waits_for ? "" : "not mailed: ", h->note);
+	if (h->event != ALERT_FOUND)
+		log_message(h->to == TOCSIN_OK ? LOG_NOTICE : LOG_WARNING, "%s: %s: %s %s: %s%s", alert_event_name(h->event),
+			state_name(h->to), h->check, h->item, h->text, buf_text(&why));
+}
+
+/* It stands, with all that it says: it is stored, and waits for whom it has to. */
+static void finish_happening(struct daemon *d, struct happening *h)
+{
+	log_happening(h);
+	happening_adopt(d, h);
+	state_put_happening(d, h);
+	if (h->waits_for)
+		wait_for_routes(d, h);
+	daemon_changed(d);
+}
+
+static int64_t first_bad(enum alert_event event, const struct item *item)
+{
+	const struct alert_state *a = &item->alert;
+
+	if (event == ALERT_UNSTABLE)
+		for (size_t i = 0; i < ALERT_CHANGES_MAX; i++)
+			if (a->changes_usec[i])
+				return a->changes_usec[i];
+	if (event == ALERT_RECOVERED)
+		return a->incident_since_usec;
+	return event == ALERT_BLIND ? a->rows[ALERT_ROW_UNKNOWN].since_usec : a->since_usec;
+}
+
+/* How many looks, or for an unstable item changes, bear it out. */
+static int64_t looks(enum alert_event event, const struct item *item)
+{
+	const struct conf_alert *policy = &item->check->conf->alert;
+	int64_t n = 0;
+
+	if (event == ALERT_UNSTABLE)
+		for (size_t i = 0; i < ALERT_CHANGES_MAX; i++)
+			n += item->alert.changes_usec[i] != 0;
+	if (event == ALERT_PROBLEM || event == ALERT_WORSE || event == ALERT_LATE || event == ALERT_EASED)
+		n = policy->confirm;
+	if (event == ALERT_RECOVERED || event == ALERT_SEEN_AGAIN)
+		n = policy->recover;
+	return event == ALERT_BLIND ? policy->unknown_confirm : n;
+}
+
+static uint64_t routes_that_want(const struct daemon *d, enum alert_event event, const struct item *item)
+{
+	const struct incident *i = item->incident;
+	uint64_t mask = 0, escalated = i ? i->escalated : 0;
+
+	for (size_t r = 0; r < d->n_routes && mail_is_configured(d); r++)
+		if (notice_wants(d->routes[r].conf, event, item->check->conf->name, item->name, i ? i->worst : item->alert.state,
+				escalated & UINT64_C(1) << r))
+			mask |= UINT64_C(1) << r;
+	return mask;
+}
+
+/* What kept the last event of this incident back. */
+static const char *last_note(const struct daemon *d, int64_t incident)
+{
+	const char *note = NULL;
+
+	for (const struct happening *h = d->happenings; h; h = h->next)
+		if (h->incident == incident && h->note && h->waits_for == 0)
+			note = h->note;
+	return note;
+}
+
+static char *note_of(const struct daemon *d, const struct item *item, const struct notice *notice)
+{
+	const struct silence *s;
+	_cleanup_buf_ struct buf b = BUF(WORDS_MAX);
+
+	if (notice->reason == NOTICE_NO_REASON)
+		return notice->event == ALERT_LATE && item->alert.incident ?
+			copy_or_null(last_note(d, item->alert.incident)) : NULL;
+	s = notice->reason == NOTICE_SILENCED ?
+		event_silence_of(d, item->check->conf->name, item->name, clock_realtime_usec()) : NULL;
+	buf_puts(&b, notice_reason_name(notice->reason));
+	if (s) {
+		buf_puts(&b, " until ");
+		format_time(&b, s->until_usec);
+		buf_printf(&b, " by %s%s%s", s->who, *s->why ? ": " : "", s->why);
+	}
+	return copy_or_null(buf_text(&b));
+}
+
+static struct happening *happening_of(struct daemon *d, struct item *item, enum alert_event event,
+	const struct alert_state *before)
+{
+	struct happening *h = happening_new(d, event, item->check->conf->name, item->name, item->last.text);
+
+	if (!h)
+		return NULL;
+	h->thread = copy_or_null(item->thread);
+	h->from = alert_seen(before);
+	h->to = alert_seen(&item->alert);
+	h->since_usec = first_bad(event, item);
+	h->incident = item->incident ? item->incident->number : item->alert.incident;
+	h->looks = looks(event, item);
+	if (result_copy(&h->result, &item->last) < 0)
+		result_clear(&h->result); /* told without its evidence rather than not at all */
+	return h;
+}
+
+void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before)
+{
+	struct happening *h = happening_of(d, item, notice->event, before);
+
+	if (!h)
+		return;
+	h->note = note_of(d, item, notice);
+	if (notice->reason == NOTICE_NO_REASON)
+		h->waits_for = routes_that_want(d, notice->event, item);
+	finish_happening(d, h);
+}
+
+void event_note(struct daemon *d, enum alert_event event, const char *check, const char *item, const char *text,
+	const char *who, bool is_told)
+{
+	struct happening *h = happening_new(d, event, check, item, text);
+
+	if (!h)
+		return;
+	h->who = copy_or_null(who);
+	for (size_t r = 0; is_told && r < d->n_routes && mail_is_configured(d); r++)
+		if (notice_wants(d->routes[r].conf, event, check, item, TOCSIN_CRITICAL, false))
+			h->waits_for |= UINT64_C(1) << r;
+	finish_happening(d, h);
+}
+
+void event_reported(struct daemon *d)
+{
+	struct happening **at = &d->happenings;
+
+	/* In memory mode the file must still learn of all. */
+	while (*at && d->state.phase != STATE_MEMORY) {
+		struct happening *h = *at;
+
+		if (h->waits_for || is_in_outbox(d, h->number)) {
+			at = &h->next;
+			continue;
+		}
+		*at = h->next;
+		happening_free(h);
+	}
+}
+
+/* ---- escalation ---- */
+
+static int64_t escalation_due(const struct daemon *d, const struct item *item, size_t r)
+{
+	const struct conf_recipient *conf = d->routes[r].conf;
+	const struct incident *i = item->incident;
+
+	if (conf->escalate_after == 0 || !i || item->alert.incident == 0 || item->alert.told == TOCSIN_OK ||
+		item->alert.is_flapping || i->escalated & UINT64_C(1) << r ||
+		!notice_wants(conf, ALERT_ESCALATED, i->check, i->item, i->worst, true))
+		return USEC_NEVER;
+	int64_t due = usec_add(item->alert.told_usec, conf->escalate_after);
+	return item->alert.acknowledged_until_usec > due ? item->alert.acknowledged_until_usec : due;
+}
+
+static void escalate(struct daemon *d, struct item *item, int64_t now_usec)
+{
+	uint64_t routes = 0;
+
+	for (size_t r = 0; r < d->n_routes; r++)
+		if (escalation_due(d, item, r) <= now_usec)
+			routes |= UINT64_C(1) << r;
+	if (!routes || event_silence_of(d, item->check->conf->name, item->name, now_usec))
+		return;
+	struct happening *h = happening_of(d, item, ALERT_ESCALATED, &item->alert);
+	if (!h)
+		return;
+	item->incident->escalated |= routes;
+	state_put_incident(d, item->incident);
+	h->waits_for = routes;
+	finish_happening(d, h);
+}
+
+/* ---- silences and acknowledgements ---- */
+
+void silence_free(struct silence *s)
+{
+	free(s->id);
+	free(s->glob);
+	free(s->who);
+	free(s->why);
+	free(s);
+}
+
+/* Of several the one that lasts longest. */
+const struct silence *event_silence_of(const struct daemon *d, const char *check, const char *item, int64_t now_usec)
+{
+	const struct silence *longest = NULL;
+
+	for (const struct silence *s = d->silences; s; s = s->next)
+		if (s->until_usec > now_usec && (!longest || s->until_usec > longest->until_usec) &&
+			notice_matches(s->glob, check, item))
+			longest = s;
+	return longest;
+}
+
+static void note_silence(struct daemon *d, const struct silence *s, const char *what, const char *who)
+{
+	_cleanup_buf_ struct buf text = BUF(WORDS_MAX);
+
+	buf_printf(&text, "%s %s", s->glob, what);
+	if (s->until_usec > clock_realtime_usec()) {
+		buf_puts(&text, ", until ");
+		format_time(&text, s->until_usec);
+	}
+	if (*s->why)
+		buf_printf(&text, ": %s", s->why);
+	event_note(d, ALERT_SILENCED, "silence", s->id, buf_text(&text), who, false);
+}
+
+static void drop_silence(struct daemon *d, struct silence **at)
+{
+	struct silence *s = *at;
+
+	*at = s->next;
+	state_delete_silence(d, s);
+	silence_free(s);
+}
+
+int event_silence(struct daemon *d, const char *glob, int64_t until_usec, const char *who, const char *why,
+	const char **ret_id)
+{
+	struct silence *s;
+	long long last = 0;
+	size_t n = 0;
+
+	if (until_usec <= clock_realtime_usec())
+		return -EINVAL;
+	for (s = d->silences; s; s = s->next, n++)
+		if (atoll(s->id + 1) > last)
+			last = atoll(s->id + 1);
+	if (n >= SILENCES_MAX)
+		return -E2BIG;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct silence){ .glob = strdup(glob), .who = strdup(who), .why = strdup(why),
+		.created_usec = clock_realtime_usec(), .until_usec = until_usec };
+	if (asprintf(&s->id, "s%lld", last + 1) < 0)
+		s->id = NULL;
+	if (!s->id || !s->glob || !s->who || !s->why) {
+		silence_free(s);
+		return -ENOMEM;
+	}
+	s->next = d->silences;
+	d->silences = s;
+	state_put_silence(d, s);
+	note_silence(d, s, "is silenced", who);
+	d->is_owed_stale = true;
+	*ret_id = s->id;
+	return 0;
+}
+
+int event_unsilence(struct daemon *d, const char *id_or_glob, const char *who)
+{
+	struct silence **at = &d->silences;
+	bool is_found = false;
+
+	while (*at) {
+		if (strcmp((*at)->id, id_or_glob) != 0 && strcmp((*at)->glob, id_or_glob) != 0) {
+			at = &(*at)->next;
+			continue;
+		}
+		is_found = true;
+		note_silence(d, *at, "is silenced no longer", who);
+		drop_silence(d, at);
+	}
+	if (!is_found)
+		return -ENOENT;
+	item_reconsider_all(d);
+	return 0;
+}
+
+static void drop_expired_silences(struct daemon *d, int64_t now_usec)
+{
+	for (struct silence **at = &d->silences; *at;) {
+		if ((*at)->until_usec > now_usec) {
+			at = &(*at)->next;
+			continue;
+		}
+		note_silence(d, *at, "is silenced no longer: the time is over", NULL);
+		drop_silence(d, at);
+	}
+}
+
+static struct item *item_of(const struct daemon *d, const struct incident *i)
+{
+	struct check *c = look_find_check(d, i->check);
+
+	return c ? item_find(c->items, i->item) : NULL;
+}
+
+int event_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, const char *who, const char *why)
+{
+	struct incident *i = incident_find(d, number);
+	struct item *item = i && !i->closed_usec ? item_of(d, i) : NULL;
+	_cleanup_buf_ struct buf text = BUF(WORDS_MAX);
+
+	if (!item || item->alert.incident != number)
+		return -ENOENT;
+	free(i->ack_who);
+	free(i->ack_why);
+	i->ack_who = strdup(who);
+	i->ack_why = strdup(why);
+	i->ack_usec = clock_realtime_usec();
+	i->ack_until_usec = until_usec;
+	item->alert.acknowledged_until_usec = until_usec ? until_usec : USEC_NEVER;
+	state_put_incident(d, i);
+	state_put_item(d, item);
+	buf_printf(&text, "incident %" PRId64 " is acknowledged%s%s", number, *why ? ": " : "", why);
+	struct happening *h = happening_new(d, ALERT_ACKNOWLEDGED, i->check, i->item, buf_text(&text));
+	if (h) {
+		h->who = strdup(who);
+		h->incident = number;
+		h->from = h->to = alert_seen(&item->alert);
+		finish_happening(d, h);
+	}
+	d->is_owed_stale = true;
+	return 0;
+}
+
+/* ---- tests ---- */
+
+struct test {
+	struct daemon *daemon;
+	char *check;
+};
+
+static void test_free(void *userdata)
+{
+	struct test *t = userdata;
+
+	free(t->check);
+	free(t);
+}
+
+static void raise_test(struct daemon *d, const char *check, enum tocsin_state from, enum tocsin_state to,
+	const char *who)
+{
+	static const char text[] = "a test that an administrator asked for; nothing has happened";
+	struct happening *h = happening_new(d, ALERT_TEST, check, check, text);
+
+	if (!h)
+		return;
+	h->from = from;
+	h->to = to;
+	h->who = copy_or_null(who);
+	for (size_t r = 0; r < d->n_routes; r++)
+		if (notice_wants(d->routes[r].conf, ALERT_TEST, check, check, TOCSIN_CRITICAL, false))
+			h->waits_for |= UINT64_C(1) << r;
+	finish_happening(d, h);
+}
+
+static int on_test_recovers(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct test *t = userdata;
+
+	raise_test(t->daemon, t->check, TOCSIN_CRITICAL, TOCSIN_OK, NULL);
+	sd_event_source_disable_unref(source);
+	return 0;
+}
+
+int event_test(struct daemon *d, const char *check, const char *who)
+{
+	sd_event_source *source = NULL;
+	struct test *t;
+
+	if (!look_find_check(d, check))
+		return -ENOENT;
+	if (!mail_is_configured(d))
+		return -ENOTCONN;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	*t = (struct test){ d, strdup(check) };
+	/* When the problem is in a mail of its own. */
+	int64_t when = usec_add(usec_add(clock_boottime_usec(), d->conf->alert.group_wait), USEC_PER_SEC);
+	int r = t->check ? sd_event_add_time(d->event, &source, CLOCK_BOOTTIME, (uint64_t)when, 0, on_test_recovers, t) : -ENOMEM;
+	if (r < 0) {
+		test_free(t);
+		return r;
+	}
+	sd_event_source_set_destroy_callback(source, test_free);
+	sd_event_source_set_floating(source, true);
+	raise_test(d, check, TOCSIN_OK, TOCSIN_CRITICAL, who);
+	return 0;
+}
+
+/* ---- timers ---- */
+
+static int on_route_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	d->is_route_stale = true;
+	if (mail_events(d))
+		return 0;
+	d->is_route_stale = false;
+	daemon_set_timer(d, &d->route_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), USEC_PER_MINUTE), on_route_due,
+		d);
+	return 0;
+}
+
+static void arm_routes(struct daemon *d)
+{
+	const struct group_policy policy = route_policy(&d->conf->alert);
+	int64_t now = clock_boottime_usec(), realtime = clock_realtime_usec(), due = USEC_NEVER;
+
+	d->is_route_stale = false;
+	for (size_t i = 0; i < d->n_routes; i++) {
+		int64_t next = route_due(&d->routes[i], &policy, now, realtime);
+
+		due = next < due ? next : due;
+	}
+	daemon_set_timer(d, &d->route_source, CLOCK_BOOTTIME, due, on_route_due, d);
+}
+
+static int on_owed(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+	int64_t now = clock_realtime_usec();
+
+	drop_expired_silences(d, now);
+	item_reconsider_all(d);
+	for (size_t i = 0; i < d->n_checks; i++)
+		for (struct item *item = d->checks[i]->items; item; item = item->next)
+			escalate(d, item, now);
+	d->is_owed_stale = true;
+	return 0;
+}
+
+static int64_t item_next(const struct daemon *d, const struct item *item, int64_t now_usec)
+{
+	int64_t next = item_owed_next(item, now_usec);
+
+	for (size_t r = 0; r < d->n_routes; r++) {
+		int64_t due = escalation_due(d, item, r);
+
+		next = due > now_usec && due < next ? due : next;
+	}
+	return next;
+}
+
+static void arm_owed(struct daemon *d)
+{
+	int64_t now = clock_realtime_usec(), next = USEC_NEVER;
+
+	d->is_owed_stale = false;
+	for (size_t i = 0; i < d->n_checks; i++) {
+		for (const struct item *item = d->checks[i]->items; item; item = item->next) {
+			int64_t due = item->incident || item->alert.incident ? item_next(d, item, now) : USEC_NEVER;
+
+			next = due < next ? due : next;
+		}
+	}
+	for (const struct silence *s = d->silences; s; s = s->next)
+		next = s->until_usec < next ? s->until_usec : next;
+	if (next < usec_add(now, USEC_PER_SEC)) /* no spinning */
+		next = usec_add(now, USEC_PER_SEC);
+	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, next, on_owed, d);
+}
+
+void event_turn(struct daemon *d)
+{
+	if (!d->has_state || !d->conf || d->is_stopping)
+		return;
+	if (d->is_route_stale)
+		arm_routes(d);
+	if (d->is_owed_stale)
+		arm_owed(d);
+}
+
+void event_adopted(struct daemon *d)
+{
+	for (const struct happening *h = d->happenings; h; h = h->next)
+		if (h->waits_for)
+			wait_for_routes(d, h);
+	/* What became due while nobody was there. */
+	d->is_owed_stale = false;
+	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, usec_add(clock_realtime_usec(), USEC_PER_SEC), on_owed, d);
+}
+
+void event_free(struct daemon *d)
+{
+	d->route_source = sd_event_source_disable_unref(d->route_source);
+	d->owed_source = sd_event_source_disable_unref(d->owed_source);
+	while (d->happenings) {
+		struct happening *next = d->happenings->next;
+
+		happening_free(d->happenings);
+		d->happenings = next;
+	}
+	while (d->incidents) {
+		struct incident *next = d->incidents->next;
+
+		incident_free(d->incidents);
+		d->incidents = next;
+	}
+	while (d->silences) {
+		struct silence *next = d->silences->next;
+
+		silence_free(d->silences);
+		d->silences = next;
+	}
+	for (size_t i = 0; i < d->n_routes; i++)
+		route_clear(&d->routes[i]);
+	free(d->routes);
+}
