@@ -85,7 +85,7 @@ void state_put_item(struct daemon *d, struct item *item)
 		return;
 	item->stored_usec = clock_boottime_usec();
 	SEND(d, MSG_PUT, "item", item->check->conf->name, item->name, item->check->conf->module, buf_text(&alert), result,
-		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", MSG_NUMBER(item->absent_since_usec));
+		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", MSG_NUMBER(item->absent_since_usec), "");
 }
 
 void state_delete_item(struct daemon *d, const struct item *item)
@@ -97,13 +97,13 @@ void state_put_happening(struct daemon *d, struct happening *h)
 {
 	SEND(d, MSG_PUT, "event", MSG_NUMBER(h->number), alert_event_name(h->event), h->check, h->item, state_name(h->from),
 		state_name(h->to), MSG_NUMBER(h->time_usec), MSG_NUMBER(h->since_usec), MSG_NUMBER(h->incident), h->text,
-		h->mail_id ? h->mail_id : "");
+		h->mail_id ? "" : CONF_RECIPIENT_MAIL, "", MSG_NUMBER(h->looks), "");
 }
 
 void state_put_mail(struct daemon *d, const struct outbox_mail *m)
 {
 	SEND(d, MSG_PUT, "mail", m->id, m->subject, m->sender, m->content, MSG_NUMBER(m->queued_usec), MSG_NUMBER(m->attempts),
-		MSG_NUMBER(m->next_try_usec));
+		MSG_NUMBER(m->next_try_usec), "", "", "");
 	for (size_t i = 0; i < m->n_recipients; i++) {
 		const struct outbox_recipient *r = &m->recipients[i];
 
@@ -361,10 +361,11 @@ static void load_event(struct daemon *d, const char *const *v)
 	h->check = strdup(v[2]);
 	h->item = strdup(v[3]);
 	h->text = strdup(v[9]);
-	h->mail_id = *v[10] ? strdup(v[10]) : NULL;
+	h->mail_id = *v[10] ? NULL : strdup("-"); /* by whom it was told is not known any more */
 	h->time_usec = to_number(v[6]);
 	h->since_usec = to_number(v[7]);
 	h->incident = to_number(v[8]);
+	h->looks = to_number(v[12]);
 	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
 		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
 			h->event = (enum alert_event)e;

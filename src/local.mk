@@ -55,6 +55,7 @@ src_libtocsin_a_SOURCES += src/smtp-open.c
 src_libtocsin_a_SOURCES += src/smtp-send.c
 src_libtocsin_a_SOURCES += src/smtp.c src/smtp.h src/smtp-internal.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
+src_libtocsin_a_SOURCES += src/store-history.c src/store-internal.h
 src_libtocsin_a_SOURCES += src/store-serve.c
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/store.c

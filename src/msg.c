@@ -47,10 +47,14 @@ static const struct {
 	[MSG_ROW] = { "row", 2, MSG_FIELDS_MAX, false },
 	[MSG_COMMITTED] = { "committed", 1, 1, false },
 	[MSG_FAILED] = { "failed", 2, 2, false },
+	[MSG_ANSWER] = { "answer", 2, MSG_FIELDS_MAX, false },
+	[MSG_ANSWERED] = { "answered", 2, 2, false },
 	[MSG_PUT] = { "put", 2, MSG_FIELDS_MAX, false },
 	[MSG_DELETE] = { "delete", 2, MSG_FIELDS_MAX, false },
 	[MSG_CLEAR] = { "clear", 1, 1, false },
 	[MSG_COMMIT] = { "commit", 1, 1, false },
+	[MSG_QUERY] = { "query", 6, 6, false },
+	[MSG_PRUNE] = { "prune", 2, 2, false },
 };
 
 static_assert(ELEMENTS(kinds) == MSG_KINDS, "every kind has a row");

@@ -66,12 +66,17 @@ enum msg_kind {
 	MSG_ROW, /* table, the columns in the order of store.h; MSG_DONE after the last one */
 	MSG_COMMITTED, /* number of the transaction */
 	MSG_FAILED, /* number of the transaction, text */
+	MSG_ANSWER, /* id of the question, the columns of one row in the order of store.h; newest first */
+	MSG_ANSWERED, /* id of the question, "" or why the answer is not complete */
 
 	/* daemon → tocsin-store */
 	MSG_PUT, /* table, the columns: inserts the row or replaces the one with the same key */
 	MSG_DELETE, /* table, the key columns */
 	MSG_CLEAR, /* table: all its rows */
 	MSG_COMMIT, /* number: all since the last commit becomes one transaction */
+	MSG_QUERY, /* id of the question, table ("event" | "incident" | "sample"), since and until in µs, glob or "", most
+	            * rows or "0": see store_query_new(). Answered between two transactions. */
+	MSG_PRUNE, /* table, µs: what is older is deleted, between two transactions, in small ones of its own */
 
 	MSG_KINDS
 };

@@ -4,15 +4,31 @@
 
 #include <string.h>
 
+/* So many at most come back at a start, besides those that somebody still waits for. */
+#define EVENTS_LOADED "5000"
+
 const struct store_table store_tables[] = {
-	{ "meta", 1, 2, { "name", "value" } },
-	{ "item", 2, 8, { "check_name", "item", "module", "alert", "result", "thread", "stands_in", "absent_since" } },
-	{ "event", 1, 11,
+	{ "meta", 1, 2, { "name", "value" }, NULL },
+	{ "item", 2, 9,
+		{ "check_name", "item", "module", "alert", "result", "thread", "stands_in", "absent_since", "fault" }, NULL },
+	{ "incident", 1, 13,
+		{ "number", "check_name", "item", "module", "opened_usec", "closed_usec", "state", "text", "ack_who", "ack_why",
+			"ack_usec", "ack_until_usec", "escalated" },
+		"closed_usec = 0 OR number IN (SELECT max(number) FROM incident GROUP BY check_name, item)" },
+	{ "silence", 1, 6, { "id", "glob", "until_usec", "created_usec", "who", "why" }, NULL },
+	{ "mail", 1, 10,
+		{ "id", "subject", "sender", "content", "queued_usec", "attempts", "next_try_usec", "kind", "events", "routes" },
+		NULL },
+	{ "recipient", 2, 4, { "mail_id", "address", "fate", "answer" }, NULL },
+	{ "event", 1, 14,
 		{ "number", "event", "check_name", "item", "from_state", "to_state", "time_usec", "since_usec", "incident",
-			"text", "mail_id" } },
-	{ "mail", 1, 7, { "id", "subject", "sender", "content", "queued_usec", "attempts", "next_try_usec" } },
-	{ "recipient", 2, 4, { "mail_id", "address", "fate", "answer" } },
-	{ "memory", 2, 4, { "check_name", "name", "value", "time_usec" } },
+			"text", "waiting", "note", "looks", "who" },
+		"waiting <> '' OR"
+		" (time_usec >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_report'), 0) AND"
+		" number > coalesce((SELECT number FROM event ORDER BY number DESC LIMIT 1 OFFSET " EVENTS_LOADED "), 0))" },
+	{ "memory", 2, 4, { "check_name", "name", "value", "time_usec" }, NULL },
+	{ "sample", 4, 6, { "hour_usec", "check_name", "item", "metric", "unit", "buckets" },
+		"hour_usec = (SELECT max(hour_usec) FROM sample)" },
 };
 
 const size_t store_n_tables = ELEMENTS(store_tables);

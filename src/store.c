@@ -8,18 +8,14 @@
  *
  * Trap: closing any descriptor of the file drops this process's POSIX locks on it (fcntl(2)), so nothing here opens
  * the file itself while SQLite has it open. The journal carries no locks. */
-#include "store.h"
+#include "store-internal.h"
 
-#include "buf.h"
 #include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <sqlite3.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -35,21 +31,6 @@
 #define TEND_EVERY 32 /* commits between two attempts to grow the reserve when one failed */
 #define WORDS_MAX 2048
 
-enum statement { PUT, DELETE, CLEAR, LOAD, STATEMENTS };
-
-struct store {
-	sqlite3 *db;
-	char *path;
-	sqlite3_stmt *(*statement)[STATEMENTS]; /* of each table */
-	sqlite3_stmt *begin, *commit, *rollback, *free_pages;
-	struct buf words; /* of the last failure */
-	int error; /* the first of this transaction, which will be rolled back */
-	bool read_only;
-	bool created; /* there was no file */
-	bool open; /* it was found sound; what is damaged from now on is marked for the next start */
-	unsigned tend_pause; /* commits until the reserve is looked at again */
-};
-
 const char *const store_steps[] = {
 	"CREATE TABLE meta (name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name)) WITHOUT ROWID;"
 	"CREATE TABLE item (check_name TEXT NOT NULL, item TEXT NOT NULL, module TEXT NOT NULL, alert TEXT NOT NULL,"
@@ -64,6 +45,42 @@ const char *const store_steps[] = {
 	" PRIMARY KEY (mail_id, address)) WITHOUT ROWID;"
 	"CREATE TABLE memory (check_name TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, time_usec TEXT NOT NULL,"
 	" PRIMARY KEY (check_name, name)) WITHOUT ROWID;",
+	/* What happened is asked for by time now, so its numbers are numbers; reminders and late mails need to know what
+	 * the readers believe: version 1 had told them whatever no event waited to tell. */
+	"ALTER TABLE item ADD COLUMN fault TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE incident (number INTEGER NOT NULL, check_name TEXT NOT NULL, item TEXT NOT NULL, module TEXT NOT NULL,"
+	" opened_usec INTEGER NOT NULL, closed_usec INTEGER NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL,"
+	" ack_who TEXT NOT NULL, ack_why TEXT NOT NULL, ack_usec INTEGER NOT NULL, ack_until_usec INTEGER NOT NULL,"
+	" escalated TEXT NOT NULL, PRIMARY KEY (number)) WITHOUT ROWID;"
+	"CREATE TABLE silence (id TEXT NOT NULL, glob TEXT NOT NULL, until_usec INTEGER NOT NULL,"
+	" created_usec INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (id)) WITHOUT ROWID;"
+	"CREATE TABLE sample (hour_usec INTEGER NOT NULL, check_name TEXT NOT NULL, item TEXT NOT NULL,"
+	" metric TEXT NOT NULL, unit TEXT NOT NULL, buckets TEXT NOT NULL,"
+	" PRIMARY KEY (hour_usec, check_name, item, metric)) WITHOUT ROWID;"
+	"ALTER TABLE mail ADD COLUMN kind TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE mail ADD COLUMN events TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE mail ADD COLUMN routes TEXT NOT NULL DEFAULT '';"
+	"UPDATE mail SET routes = 'mail', events = coalesce((SELECT group_concat(number, ' ') FROM"
+	" (SELECT number FROM event WHERE mail_id = mail.id ORDER BY CAST(number AS INTEGER))), '');"
+	"UPDATE mail SET kind = CASE events WHEN '' THEN 'status' ELSE 'alert' END;"
+	"ALTER TABLE event RENAME TO event_1;"
+	"CREATE TABLE event (number INTEGER NOT NULL, event TEXT NOT NULL, check_name TEXT NOT NULL, item TEXT NOT NULL,"
+	" from_state TEXT NOT NULL, to_state TEXT NOT NULL, time_usec INTEGER NOT NULL, since_usec INTEGER NOT NULL,"
+	" incident INTEGER NOT NULL, text TEXT NOT NULL, waiting TEXT NOT NULL, note TEXT NOT NULL, looks INTEGER NOT NULL,"
+	" who TEXT NOT NULL, PRIMARY KEY (number)) WITHOUT ROWID;"
+	"CREATE INDEX event_time ON event (time_usec);"
+	"INSERT INTO event SELECT number, event, check_name, item, from_state, to_state, time_usec, since_usec, incident,"
+	" text, CASE mail_id WHEN '' THEN 'mail' ELSE '' END, '', 0, '' FROM event_1;"
+	"DROP TABLE event_1;"
+	/* A number behind a word is what CAST() makes of the rest of the line; a word is never at its beginning but "state". */
+	"UPDATE item SET alert = alert || ' told=' || substr(alert, 7, instr(alert || ' ', ' ') - 7) || ' told_blind=' ||"
+	" (instr(alert, ' blind=1') > 0) WHERE alert LIKE 'state=%';"
+	"INSERT OR IGNORE INTO incident SELECT o.number, check_name, item, module, o.since, 0,"
+	" coalesce((SELECT to_state FROM event e WHERE e.incident = o.number ORDER BY to_state <> 'CRITICAL', e.number LIMIT 1),"
+	" 'UNKNOWN'), coalesce((SELECT text FROM event e WHERE e.incident = o.number ORDER BY e.number LIMIT 1), ''),"
+	" '', '', 0, 0, '' FROM (SELECT *, CAST(substr(alert, instr(alert, ' incident=') + 10) AS INTEGER) AS number,"
+	" CAST(substr(alert, instr(alert, ' incident_since=') + 16) AS INTEGER) AS since FROM item"
+	" WHERE instr(alert, ' incident=') > 0) o WHERE o.number > 0;",
 };
 
 const size_t store_n_steps = ELEMENTS(store_steps);
@@ -130,7 +147,7 @@ static int fail(struct store *s, int error, const char *format, ...)
 }
 
 /* The failure that SQLite just had with CODE. */
-static int fail_sqlite(struct store *s, int code)
+int store_fail_sqlite(struct store *s, int code)
 {
 	int error = code_error(s, code);
 	int system_error = sqlite3_system_errno(s->db);
@@ -151,31 +168,25 @@ static int run_sql(struct store *s, const char *sql)
 {
 	int code = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 
-	return code == SQLITE_OK ? 0 : fail_sqlite(s, code);
+	return code == SQLITE_OK ? 0 : store_fail_sqlite(s, code);
 }
 
-static int run(struct store *s, sqlite3_stmt *statement)
+int store_run(struct store *s, sqlite3_stmt *statement)
 {
 	int code = sqlite3_step(statement);
-	int r = code == SQLITE_DONE || code == SQLITE_ROW ? 0 : fail_sqlite(s, code);
+	int r = code == SQLITE_DONE || code == SQLITE_ROW ? 0 : store_fail_sqlite(s, code);
 
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
 	return r;
 }
 
-static int prepare(struct store *s, const char *sql, sqlite3_stmt **ret)
+int store_prepare(struct store *s, const char *sql, sqlite3_stmt **ret)
 {
 	int code = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
 
-	return code == SQLITE_OK ? 0 : fail_sqlite(s, code);
+	return code == SQLITE_OK ? 0 : store_fail_sqlite(s, code);
 }
-
-static void finalize_pointer(sqlite3_stmt **statement)
-{
-	sqlite3_finalize(*statement);
-}
-#define _cleanup_finalize_ _cleanup_(finalize_pointer)
 
 /* The first column of the first row that SQL gives; "" when there is none. */
 static int query(struct store *s, const char *sql, char **ret)
@@ -183,12 +194,12 @@ static int query(struct store *s, const char *sql, char **ret)
 	_cleanup_finalize_ sqlite3_stmt *statement = NULL;
 	const char *text = NULL;
 
-	int r = prepare(s, sql, &statement);
+	int r = store_prepare(s, sql, &statement);
 	if (r < 0)
 		return r;
 	int code = sqlite3_step(statement);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		return fail_sqlite(s, code);
+		return store_fail_sqlite(s, code);
 	if (code == SQLITE_ROW)
 		text = (const char *)sqlite3_column_text(statement, 0);
 	char *copy = strdup(text ? text : "");
@@ -245,7 +256,7 @@ static void build_load(struct buf *sql, const struct store_table *table)
 {
 	buf_puts(sql, "SELECT ");
 	append_names(sql, table, table->n_columns);
-	buf_printf(sql, " FROM \"%s\" ORDER BY ", table->name);
+	buf_printf(sql, " FROM \"%s\" WHERE %s ORDER BY ", table->name, table->loaded ? table->loaded : "1");
 	append_names(sql, table, table->n_keys);
 }
 
@@ -260,7 +271,7 @@ static int prepare_tables(struct store *s)
 			_cleanup_buf_ struct buf sql = BUF(4096);
 
 			builders[j](&sql, &store_tables[i]);
-			int r = buf_error(&sql) ? buf_error(&sql) : prepare(s, buf_text(&sql), &s->statement[i][j]);
+			int r = buf_error(&sql) ? buf_error(&sql) : store_prepare(s, buf_text(&sql), &s->statement[i][j]);
 			if (r < 0)
 				return r;
 		}
@@ -272,13 +283,13 @@ static int prepare_all(struct store *s)
 	int r = prepare_tables(s);
 
 	if (r == 0)
-		r = prepare(s, "BEGIN IMMEDIATE", &s->begin);
+		r = store_prepare(s, "BEGIN IMMEDIATE", &s->begin);
 	if (r == 0)
-		r = prepare(s, "COMMIT", &s->commit);
+		r = store_prepare(s, "COMMIT", &s->commit);
 	if (r == 0)
-		r = prepare(s, "ROLLBACK", &s->rollback);
+		r = store_prepare(s, "ROLLBACK", &s->rollback);
 	if (r == 0)
-		r = prepare(s, "PRAGMA freelist_count", &s->free_pages);
+		r = store_prepare(s, "PRAGMA freelist_count", &s->free_pages);
 	return r;
 }
 
@@ -286,13 +297,12 @@ static int prepare_all(struct store *s)
 static void roll_back(struct store *s)
 {
 	if (!sqlite3_get_autocommit(s->db) && s->rollback)
-		run(s, s->rollback);
+		store_run(s, s->rollback);
 	else if (!sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* SQL as one transaction. */
-static int transact(struct store *s, const char *sql)
+int store_transact(struct store *s, const char *sql)
 {
 	int r = run_sql(s, "BEGIN IMMEDIATE");
 
@@ -335,9 +345,9 @@ static int fill_reserve(struct store *s)
 
 	buf_printf(&sql, "DROP TABLE IF EXISTS reserve; CREATE TABLE reserve (content BLOB);"
 			 "INSERT INTO reserve VALUES (zeroblob(%d))", RESERVE_BYTES);
-	int r = transact(s, buf_text(&sql));
+	int r = store_transact(s, buf_text(&sql));
 	if (r == 0)
-		r = transact(s, "DROP TABLE reserve");
+		r = store_transact(s, "DROP TABLE reserve");
 	return r;
 }
 
@@ -372,7 +382,7 @@ static int64_t count_reserve(struct store *s, int64_t enough)
 {
 	int64_t n = count_free_pages(s);
 
-	return n < enough && transact(s, "DROP TABLE IF EXISTS reserve") == 0 ? count_free_pages(s) : n;
+	return n < enough && store_transact(s, "DROP TABLE IF EXISTS reserve") == 0 ? count_free_pages(s) : n;
 }
 
 static void tend(struct store *s, int64_t enough)
@@ -519,7 +529,7 @@ static int connect_file(struct store *s)
 		return fail(s, -ENOMEM, "%s: no memory", s->path);
 	sqlite3_extended_result_codes(s->db, 1);
 	if (code != SQLITE_OK)
-		return fail_sqlite(s, code);
+		return store_fail_sqlite(s, code);
 	for (size_t i = 0; i < ELEMENTS(settings); i++)
 		sqlite3_db_config(s->db, settings[i].option, settings[i].on, NULL);
 	return 0;
@@ -565,7 +575,7 @@ static int migrate(struct store *s, const char *const *steps, size_t from, size_
 		buf_printf(&sql, ";PRAGMA application_id=%lld;PRAGMA user_version=%zu", (long long)APPLICATION_ID, i + 1);
 		if (buf_error(&sql))
 			return buf_error(&sql);
-		int r = transact(s, buf_text(&sql));
+		int r = store_transact(s, buf_text(&sql));
 		if (r < 0)
 			return r;
 		log_info("%s: the state file is now of version %zu", s->path, i + 1);
@@ -790,13 +800,12 @@ int store_open(const char *path, struct store **ret, char **ret_note)
 
 /* Rows */
 
-/* The columns of the current row; -EBADMSG: not all are text without NUL. */
-static int read_row(sqlite3_stmt *statement, const struct store_table *table, const char **values)
+int store_read_row(sqlite3_stmt *statement, const struct store_table *table, const char **values)
 {
 	for (size_t i = 0; i < table->n_columns; i++) {
-		int column = (int)i;
+		int column = (int)i, type = sqlite3_column_type(statement, column);
 
-		if (sqlite3_column_type(statement, column) != SQLITE_TEXT)
+		if (type != SQLITE_TEXT && type != SQLITE_INTEGER)
 			return -EBADMSG;
 		values[i] = (const char *)sqlite3_column_text(statement, column);
 		if (!values[i])
@@ -816,7 +825,7 @@ static int load_table(struct store *s, size_t index,
 	int code, r = 0;
 
 	while (r >= 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		r = read_row(statement, table, values);
+		r = store_read_row(statement, table, values);
 		if (r == -EBADMSG) {
 			log_warning("%s: a row of table %s is not as tocsin writes it; it is left out", s->path, table->name);
 			r = 0;
@@ -825,7 +834,7 @@ static int load_table(struct store *s, size_t index,
 		}
 	}
 	if (r >= 0)
-		r = code == SQLITE_DONE ? 0 : fail_sqlite(s, code);
+		r = code == SQLITE_DONE ? 0 : store_fail_sqlite(s, code);
 	sqlite3_reset(statement);
 	return r;
 }
@@ -849,15 +858,15 @@ static int change(struct store *s, enum statement kind, const struct store_table
 	if (s->error < 0)
 		return s->error;
 	if (sqlite3_get_autocommit(s->db))
-		r = run(s, s->begin);
+		r = store_run(s, s->begin);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		int code = sqlite3_bind_text(statement, (int)i + 1, values[i], -1, SQLITE_STATIC);
 
 		if (code != SQLITE_OK)
-			r = fail_sqlite(s, code);
+			r = store_fail_sqlite(s, code);
 	}
 	if (r == 0)
-		r = run(s, statement);
+		r = store_run(s, statement);
 	else
 		sqlite3_clear_bindings(statement);
 	s->error = r;
@@ -884,7 +893,7 @@ int store_commit(struct store *s)
 	int r = s->error;
 
 	if (r == 0 && !sqlite3_get_autocommit(s->db))
-		r = run(s, s->commit);
+		r = store_run(s, s->commit);
 	if (r < 0) {
 		_cleanup_free_ char *words = strdup(buf_text(&s->words));
 

@@ -59,7 +59,7 @@ def test_large_rows_travel_as_memory(path):
     content = "x" * 3_000_000
     store, _ = open_sound(path)
     with store:
-        store.send("put", "mail", "m1", "subject", "from", content, "1", "2", "3")
+        store.send("put", "mail", "m1", "subject", "from", content, "1", "2", "3", "status", "", "")
         store.send("commit", 1)
         store.expect("committed")
     store, rows = open_sound(path)
@@ -77,7 +77,7 @@ def test_failed_transaction_is_void_and_the_next_one_is_not(path):
     with Helper.start(limited[0], limited[1:]) as store:
         store.until("done")
         store.send("put", "meta", "a", "2")
-        store.send("put", "mail", "m1", "s", "f", "x" * 8_000_000, "1", "2", "3")
+        store.send("put", "mail", "m1", "s", "f", "x" * 8_000_000, "1", "2", "3", "status", "", "")
         store.send("commit", 2)
         number, text = store.expect("failed")
         assert number == "2" and text
@@ -141,7 +141,7 @@ BAD = {
     "half": encode("put", "meta", "a", "b")[:-1],
     "no kind": b"\0",
     "unknown kind": encode("vacuum", "meta"),
-    "of another helper": encode("mail", "1", "2", "3"),
+    "of another helper": encode("mail", "1", "2", "3", "status", "", ""),
     "of its own": encode("committed", "1"),
     "unknown table": encode("put", "sqlite_master", "a", "b"),
     "table with a quote": encode("clear", 'meta"; DROP TABLE item; --'),
@@ -152,6 +152,13 @@ BAD = {
     "key too many": encode("delete", "meta", "a", "b"),
     "no number": encode("commit", "one"),
     "number with a tail": encode("commit", "1x"),
+    "no such history": encode("query", "1", "meta", "0", "9", "", "0"),
+    "history of nobody": encode("query", "1", "sqlite_master", "0", "9", "", "0"),
+    "no time": encode("query", "1", "event", "0", "now", "", "0"),
+    "no limit": encode("query", "1", "event", "0", "9", ""),
+    "prune no table": encode("prune", "sqlite_master", "9"),
+    "prune no history": encode("prune", "meta", "9"),
+    "prune no time": encode("prune", "event", ""),
     "too many fields": encode("put", *["meta"] * 17),
     "oversized": encode("put", "meta", "a", "x" * 40_000),
     "memory that is not there": b"memfd\0",
@@ -201,7 +208,7 @@ def test_the_peer_goes_while_rows_are_sent(path):
     store, _ = open_sound(path)
     with store:
         for i in range(300):
-            store.send("put", "mail", f"m{i}", "s", "f", "x" * 8000, "1", "2", "3")
+            store.send("put", "mail", f"m{i}", "s", "f", "x" * 8000, "1", "2", "3", "status", "", "")
         store.send("commit", 1)
         store.expect("committed")
     with start(path) as store:
@@ -210,12 +217,84 @@ def test_the_peer_goes_while_rows_are_sent(path):
         assert store.wait() == 0
 
 
+def put_events(store, numbers, check="c", waiting=""):
+    for number in numbers:
+        store.send("put", "event", number, "problem", check, "i", "OK", "CRITICAL", number, "1", "1", "text", waiting, "",
+                   "3", "")
+
+
+def answer(store, id):
+    """The rows of an answer, oldest first, and how it ended."""
+    *rows, (_, (end, error)) = store.until("answered")
+    assert all(kind == "answer" and fields[0] == id for kind, fields in rows) and end == id
+    return [fields[1:] for _, fields in reversed(rows)], error
+
+
+def test_answers_questions_for_history(path):
+    store, _ = open_sound(path)
+    with store:
+        put_events(store, range(1, 1001))
+        put_events(store, [1001], check="other")
+        store.send("commit", 1)
+        assert store.expect("committed") == ["1"]
+        store.send("query", "a", "event", "11", "20", "", "0")
+        store.send("query", "b", "event", "0", "5000", "ot*", "0")
+        rows, error = answer(store, "a")
+        assert [r[0] for r in rows] == [str(n) for n in range(11, 21)] and not error
+        assert rows[0] == ["11", "problem", "c", "i", "OK", "CRITICAL", "11", "1", "1", "text", "", "", "3", ""]
+        rows, error = answer(store, "b")
+        assert [r[0] for r in rows] == ["1001"] and not error
+        store.send("query", "c", "event", "0", "5000", "", "3")
+        assert [r[0] for r in answer(store, "c")[0]] == ["999", "1000", "1001"]
+        # Old history is deleted, nothing that somebody waits for.
+        put_events(store, [500], waiting="night")
+        store.send("prune", "event", "1000")
+        store.send("commit", 2)
+        assert store.expect("committed") == ["2"]
+        store.send("query", "d", "event", "0", "5000", "", "0")
+        deadline = time.monotonic() + 20
+        while [r[0] for r in answer(store, "d")[0]] != ["500", "1000", "1001"]:
+            assert time.monotonic() < deadline
+            store.send("query", "d", "event", "0", "5000", "", "0")
+
+
+def test_a_commit_does_not_wait_for_a_long_answer(path):
+    store, _ = open_sound(path)
+    with store:
+        put_events(store, range(1, 20_001))
+        store.send("commit", 1)
+        store.expect("committed")
+        store.send("query", "long", "event", "0", "50000", "", "0")
+        store.receive()  # it has begun
+        store.send("put", "meta", "a", "1")
+        store.send("commit", 2)
+        messages = store.until("committed")
+        assert messages[-1] == ("committed", ["2"])
+        assert ("answered", ["long", ""]) not in messages, "the whole answer came first"
+        rows, error = answer(store, "long")
+        assert not error and len(messages) + len(rows) == 20_000
+
+
+def test_too_many_questions(path):
+    store, _ = open_sound(path)
+    with store:
+        put_events(store, range(1, 20_001))
+        store.send("put", "meta", "a", "1")  # a transaction is open: the questions wait for its end
+        for i in range(20):
+            store.send("query", i, "event", "0", "0", "", "0")
+        refused = [store.expect("answered") for _ in range(4)]
+        assert refused == [[str(i), "too many questions at once"] for i in range(16, 20)]
+        store.send("commit", 1)
+        assert store.expect("committed") == ["1"]
+        assert [store.expect("answered") for _ in range(16)] == [[str(i), ""] for i in range(16)]
+
+
 # A transaction of the kill test: the same number in a row of each table, and a mail that takes several pages.
 def send_transaction(store, number, rng):
     store.send("put", "meta", "number", number)
-    store.send("put", "item", "check", "item", "m", number, "r", "", "no", "0")
-    store.send("put", "event", number % 50, "e", "c", "i", "OK", "CRITICAL", "1", "1", "1", number, "")
-    store.send("put", "mail", f"m{number % 20}", number, "f", "x" * rng.randrange(100, 60_000), "1", "2", "3")
+    store.send("put", "item", "check", "item", "m", number, "r", "", "no", "0", "")
+    store.send("put", "event", number % 50, "e", "c", "i", "OK", "CRITICAL", "1", "1", "1", number, "mail", "", "3", "")
+    store.send("put", "mail", f"m{number % 20}", number, "f", "x" * rng.randrange(100, 60_000), "1", "2", "3", "status", "", "")
     store.send("delete", "mail", f"m{(number + 10) % 20}")
     store.send("commit", number)
 
@@ -339,7 +418,7 @@ def use_heavily(store, number):
     """Much comes and goes, so that all free pages have been somewhere else."""
     for i in range(100):
         number += 1
-        store.send("put", "mail", f"h{i}", "s", "f", "x" * 40_000, "1", "2", "3")
+        store.send("put", "mail", f"h{i}", "s", "f", "x" * 40_000, "1", "2", "3", "status", "", "")
         if i >= 10:
             store.send("delete", "mail", f"h{i - 10}")
         store.send("commit", number)
@@ -356,15 +435,20 @@ def test_full_disk(small_disk):
         # A bad night: 20 mails of 10 KB wait, each change of an item is stored, some mails go out.
         for i in range(400):
             number += 1
-            store.send("put", "item", f"check{i % 40}", "item", "m", f"state {number}", "r" * 200, "", "no", "0")
-            store.send("put", "event", number, "e", "c", "i", "OK", "CRITICAL", "1", "1", "1", "text" * 20, "")
+            store.send("put", "item", f"check{i % 40}", "item", "m", f"state {number}", "r" * 200, "", "no", "0", "")
+            store.send("put", "event", number, "e", "c", "i", "OK", "CRITICAL", "1", "1", "1", "text" * 20, "mail", "", "3", "")
             store.send("delete", "event", number - 200)
-            store.send("put", "mail", f"m{i % 20}", "s", "f", "x" * 10_000, "1", "2", "3")
+            store.send("put", "mail", f"m{i % 20}", "s", "f", "x" * 10_000, "1", "2", "3", "status", "", "")
+            store.send("put", "incident", i % 100, "c", "i", "m", number, "0", "CRITICAL", "t" * 80, "", "", "0", "0", "")
+            for j in range(i % 2 * 60):  # an hour's worth of metrics, again and again
+                store.send("put", "sample", i // 20, "check", j % 20, f"metric{j // 20}", "%", "v" * 300)
+            if i % 20 == 0:
+                store.send("prune", "sample", i // 20 - 3)
             store.send("commit", number)
             assert store.expect("committed") == [str(number)], f"after {i} commits on the full disk"
         # Past the reserve a transaction fails, says why, and leaves no half of itself.
         store.send("put", "meta", "half", "1")
-        store.send("put", "mail", "huge", "s", "f", "x" * 8_000_000, "1", "2", "3")
+        store.send("put", "mail", "huge", "s", "f", "x" * 8_000_000, "1", "2", "3", "status", "", "")
         store.send("commit", number + 1)
         failed, text = store.expect("failed")
         assert failed == str(number + 1) and "full" in text
@@ -386,7 +470,7 @@ def test_full_disk(small_disk):
             store.expect("committed")
         fill(small_disk)
         for i in range(50):
-            store.send("put", "mail", f"again{i}", "s", "f", "x" * 10_000, "1", "2", "3")
+            store.send("put", "mail", f"again{i}", "s", "f", "x" * 10_000, "1", "2", "3", "status", "", "")
             store.send("commit", i)
             assert store.expect("committed") == [str(i)]
 
@@ -404,7 +488,7 @@ def test_full_disk_after_the_writer_died_while_it_reserved(small_disk):
     store, _ = open_sound(path)
     with store:
         for i in range(50):
-            store.send("put", "mail", f"m{i}", "s", "f", "x" * 10_000, "1", "2", "3")
+            store.send("put", "mail", f"m{i}", "s", "f", "x" * 10_000, "1", "2", "3", "status", "", "")
             store.send("commit", i)
             assert store.expect("committed") == [str(i)]
 

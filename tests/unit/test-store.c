@@ -177,7 +177,7 @@ static char *make_file(struct world *w, size_t *ret_len)
 static void brings_every_table_back(void **state)
 {
 	static const char *const odd[] = {
-		"", "'; DROP TABLE mail; --", "\"?1\"", "line\nline\r\n", "\xe6\x8a\xa5\xe8\xad\xa6", "not \xff UTF-8", "1", "0x1", "1e3", "NULL",
+		"", "'; DROP TABLE mail; --", "\"?1\"", "line\nline\r\n", "\xe6\x8a\xa5\xe8\xad\xa6", "not \xff UTF-8", "1", "0x1", "-7", "NULL",
 	};
 	_cleanup_buf_ struct buf expected = BUF(1024 * 1024);
 	struct world *w = *state;
@@ -233,10 +233,10 @@ static void keeps_a_large_text(void **state)
 	memset(text, 'x', len);
 	text[len] = '\0';
 	open_sound(w);
-	put(w, "mail", "m1", "s", "f", text, "1", "2", "3");
+	put(w, "mail", "m1", "s", "f", text, "1", "2", "3", "status", "", "mail");
 	commit(w);
 	open_sound(w);
-	assert_true(asprintf(&expected, "mail|m1|s|f|%s|1|2|3\n", text) > 0);
+	assert_true(asprintf(&expected, "mail|m1|s|f|%s|1|2|3|status||mail\n", text) > 0);
 	assert_rows(w, expected);
 }
 
@@ -319,7 +319,7 @@ static void rolls_back_when_a_write_fails(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &tight);
 	put(w, "meta", "a", "2");
-	put(w, "mail", "m1", "s", "f", text, "1", "2", "3");
+	put(w, "mail", "m1", "s", "f", text, "1", "2", "3", "status", "", "mail");
 	int r = store_commit(w->store);
 	setrlimit(RLIMIT_FSIZE, &before);
 	assert_true(r == -EIO || r == -EFBIG); /* SQLite may have lost the reason while it rolled back */
@@ -350,6 +350,232 @@ static void keeps_others_out(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(stat(w->journal, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+/* History */
+
+static void put_event(struct world *w, int64_t number, int64_t time, const char *check, const char *item, const char *waiting)
+{
+	char numbers[2][24];
+
+	snprintf(numbers[0], sizeof(numbers[0]), "%lld", (long long)number);
+	snprintf(numbers[1], sizeof(numbers[1]), "%lld", (long long)time);
+	put(w, "event", numbers[0], "problem", check, item, "OK", "WARNING", numbers[1], "1", "1", "text", waiting, "", "3", "");
+}
+
+static void put_incident(struct world *w, const char *number, const char *opened, const char *closed, const char *item)
+{
+	put(w, "incident", number, "disk", item, "disk", opened, closed, "WARNING", "text", "", "", "0", "0", "");
+}
+
+/* The keys of the answer, each with a blank behind it. */
+static int append_key(const struct store_table *table, const char *const *values, void *userdata)
+{
+	buf_printf(userdata, "%s ", values[0]);
+	return 0;
+}
+
+static void assert_answer(struct world *w, const char *expected, const char *what, int64_t since, int64_t until,
+	const char *glob, int64_t limit)
+{
+	_cleanup_buf_ struct buf keys = BUF(1024 * 1024);
+	struct store_query *q;
+	int r;
+
+	assert_int_equal(store_query_new(what, since, until, glob, limit, &q), 0);
+	do
+		r = store_query_step(w->store, q, append_key, &keys);
+	while (r == 1);
+	assert_int_equal(r, 0);
+	assert_string_equal(buf_text(&keys), expected);
+	store_query_free(q);
+}
+
+static void answers_for_events(void **state)
+{
+	struct world *w = *state;
+	struct store_query *q;
+
+	open_sound(w);
+	put_event(w, 9, 100, "disk", "/", "");
+	put_event(w, 10, 100, "disk", "/home", ""); /* the same instant */
+	put_event(w, 11, 90, "disk", "/", ""); /* the clock was set back */
+	put_event(w, 100, 200, "web", "nginx", "mail");
+	commit(w);
+	assert_answer(w, "100 10 9 11 ", "event", 0, INT64_MAX, "", 0);
+	assert_answer(w, "10 9 ", "event", 100, 199, "", 0);
+	assert_answer(w, "100 10 ", "event", 0, INT64_MAX, "", 2);
+	assert_answer(w, "10 9 11 ", "event", 0, INT64_MAX, "di*", 0);
+	assert_answer(w, "9 11 ", "event", 0, INT64_MAX, "disk//", 0);
+	assert_answer(w, "10 ", "event", 0, INT64_MAX, "disk//h*", 0);
+	assert_answer(w, "100 ", "event", 0, INT64_MAX, "[!d]*", 0);
+	assert_answer(w, "", "event", 0, INT64_MAX, "'; DROP TABLE event; --", 0);
+	assert_answer(w, "", "event", 300, 200, "", 0);
+	assert_int_equal(store_query_new("meta", 0, 1, "", 0, &q), -EINVAL);
+	assert_int_equal(store_query_new("sqlite_master", 0, 1, "", 0, &q), -EINVAL);
+}
+
+static void answers_for_incidents(void **state)
+{
+	struct world *w = *state;
+
+	open_sound(w);
+	put_incident(w, "1", "100", "200", "/");
+	put_incident(w, "2", "150", "0", "/home");
+	put_incident(w, "3", "300", "310", "/");
+	commit(w);
+	assert_answer(w, "3 2 1 ", "incident", 0, INT64_MAX, "", 0);
+	assert_answer(w, "3 2 ", "incident", 201, INT64_MAX, "", 0); /* 2 lasts */
+	assert_answer(w, "2 1 ", "incident", 200, 299, "", 0);
+	assert_answer(w, "2 ", "incident", INT64_MAX, INT64_MAX, "", 0);
+	assert_answer(w, "3 1 ", "incident", 0, INT64_MAX, "disk//", 0);
+	/* A start gets what is open, and the last of each item. */
+	assert_rows(w, "incident|2|disk|/home|disk|150|0|WARNING|text|||0|0|\nincident|3|disk|/|disk|300|310|WARNING|text|||0|0|\n");
+}
+
+static void answers_for_samples(void **state)
+{
+	struct world *w = *state;
+
+	open_sound(w);
+	for (int hour = 8; hour < 11; hour++)
+		for (int item = 0; item < 2; item++) {
+			char text[24];
+
+			snprintf(text, sizeof(text), "%d", hour);
+			put(w, "sample", text, "disk", item ? "/" : "/home", "used", "%", "1");
+		}
+	commit(w);
+	assert_answer(w, "10 10 9 9 8 8 ", "sample", 0, 100, "", 0);
+	assert_answer(w, "9 8 ", "sample", 0, 9, "disk//", 0);
+	assert_answer(w, "10 10 9 ", "sample", 0, 100, "", 3);
+	assert_rows(w, "sample|10|disk|/|used|%|1\nsample|10|disk|/home|used|%|1\n");
+}
+
+/* More than fits into a step; rows come, change and go between the steps. */
+static void answers_in_steps(void **state)
+{
+	_cleanup_buf_ struct buf keys = BUF(1024 * 1024);
+	struct world *w = *state;
+	struct store_query *q;
+	int steps = 1, rows = 0;
+
+	open_sound(w);
+	for (int64_t i = 1; i <= 2000; i++)
+		put_event(w, i, i / 10, "disk", i % 2 ? "/" : "/home", "");
+	commit(w);
+	assert_int_equal(store_query_new("event", 0, INT64_MAX, "disk//", 0, &q), 0);
+	assert_int_equal(store_query_step(w->store, q, append_key, &keys), 1);
+	put_event(w, 3000, 3000, "disk", "/", ""); /* newer than what was read: not in this answer */
+	const struct store_table *event = store_find_table("event");
+	assert_int_equal(store_delete(w->store, event, (const char *const[]){ "1" }), 0);
+	commit(w);
+	store_tend(w->store);
+	while (store_query_step(w->store, q, append_key, &keys) == 1)
+		steps++;
+	store_query_free(q);
+	assert_in_range(steps, 5, 50);
+	for (const char *p = buf_text(&keys); *p; p++)
+		rows += *p == ' ';
+	assert_int_equal(rows, 999);
+	assert_memory_equal(buf_text(&keys), "1999 1997 ", 10);
+	assert_string_equal(buf_text(&keys) + keys.len - 5, " 5 3 ");
+}
+
+static void bounds_an_answer(void **state)
+{
+	const size_t len = 1024 * 1024;
+	_cleanup_free_ char *text = malloc(len + 1);
+	struct world *w = *state;
+
+	memset(text, 'x', len);
+	text[len] = '\0';
+	open_sound(w);
+	for (int i = 0; i < 20; i++) {
+		char number[24];
+
+		snprintf(number, sizeof(number), "%d", 10 + i);
+		put(w, "event", number, "problem", "c", "i", "OK", "WARNING", "5", "1", "1", text, "", "", "3", "");
+	}
+	commit(w);
+	assert_answer(w, "29 28 27 26 25 24 23 22 ", "event", 0, INT64_MAX, "", 0);
+}
+
+/* An odd row is no end of the answer, wherever it stands. */
+static void answers_around_odd_rows(void **state)
+{
+	struct world *w = *state;
+
+	open_sound(w);
+	put_event(w, 1, 10, "disk", "/", "");
+	put_event(w, 2, 20, "disk", "/", "");
+	commit(w);
+	close_store(w);
+	raw(w, "UPDATE event SET text = x'00' WHERE number = 1;"
+	       "INSERT INTO event SELECT 3, event, check_name, item, from_state, to_state, 15, 1, 1, 'kept', '', '', 1, '' FROM event"
+	       " WHERE number = 2; INSERT INTO event SELECT x'34', event, check_name, item, from_state, to_state, x'3530', 1, 1,"
+	       " 'odd', '', '', 1, '' FROM event WHERE number = 2");
+	open_sound(w);
+	assert_answer(w, "2 3 ", "event", 0, INT64_MAX, "", 0);
+}
+
+static int prune_all(struct world *w, const char *table, int64_t before)
+{
+	int all = 0, n;
+
+	while ((n = store_prune_step(w->store, store_find_table(table), before)) > 0)
+		all += n;
+	assert_int_equal(n, 0);
+	return all;
+}
+
+static void forgets_what_is_old(void **state)
+{
+	struct world *w = *state;
+
+	open_sound(w);
+	for (int64_t i = 1; i <= 1200; i++)
+		put_event(w, i, i, "disk", "/", i == 7 ? "mail" : "");
+	put_incident(w, "1", "100", "200", "/");
+	put_incident(w, "2", "100", "0", "/home");
+	put_incident(w, "3", "100", "1200", "/");
+	put(w, "sample", "5", "disk", "/", "used", "%", "1");
+	put(w, "sample", "1100", "disk", "/", "used", "%", "1");
+	assert_false(store_is_idle(w->store));
+	commit(w);
+	assert_true(store_is_idle(w->store));
+	assert_int_equal(prune_all(w, "event", 1199), 1197);
+	assert_int_equal(prune_all(w, "incident", 1199), 1);
+	assert_int_equal(prune_all(w, "sample", 1199), 2);
+	assert_int_equal(store_prune_step(w->store, store_find_table("meta"), 5), -EINVAL);
+	assert_answer(w, "1200 1199 7 ", "event", 0, INT64_MAX, "", 0);
+	assert_answer(w, "3 2 ", "incident", 0, INT64_MAX, "", 0);
+	open_sound(w);
+	assert_answer(w, "1200 1199 7 ", "event", 0, INT64_MAX, "", 0);
+}
+
+/* A start wants what still matters: what somebody waits for, and what happened since the last report. */
+static void loads_what_a_start_wants(void **state)
+{
+	_cleanup_buf_ struct buf expected = BUF(1024 * 1024);
+	struct world *w = *state;
+
+	open_sound(w);
+	put(w, "meta", "last_report", "500");
+	put_event(w, 1, 100, "disk", "/", "night mail");
+	put_event(w, 2, 499, "disk", "/", "");
+	put_event(w, 3, 500, "disk", "/", "");
+	commit(w);
+	open_sound(w);
+	assert_rows(w, "meta|last_report|500\nevent|1|problem|disk|/|OK|WARNING|100|1|1|text|night mail||3|\n"
+		       "event|3|problem|disk|/|OK|WARNING|500|1|1|text|||3|\n");
+	/* Without reports it would be ever more. */
+	assert_int_equal(store_delete(w->store, store_find_table("meta"), (const char *const[]){ "last_report" }), 0);
+	for (int64_t i = 2; i <= 6000; i++)
+		put_event(w, i, i, "disk", "/", "");
+	commit(w);
+	assert_int_equal(store_load(w->store, append_key, &expected), 0);
+	assert_memory_equal(buf_text(&expected), "1 1001 1002 ", 12);
 }
 
 /* Damage */
@@ -538,7 +764,7 @@ static void marks_what_is_damaged_in_use(void **state)
 	memset(text, 'x', len);
 	text[len] = '\0';
 	open_sound(w);
-	put(w, "mail", "m1", "s", "f", text, "1", "2", "3");
+	put(w, "mail", "m1", "s", "f", text, "1", "2", "3", "status", "", "mail");
 	commit(w);
 	open_sound(w);
 	in_child(w, overwrite_pages);
@@ -589,32 +815,74 @@ static void migrates_from_every_version(void **state)
 	}
 }
 
+/* What the readers of version 1 had been told is not told again, and what they had not is. */
+static void migrates_what_was_told(void **state)
+{
+	struct world *w = *state;
+
+	raw(w, store_steps[0]);
+	raw(w, "PRAGMA application_id=1415803758; PRAGMA user_version=1;"
+	       "INSERT INTO meta VALUES ('last_report', '500');"
+	       "INSERT INTO item VALUES ('disk', '/', 'disk', 'state=CRITICAL known=1 since=90 incident=12 incident_since=80 "
+	       "blind=0 eased=0 bad=1,2,3', '{}', 't@h', 'no', '0');"
+	       "INSERT INTO item VALUES ('nfs', '/n', 'disk', 'state=OK known=1 since=10 incident=13 incident_since=70 blind=1',"
+	       " '{}', '', 'no', '0');"
+	       "INSERT INTO item VALUES ('web', 'nginx', 'process', 'state=OK known=1 since=5 incident=0 incident_since=3 blind=0',"
+	       " '{}', '', 'no', '0');"
+	       "INSERT INTO item VALUES ('odd', 'odd', 'process', 'nonsense', '{}', '', 'no', '0');"
+	       "INSERT INTO event VALUES ('9', 'problem', 'disk', '/', 'OK', 'WARNING', '90', '80', '12', 'full', 'm1');"
+	       "INSERT INTO event VALUES ('10', 'worse', 'disk', '/', 'WARNING', 'CRITICAL', '600', '90', '12', 'fuller', 'm1');"
+	       "INSERT INTO event VALUES ('11', 'blind', 'nfs', '/n', 'OK', 'UNKNOWN', '610', '70', '13', 'hangs', '');"
+	       "INSERT INTO event VALUES ('12', 'found', 'web', 'nginx', 'OK', 'OK', '620', '3', '0', 'runs', '-');"
+	       "INSERT INTO mail VALUES ('m1', 's', 'f', 'c', '600', '0', '600');"
+	       "INSERT INTO mail VALUES ('m2', 'report', 'f', 'c', '500', '1', '700');"
+	       "INSERT INTO recipient VALUES ('m1', 'a@b', 'pending', '')");
+	open_sound(w);
+	assert_rows(w, "meta|last_report|500\n"
+		       "item|disk|/|disk|state=CRITICAL known=1 since=90 incident=12 incident_since=80 blind=0 eased=0 bad=1,2,3"
+		       " told=CRITICAL told_blind=0|{}|t@h|no|0|\n"
+		       "item|nfs|/n|disk|state=OK known=1 since=10 incident=13 incident_since=70 blind=1 told=OK told_blind=1|{}||no|0|\n"
+		       "item|odd|odd|process|nonsense|{}||no|0|\n"
+		       "item|web|nginx|process|state=OK known=1 since=5 incident=0 incident_since=3 blind=0 told=OK told_blind=0|{}||no|0|\n"
+		       "incident|12|disk|/|disk|80|0|CRITICAL|full|||0|0|\n"
+		       "incident|13|nfs|/n|disk|70|0|UNKNOWN|hangs|||0|0|\n"
+		       "mail|m1|s|f|c|600|0|600|alert|9 10|mail\n"
+		       "mail|m2|report|f|c|500|1|700|status||mail\n"
+		       "recipient|m1|a@b|pending|\n"
+		       "event|10|worse|disk|/|WARNING|CRITICAL|600|90|12|fuller|||0|\n"
+		       "event|11|blind|nfs|/n|OK|UNKNOWN|610|70|13|hangs|mail||0|\n"
+		       "event|12|found|web|nginx|OK|OK|620|3|0|runs|||0|\n");
+	close_store(w);
+	assert_int_equal(raw(w, "SELECT count(*) FROM event"), 4);
+}
+
 static void takes_all_steps_or_none(void **state)
 {
 	const char *const good[] = {
-		store_steps[0], "ALTER TABLE memory ADD COLUMN unit TEXT NOT NULL DEFAULT ''", "UPDATE meta SET value = value || '!'",
+		store_steps[0], store_steps[1], "ALTER TABLE memory ADD COLUMN unit TEXT NOT NULL DEFAULT ''", "UPDATE meta SET value = value || '!'",
 	};
 	const char *const bad[] = {
-		store_steps[0], "UPDATE meta SET value='lost'; ALTER TABLE memory ADD COLUMN unit TEXT NOT NULL DEFAULT ''",
+		store_steps[0], store_steps[1],
+		"UPDATE meta SET value='lost'; ALTER TABLE memory ADD COLUMN unit TEXT NOT NULL DEFAULT ''",
 	};
 	struct world *w = *state;
 
-	assert_int_equal(store_n_steps, 1); /* else start from the last version here */
+	assert_int_equal(store_n_steps, 2); /* else start from the last version here */
 	open_sound(w);
 	put(w, "meta", "a", "1");
 	put(w, "memory", "c", "n", "v", "5");
 	commit(w);
 	close_store(w);
-	assert_int_equal(store_open_with(w->path, good, 3, &w->store, &w->note), 0);
+	assert_int_equal(store_open_with(w->path, good, 4, &w->store, &w->note), 0);
 	assert_null(w->note);
 	assert_rows(w, "meta|a|1!\nmemory|c|n|v|5\n");
 	close_store(w);
-	assert_int_equal(raw(w, "PRAGMA user_version"), 3);
-	assert_int_equal(store_open_with(w->path, good, 2, &w->store, &w->note), -ENOTSUP);
+	assert_int_equal(raw(w, "PRAGMA user_version"), 4);
+	assert_int_equal(store_open_with(w->path, good, 3, &w->store, &w->note), -ENOTSUP);
 	close_store(w);
 
-	raw(w, "PRAGMA user_version=1");
-	assert_int_equal(store_open_with(w->path, bad, 2, &w->store, &w->note), 0);
+	raw(w, "PRAGMA user_version=2");
+	assert_int_equal(store_open_with(w->path, bad, 3, &w->store, &w->note), 0);
 	assert_non_null(strstr(w->note, "duplicate column"));
 	close_store(w);
 	_cleanup_free_ char *aside = find_aside(w);
@@ -792,7 +1060,7 @@ static void keeps_a_reserve_on_the_disk(void **state)
 		char id[16];
 
 		snprintf(id, sizeof(id), "m%d", i);
-		put(w, "mail", id, "s", "f", text, "1", "2", "3");
+		put(w, "mail", id, "s", "f", text, "1", "2", "3", "status", "", "mail");
 		commit(w);
 		store_tend(w->store);
 	}
@@ -813,7 +1081,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(brings_every_table_back), TEST(replaces_deletes_and_clears), TEST(keeps_a_large_text), TEST(stops_loading_when_told),
 		TEST(forgets_what_was_not_committed), TEST(keeps_the_first_error_until_the_commit),
-		TEST(rolls_back_when_a_write_fails), TEST(keeps_others_out), TEST(sets_garbage_aside),
+		TEST(answers_for_events), TEST(answers_for_incidents), TEST(answers_for_samples), TEST(answers_in_steps),
+		TEST(bounds_an_answer), TEST(answers_around_odd_rows), TEST(forgets_what_is_old), TEST(loads_what_a_start_wants),
+		TEST(migrates_what_was_told), TEST(rolls_back_when_a_write_fails), TEST(keeps_others_out), TEST(sets_garbage_aside),
 		TEST(sets_a_truncated_file_aside), TEST(survives_flipped_bytes), TEST(sets_another_programs_file_aside),
 		TEST(runs_nothing_out_of_the_file), TEST(leaves_odd_rows_out), TEST(marks_what_is_damaged_in_use),
 		TEST(leaves_a_newer_file_alone), TEST(migrates_from_every_version), TEST(takes_all_steps_or_none),
