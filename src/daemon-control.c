@@ -214,7 +214,7 @@ void control_looked(struct varlink_call *caller, const struct check *c, const st
 static void method_test_mail(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	bool with_dialogue = json_is_true(json_object_get(parameters, "dialogue")) && varlink_wants_more(call);
-	int r = mail_test(userdata, call, with_dialogue);
+	int r = outbox_test(userdata, call, with_dialogue);
 
 	if (r == -ENOTCONN)
 		varlink_error(call, "NoMail",

@@ -994,6 +994,9 @@ struct report_item *look_report_items(const struct daemon *d, size_t *ret_n)
 			rows[n++] = (struct report_item){
 				.check = c->conf->name, .item = item->name, .alert = &item->alert, .result = &item->last,
 				.module = c->conf->module, .interval_usec = c->conf->alert.interval,
+				.ack_who = item->incident ? item->incident->ack_who : NULL,
+				.ack_why = item->incident ? item->incident->ack_why : NULL,
+				.ack_until_usec = item->incident ? item->incident->ack_until_usec : 0,
 			};
 		if (!c->items)
 			rows[n++] = (struct report_item){

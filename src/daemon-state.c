@@ -12,14 +12,18 @@
 #include "units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 #define COMMIT_LIMIT_USEC (2 * USEC_PER_SEC) /* law 1 */
 #define LOAD_LIMIT_USEC (10 * USEC_PER_SEC)
 #define RETRY_FIRST_USEC USEC_PER_SEC /* a writer that crashed is back soon; a disk that is full takes longer */
 #define RETRY_MOST_USEC (30 * USEC_PER_SEC)
-#define EVENTS_KEPT_USEC (90 * USEC_PER_DAY)
+#define ALIVE_PAUSE_USEC (30 * USEC_PER_SEC) /* between two notes that we live; they go with what is written anyway */
+#define SENT "sent " /* in "meta": and the name of a recipient */
+#define NAMES_MAX (64 * 1024) /* bytes of a list of numbers or names */
 
 static void enter_memory_mode(struct daemon *d, const char *why);
 
@@ -56,6 +60,67 @@ static void result_from_text(struct result *r, const char *text)
 	json_decref(o);
 }
 
+/* Values by name, and their units: all that hysteresis asks for. */
+static char *fault_to_text(const struct item *item)
+{
+	json_t *o = json_object();
+	char *text;
+
+	for (size_t i = 0; i < item->n_fault; i++)
+		if (isfinite(item->fault[i].value))
+			json_object_set_new(o, item->fault[i].name, json_real(item->fault[i].value));
+	text = item->n_fault ? json_dumps(o, JSON_COMPACT) : strdup("");
+	json_decref(o);
+	return text;
+}
+
+static void fault_from_text(struct item *item, const char *text)
+{
+	json_t *o = *text ? json_loads(text, 0, NULL) : NULL, *value;
+	struct result r = { 0 };
+	const char *name;
+
+	json_object_foreach(o, name, value) {
+		const struct metric m = { .name = (char *)name, .unit = (char *)"", .value = json_number_value(value),
+			.warning = NAN, .critical = NAN, .min = NAN, .max = NAN };
+
+		result_add_metric(&r, &m);
+	}
+	item->fault = r.metrics;
+	item->n_fault = r.n_metrics;
+	json_decref(o);
+}
+
+/* "17 18", the numbers of events. */
+static void numbers_to_text(struct buf *b, const int64_t *numbers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "%s%" PRId64, i ? " " : "", numbers[i]);
+}
+
+static int64_t *numbers_from_text(const char *text, size_t *ret_n)
+{
+	int64_t *numbers = calloc(strlen(text) / 2 + 1, sizeof(*numbers));
+	_cleanup_free_ char *copy = strdup(text);
+	char *rest = copy;
+
+	*ret_n = 0;
+	for (char *word = copy ? strsep(&rest, " ") : NULL; numbers && word; word = strsep(&rest, " "))
+		if (*word)
+			numbers[(*ret_n)++] = to_number(word);
+	return numbers;
+}
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static char *or_null(const char *text)
+{
+	return *text ? strdup(text) : NULL;
+}
+
 /* ---- to the store ---- */
 
 static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fields, size_t n)
@@ -78,14 +143,14 @@ static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fi
 void state_put_item(struct daemon *d, struct item *item)
 {
 	_cleanup_buf_ struct buf alert = BUF(2000);
-	_cleanup_free_ char *result = result_to_text(&item->last);
+	_cleanup_free_ char *result = result_to_text(&item->last), *fault = fault_to_text(item);
 
 	alert_format(&alert, &item->alert);
-	if (!result || buf_error(&alert))
+	if (!result || !fault || buf_error(&alert))
 		return;
 	item->stored_usec = clock_boottime_usec();
 	SEND(d, MSG_PUT, "item", item->check->conf->name, item->name, item->check->conf->module, buf_text(&alert), result,
-		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", MSG_NUMBER(item->absent_since_usec), "");
+		item->thread ? item->thread : "", item->stands_in ? "yes" : "no", MSG_NUMBER(item->absent_since_usec), fault);
 }
 
 void state_delete_item(struct daemon *d, const struct item *item)
@@ -95,15 +160,41 @@ void state_delete_item(struct daemon *d, const struct item *item)
 
 void state_put_happening(struct daemon *d, struct happening *h)
 {
+	_cleanup_buf_ struct buf waiting = BUF(NAMES_MAX);
+
+	route_names(d, h->waits_for, &waiting);
 	SEND(d, MSG_PUT, "event", MSG_NUMBER(h->number), alert_event_name(h->event), h->check, h->item, state_name(h->from),
 		state_name(h->to), MSG_NUMBER(h->time_usec), MSG_NUMBER(h->since_usec), MSG_NUMBER(h->incident), h->text,
-		h->mail_id ? "" : CONF_RECIPIENT_MAIL, "", MSG_NUMBER(h->looks), "");
+		buf_text(&waiting), or_empty(h->note), MSG_NUMBER(h->looks), or_empty(h->who));
+}
+
+void state_put_incident(struct daemon *d, const struct incident *i)
+{
+	_cleanup_buf_ struct buf escalated = BUF(NAMES_MAX);
+
+	route_names(d, i->escalated, &escalated);
+	SEND(d, MSG_PUT, "incident", MSG_NUMBER(i->number), i->check, i->item, i->module, MSG_NUMBER(i->opened_usec),
+		MSG_NUMBER(i->closed_usec), state_name(i->worst), i->text, or_empty(i->ack_who), or_empty(i->ack_why),
+		MSG_NUMBER(i->ack_usec), MSG_NUMBER(i->ack_until_usec), buf_text(&escalated));
+}
+
+void state_put_silence(struct daemon *d, const struct silence *s)
+{
+	SEND(d, MSG_PUT, "silence", s->id, s->glob, MSG_NUMBER(s->until_usec), MSG_NUMBER(s->created_usec), s->who, s->why);
+}
+
+void state_delete_silence(struct daemon *d, const struct silence *s)
+{
+	SEND(d, MSG_DELETE, "silence", s->id);
 }
 
 void state_put_mail(struct daemon *d, const struct outbox_mail *m)
 {
+	_cleanup_buf_ struct buf events = BUF(NAMES_MAX);
+
+	numbers_to_text(&events, m->events, m->n_events);
 	SEND(d, MSG_PUT, "mail", m->id, m->subject, m->sender, m->content, MSG_NUMBER(m->queued_usec), MSG_NUMBER(m->attempts),
-		MSG_NUMBER(m->next_try_usec), "", "", "");
+		MSG_NUMBER(m->next_try_usec), or_empty(m->kind), buf_text(&events), "");
 	for (size_t i = 0; i < m->n_recipients; i++) {
 		const struct outbox_recipient *r = &m->recipients[i];
 
@@ -133,6 +224,24 @@ void state_delete_memory(struct daemon *d, const struct check *c, const struct m
 	SEND(d, MSG_DELETE, "memory", c->conf->name, m->name);
 }
 
+/* The host and tocsin were alive then: after a crash of the host nobody else knows. */
+static void put_alive(struct daemon *d)
+{
+	d->state.alive_usec = clock_realtime_usec();
+	state_put_fact(d, "alive", MSG_NUMBER(d->state.alive_usec));
+}
+
+/* When alert mails went to a route, for the limits. */
+static void put_sent(struct daemon *d, const struct route *r)
+{
+	_cleanup_buf_ struct buf name = BUF(1000), times = BUF(NAMES_MAX);
+
+	buf_printf(&name, SENT "%s", r->conf->name);
+	numbers_to_text(&times, r->group.sent_usec, r->group.n_sent);
+	if (!buf_error(&name) && !buf_error(&times))
+		state_put_fact(d, buf_text(&name), buf_text(&times));
+}
+
 void state_put_facts(struct daemon *d)
 {
 	state_put_fact(d, "boot_id", d->boot_id);
@@ -140,13 +249,17 @@ void state_put_facts(struct daemon *d)
 	state_put_fact(d, "started_told", d->started_told ? "yes" : "no");
 	state_put_fact(d, "last_report", MSG_NUMBER(d->last_report_usec));
 	state_put_fact(d, "report_serial", MSG_NUMBER(d->report_serial));
+	state_put_fact(d, "stopped", MSG_NUMBER(d->has_flushed ? clock_realtime_usec() : 0));
+	put_alive(d);
+	for (size_t i = 0; i < d->n_routes; i++)
+		put_sent(d, &d->routes[i]);
 	relay_put_all(d);
 }
 
 /* Brings the file up to date with one transaction. Events are only added to: the older ones live in the file alone. */
 static void send_snapshot(struct daemon *d)
 {
-	static const char *const whole[] = { "item", "mail", "recipient", "memory" };
+	static const char *const whole[] = { "item", "silence", "mail", "recipient", "memory" };
 
 	for (size_t i = 0; i < ELEMENTS(whole); i++)
 		SEND(d, MSG_CLEAR, whole[i]);
@@ -159,6 +272,10 @@ static void send_snapshot(struct daemon *d)
 		for (size_t j = 0; j < c->n_memory; j++)
 			state_put_memory(d, c, &c->memory[j]);
 	}
+	for (const struct incident *i = d->incidents; i; i = i->next)
+		state_put_incident(d, i);
+	for (const struct silence *i = d->silences; i; i = i->next)
+		state_put_silence(d, i);
 	for (struct happening *h = d->happenings; h; h = h->next)
 		state_put_happening(d, h);
 	for (size_t i = 0; i < d->n_outbox; i++)
@@ -182,6 +299,8 @@ static void commit(struct daemon *d)
 	 * disk would fall behind without end. */
 	if (s->phase != STATE_GOOD || !s->is_open || s->acknowledged != s->sent)
 		return;
+	if (clock_realtime_usec() - s->alive_usec >= ALIVE_PAUSE_USEC || clock_realtime_usec() < s->alive_usec)
+		put_alive(d);
 	s->is_open = false;
 	s->sent++;
 	daemon_set_timer(d, &s->timer, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), COMMIT_LIMIT_USEC), on_commit_overdue,
@@ -203,8 +322,8 @@ void state_turn(struct daemon *d)
 	if (!s->was_settled || was_settled)
 		return;
 	if (s->phase == STATE_MEMORY)
-		mail_compose_again(d);
-	mail_pump(d);
+		outbox_compose_again(d);
+	outbox_pump(d);
 }
 
 bool state_is_settled(const struct daemon *d)
@@ -279,6 +398,16 @@ static void leave_memory_mode(struct daemon *d)
 
 /* ---- from the store ---- */
 
+static void load_sent(struct daemon *d, const char *name, const char *text)
+{
+	size_t n;
+	_cleanup_free_ int64_t *times = numbers_from_text(text, &n);
+
+	for (size_t r = 0; r < d->n_routes; r++)
+		for (size_t i = 0; times && i < n && strcmp(d->routes[r].conf->name, name) == 0; i++)
+			group_was_mailed(&d->routes[r].group, times[i]);
+}
+
 static void load_meta(struct daemon *d, const char *const *v)
 {
 	static const struct {
@@ -288,6 +417,8 @@ static void load_meta(struct daemon *d, const char *const *v)
 		{ "next_incident", offsetof(struct daemon, next_incident) },
 		{ "last_report", offsetof(struct daemon, last_report_usec) },
 		{ "report_serial", offsetof(struct daemon, report_serial) },
+		{ "alive", offsetof(struct daemon, former_alive_usec) },
+		{ "stopped", offsetof(struct daemon, former_stop_usec) },
 	};
 
 	if (relay_load(d, v[0], v[1]))
@@ -301,8 +432,12 @@ static void load_meta(struct daemon *d, const char *const *v)
 	}
 	if (strcmp(v[0], "started_told") == 0)
 		d->started_told |= strcmp(v[1], "yes") == 0;
-	if (strcmp(v[0], "boot_id") == 0)
+	if (strcmp(v[0], "boot_id") == 0) {
 		d->is_same_boot = strcmp(v[1], d->boot_id) == 0;
+		d->has_former_boot = true;
+	}
+	if (strncmp(v[0], SENT, strlen(SENT)) == 0)
+		load_sent(d, v[0] + strlen(SENT), v[1]);
 }
 
 /* A late row: what was seen since is newer, but an incident that only the file knows is still open until a recovery
@@ -331,12 +466,12 @@ static void load_item(struct daemon *d, const char *const *v)
 	}
 	if (alert_parse(v[3], &alert) < 0)
 		log_warning("state file: the state of %s %s cannot be read; it begins anew", v[0], v[1]);
-	struct item *item = look_find_item(c, v[1]);
+	struct item *item = item_find(c->items, v[1]);
 	if (item) {
 		adopt_incident(item, &alert, v[5]);
 		return;
 	}
-	item = look_add_item(c, v[1]);
+	item = item_add(&c->items, c, v[1]);
 	if (!item)
 		return;
 	item->alert = alert;
@@ -344,46 +479,73 @@ static void load_item(struct daemon *d, const char *const *v)
 	item->thread = *v[5] ? strdup(v[5]) : NULL;
 	item->stands_in = strcmp(v[6], "yes") == 0;
 	item->absent_since_usec = to_number(v[7]);
+	fault_from_text(item, v[8]);
+}
+
+/* The open one of an item, or the last one if its end has not been told yet. */
+static void load_incident(struct daemon *d, const char *const *v)
+{
+	struct check *c = look_find_check(d, v[1]);
+	struct item *item = c ? item_find(c->items, v[2]) : NULL;
+	bool is_open = item && item->alert.incident == to_number(v[0]);
+	bool is_owed = item && item->alert.incident == 0 && item->alert.told != TOCSIN_OK && to_number(v[5]);
+
+	if ((!is_open && !is_owed) || item->incident)
+		return;
+	struct incident *i = calloc(1, sizeof(*i));
+	if (!i)
+		return;
+	*i = (struct incident){ .number = to_number(v[0]), .check = strdup(v[1]), .item = strdup(v[2]),
+		.module = strdup(v[3]), .opened_usec = to_number(v[4]), .closed_usec = to_number(v[5]), .text = strdup(v[7]),
+		.ack_who = or_null(v[8]), .ack_why = or_null(v[9]), .ack_usec = to_number(v[10]),
+		.ack_until_usec = to_number(v[11]), .escalated = route_mask(d, v[12]) };
+	if (!i->check || !i->item || !i->module || !i->text || state_parse(v[6], &i->worst) < 0) {
+		incident_free(i);
+		return;
+	}
+	i->next = d->incidents;
+	d->incidents = item->incident = i;
+}
+
+static void load_silence(struct daemon *d, const char *const *v)
+{
+	struct silence *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return;
+	*s = (struct silence){ .id = strdup(v[0]), .glob = strdup(v[1]), .until_usec = to_number(v[2]),
+		.created_usec = to_number(v[3]), .who = strdup(v[4]), .why = strdup(v[5]) };
+	if (!s->id || !s->glob || !s->who || !s->why) {
+		silence_free(s);
+		return;
+	}
+	s->next = d->silences;
+	d->silences = s;
 }
 
 static void load_event(struct daemon *d, const char *const *v)
 {
-	struct happening *h;
+	struct happening *h = happening_find(d, to_number(v[0])) ? NULL : calloc(1, sizeof(*h));
 
-	if (to_number(v[6]) < clock_realtime_usec() - EVENTS_KEPT_USEC) {
-		SEND(d, MSG_DELETE, "event", v[0]);
-		return;
-	}
-	h = calloc(1, sizeof(*h));
 	if (!h)
 		return;
-	h->number = to_number(v[0]);
-	h->check = strdup(v[2]);
-	h->item = strdup(v[3]);
-	h->text = strdup(v[9]);
-	h->mail_id = *v[10] ? NULL : strdup("-"); /* by whom it was told is not known any more */
-	h->time_usec = to_number(v[6]);
-	h->since_usec = to_number(v[7]);
-	h->incident = to_number(v[8]);
-	h->looks = to_number(v[12]);
+	*h = (struct happening){ .number = to_number(v[0]), .check = strdup(v[2]), .item = strdup(v[3]),
+		.time_usec = to_number(v[6]), .since_usec = to_number(v[7]), .incident = to_number(v[8]), .text = strdup(v[9]),
+		.waits_for = route_mask(d, v[10]), .note = or_null(v[11]), .looks = to_number(v[12]), .who = or_null(v[13]) };
 	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
 		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
 			h->event = (enum alert_event)e;
-	if (!h->check || !h->item || !h->text || state_parse(v[4], &h->from) < 0 || state_parse(v[5], &h->to) < 0 ||
-		(h->mail_id && h->time_usec < d->last_report_usec)) {
-		happening_free(h); /* told, and before the last report: history that stays in the file */
+	if (!h->check || !h->item || !h->text || state_parse(v[4], &h->from) < 0 || state_parse(v[5], &h->to) < 0) {
+		happening_free(h);
 		return;
 	}
-	struct happening **at = &d->happenings;
-	while (*at && (*at)->number < h->number)
-		at = &(*at)->next;
-	h->next = *at;
-	*at = h;
+	d->last_number = h->number > d->last_number ? h->number : d->last_number;
+	happening_adopt(d, h);
 }
 
 static void load_mail(struct daemon *d, const char *const *v)
 {
-	if (mail_find(d, v[0]))
+	if (outbox_find(d, v[0]))
 		return;
 	struct outbox_mail *m = outbox_mail_new(v[0], v[1], v[2], v[3], NULL, 0, to_number(v[4]));
 	if (!m)
@@ -391,13 +553,17 @@ static void load_mail(struct daemon *d, const char *const *v)
 	m->attempts = to_number(v[5]);
 	m->next_try_usec = to_number(v[6]);
 	m->is_stored = true;
+	size_t n;
+	_cleanup_free_ int64_t *events = numbers_from_text(v[8], &n);
+	if (events)
+		outbox_mail_about(m, v[7], events, n);
 	outbox_resume(m, clock_realtime_usec());
-	mail_adopt(d, m);
+	outbox_adopt(d, m);
 }
 
 static void load_recipient(struct daemon *d, const char *const *v)
 {
-	struct outbox_mail *m = mail_find(d, v[0]);
+	struct outbox_mail *m = outbox_find(d, v[0]);
 	struct outbox_recipient *grown, r = { 0 };
 
 	if (!m || outbox_fate_parse(v[2], &r.fate) < 0)
@@ -431,8 +597,8 @@ static void on_row(struct daemon *d, const struct msg *m)
 		const char *table;
 		void (*load)(struct daemon *d, const char *const *values);
 	} loaders[] = {
-		{ "meta", load_meta }, { "item", load_item }, { "event", load_event }, { "mail", load_mail },
-		{ "recipient", load_recipient }, { "memory", load_memory },
+		{ "meta", load_meta }, { "item", load_item }, { "incident", load_incident }, { "silence", load_silence },
+		{ "event", load_event }, { "mail", load_mail }, { "recipient", load_recipient }, { "memory", load_memory },
 	};
 	const struct store_table *table = store_find_table(m->field[0]);
 
@@ -465,7 +631,7 @@ static void on_loaded(struct daemon *d, const struct msg *m)
 	if (is_late)
 		send_snapshot(d);
 	if (is_late && !s->is_loaded)
-		mail_adopted(d);
+		event_adopted(d);
 	s->is_loaded = true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "log.h"
 #include "notify.h"
+#include "units.h"
 #include "varlink.h"
 
 #include <assert.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
@@ -126,7 +128,7 @@ static int on_watchdog(sd_event_source *source, uint64_t usec, void *userdata)
 	struct daemon *d = userdata;
 	int64_t now = clock_boottime_usec();
 
-	if (!d->is_ready || (look_is_progressing(d, now) && mail_is_progressing(d, now)))
+	if (!d->is_ready || (look_is_progressing(d, now) && outbox_is_progressing(d)))
 		notify_alive(d->notify);
 	else
 		log_error("no progress: systemd is not told that all is well");
@@ -170,6 +172,8 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 	d->settings = loaded->settings;
 	loaded->settings = (struct conf_settings){ 0 };
 	int r = look_configure(d);
+	if (r >= 0)
+		r = event_configure(d);
 	conf_free(old);
 	if (r >= 0)
 		r = configure_checkers(d);
@@ -218,6 +222,27 @@ static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
 	}
 }
 
+/* "was down for 3 min 10 s (2026-11-25 … to …), after an orderly end of tocsin": what the last boot left behind. */
+static void tell_restart(struct daemon *d)
+{
+	_cleanup_buf_ struct buf text = BUF(1000);
+	int64_t booted = clock_realtime_usec() - clock_boottime_usec();
+	int64_t down = d->former_stop_usec ? d->former_stop_usec : d->former_alive_usec;
+
+	if (!d->has_former_boot || d->is_same_boot || down == 0)
+		return;
+	buf_puts(&text, "the host has restarted; it was down for ");
+	format_duration(&text, booted > down ? booted - down : 0);
+	buf_puts(&text, ", from ");
+	format_time(&text, down);
+	buf_puts(&text, " to ");
+	format_time(&text, booted);
+	buf_puts(&text, d->former_stop_usec ?
+		"; it was shut down in order" :
+		"; it was not shut down in order (a crash, a reset or a power cut): it was seen alive last at the first of these times");
+	event_note(d, ALERT_RESTARTED, "host", d->conf->host, buf_text(&text), NULL, true);
+}
+
 /* Rows that waited for the state file have come, or nobody waits for them any longer. */
 void daemon_state_loaded(struct daemon *d)
 {
@@ -228,18 +253,87 @@ void daemon_state_loaded(struct daemon *d)
 	d->has_state = true;
 	if (d->next_incident == 0)
 		d->next_incident = 1;
-	state_put_facts(d); /* the boot that the state is of from now on */
 	for (size_t i = 0; i < d->n_checks; i++) {
-		const struct conf_alert *a = &d->checks[i]->conf->alert;
-		const struct alert_policy policy = {
-			.confirm = a->confirm, .recover = a->recover, .unknown_confirm = a->unknown_confirm,
-			.interval = a->interval, .retry_interval = a->retry_interval, .grace = a->grace,
-		};
+		const struct alert_policy policy = notice_policy(&d->checks[i]->conf->alert);
 
-		for (struct item *item = d->checks[i]->items; item; item = item->next)
+		for (struct item *item = d->checks[i]->items; item; item = item->next) {
 			alert_resume(&item->alert, &policy, item->last.time_usec, d->is_same_boot, now);
+			if (item->incident && item->alert.incident == 0 && item->alert.told == TOCSIN_OK) {
+				incident_close(d, item); /* it is judged again */
+				incident_forget(d, item);
+			}
+		}
 	}
+	tell_restart(d);
+	state_put_facts(d); /* the boot that the state is of from now on */
+	event_adopted(d);
 	become_ready(d);
+}
+
+/* ---- a clock that is set ---- */
+
+static int64_t clock_distance(void)
+{
+	return clock_realtime_usec() - clock_boottime_usec();
+}
+
+/* What is counted by CLOCK_REALTIME goes on from where it was. */
+static void clock_was_set(struct daemon *d, int64_t delta_usec)
+{
+	_cleanup_buf_ struct buf b = BUF(100);
+
+	format_duration(&b, delta_usec < 0 ? -delta_usec : delta_usec);
+	log_notice("the clock was set %s by %s", delta_usec < 0 ? "back" : "forward", buf_text(&b));
+	for (size_t i = 0; i < d->n_checks; i++)
+		for (struct item *item = d->checks[i]->items; item; item = item->next)
+			alert_clock_stepped(&item->alert, delta_usec);
+	for (size_t i = 0; i < d->n_routes; i++)
+		route_clock_stepped(&d->routes[i], delta_usec);
+	d->is_route_stale = d->is_owed_stale = true;
+	outbox_clock_set(d, delta_usec);
+	mail_clock_stepped(d);
+}
+
+/* The timer lies so far ahead that it never fires: it only tells when the clock jumps (timerfd_create(2),
+ * TFD_TIMER_CANCEL_ON_SET). */
+static int arm_clock(int fd)
+{
+	const struct itimerspec never = { .it_value.tv_sec = INT64_C(1) << 40 };
+
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ? -errno : 0;
+}
+
+static int on_clock_set(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct daemon *d = userdata;
+	uint64_t ignored;
+	int64_t distance = clock_distance(), delta = distance - d->clock_distance_usec;
+
+	if (read(fd, &ignored, sizeof(ignored)) < 0 && errno != ECANCELED)
+		return 0;
+	arm_clock(fd);
+	d->clock_distance_usec = distance;
+	if (d->has_state && (delta > USEC_PER_SEC || delta < -USEC_PER_SEC)) /* ntpd's corrections are no news */
+		clock_was_set(d, delta);
+	return 0;
+}
+
+static int watch_clock(struct daemon *d)
+{
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	d->clock_distance_usec = clock_distance();
+	int r = arm_clock(fd);
+	if (r >= 0)
+		r = sd_event_add_io(d->event, &d->clock_source, fd, EPOLLIN, on_clock_set, d);
+	if (r < 0) {
+		close_fd(fd);
+		return r;
+	}
+	sd_event_source_set_io_fd_own(d->clock_source, 1);
+	return 0;
 }
 
 static void notify_reloading(struct daemon *d)
@@ -373,6 +467,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 
 	if (d->is_stopping && !d->mail_batch && !d->has_flushed)
 		finish_stop(d);
+	event_turn(d);
 	state_turn(d);
 	tell_status(d);
 	if (d->has_flushed && state_is_settled(d))
@@ -431,6 +526,8 @@ static int start(struct daemon *d)
 		r = add_signals(d);
 	if (r >= 0)
 		r = sd_event_add_post(d->event, &d->post_source, on_turn, d);
+	if (r >= 0)
+		r = watch_clock(d);
 	if (r < 0)
 		return log_error_errno(r, "cannot set up the event loop");
 	if (sd_id128_get_boot(&boot) >= 0)
@@ -451,6 +548,7 @@ static void daemon_free(struct daemon *d)
 	control_drop_reloads(d);
 	free(d->reload_callers);
 	mail_free(d);
+	event_free(d);
 	relay_free_all(d);
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
@@ -460,6 +558,7 @@ static void daemon_free(struct daemon *d)
 	sd_event_source_disable_unref(d->watchdog_source);
 	sd_event_source_disable_unref(d->stop_source);
 	sd_event_source_disable_unref(d->post_source);
+	sd_event_source_disable_unref(d->clock_source);
 	d->notify = notify_free(d->notify);
 	sd_event_unref(d->event);
 	conf_settings_free(&d->settings);

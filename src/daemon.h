@@ -145,6 +145,7 @@ struct state_file {
 	bool was_settled; /* at the end of the last turn */
 	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
 	int64_t memory_since_usec; /* realtime */
+	int64_t alive_usec; /* realtime: as the file knows it */
 	char *trouble; /* why it is in memory mode */
 	sd_event_source *timer, *retry;
 };
@@ -163,11 +164,14 @@ struct daemon {
 	uint64_t watchdog_usec;
 	char boot_id[33];
 	bool is_same_boot; /* as when the state file was written last */
+	bool has_former_boot; /* it was written before */
+	int64_t former_alive_usec, former_stop_usec; /* realtime: the last life that it knows of; how it ended, or 0 */
 	bool has_state; /* the state file is read, or given up */
 	char *status; /* as systemd was told last */
 	bool has_changed; /* what STATUS= tells, in this turn */
 	int exit_status;
-	sd_event_source *watchdog_source, *stop_source, *post_source;
+	sd_event_source *watchdog_source, *stop_source, *post_source, *clock_source;
+	int64_t clock_distance_usec; /* CLOCK_REALTIME − CLOCK_BOOTTIME; another one: the clock was set */
 
 	struct conf *conf;
 	struct conf_settings settings; /* what conf was built from: the mailer builds its own */

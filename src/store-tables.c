@@ -24,6 +24,7 @@ const struct store_table store_tables[] = {
 		{ "number", "event", "check_name", "item", "from_state", "to_state", "time_usec", "since_usec", "incident",
 			"text", "waiting", "note", "looks", "who" },
 		"waiting <> '' OR"
+		" EXISTS (SELECT 1 FROM mail WHERE instr(' ' || mail.events || ' ', ' ' || event.number || ' ')) OR"
 		" (time_usec >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'last_report'), 0) AND"
 		" number > coalesce((SELECT number FROM event ORDER BY number DESC LIMIT 1 OFFSET " EVENTS_LOADED "), 0))" },
 	{ "memory", 2, 4, { "check_name", "name", "value", "time_usec" }, NULL },
