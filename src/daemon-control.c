@@ -2,12 +2,11 @@
 /* What the administrator may ask the daemon: interface org.tocsin.Control over Varlink. */
 #include "daemon.h"
 
+#include "control.h"
 #include "log.h"
-#include "units.h"
 #include "varlink.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,9 +22,12 @@ static const char description[] =
 	"# last_state: of the last look. Times are RFC 3339.\n"
 	"type Item (\n"
 	"  check: string, item: string, module: string, state: ?string, since: ?string, last_state: ?string,\n"
-	"  last_look: ?string, text: string, incident: ?int, not_applicable: ?string,\n"
-	"  metrics: []Metric, evidence: []Evidence\n"
+	"  last_look: ?string, text: string, incident: ?int, acknowledged: ?Acknowledgement, flapping: bool,\n"
+	"  not_applicable: ?string, metrics: []Metric, evidence: []Evidence\n"
 	")\n\n"
+	"# until: null as long as the incident lasts\n"
+	"type Acknowledgement (who: string, reason: string, until: ?string)\n\n"
+	"type Silence (id: string, glob: string, created: string, until: string, who: string, reason: string)\n\n"
 	"type Mail (id: string, subject: string, queued: string, attempts: int, next_try: string, recipients: []Recipient)\n\n"
 	"# fate: pending, sent, refused or given-up\n"
 	"type Recipient (address: string, fate: string, answer: string)\n\n"
@@ -33,7 +35,7 @@ static const char description[] =
 	"# notes: what is not as it should be with tocsin itself\n"
 	"method Status() -> (\n"
 	"  host: string, version: string, started: string, state: string, summary: string, last_mail: ?string,\n"
-	"  notes: []string, items: []Item, outbox: []Mail\n"
+	"  notes: []string, items: []Item, silences: []Silence, outbox: []Mail\n"
 	")\n\n"
 	"# Runs one check now; counts for nothing but the answer. error: why it could not look\n"
 	"method Check(name: string) -> (check: string, module: string, error: ?string, items: []Item)\n\n"
@@ -42,96 +44,34 @@ static const char description[] =
 	"method TestMail(dialogue: bool) -> (direction: ?string, line: ?string, results: ?[]MailResult)\n\n"
 	"# Reads the configuration again; warnings are told\n"
 	"method Reload() -> (problems: []string)\n\n"
+	"# Somebody knows of an incident: no reminders and no escalation until then, or until it gets worse.\n"
+	"# duration like 2h; none: as long as it lasts. name: of the caller, as the caller says\n"
+	"method Acknowledge(incident: int, duration: ?string, reason: ?string, name: ?string) -> (until: ?string)\n\n"
+	"# No mails about checks, or CHECK/ITEM, that match the glob\n"
+	"method Silence(glob: string, duration: string, reason: ?string, name: ?string) -> (id: string, until: string)\n\n"
+	"# By its id, or all over a glob\n"
+	"method Unsilence(silence: string, name: ?string) -> ()\n\n"
+	"method ShowMail(id: string) -> (mail: Mail, content: string)\n\n"
+	"# Tries to deliver it now; without an id, all\n"
+	"method RetryMail(id: ?string) -> ()\n\n"
+	"method DropMail(id: string, name: ?string) -> ()\n\n"
+	"# The status report as text; send: mails it too\n"
+	"method Report(send: bool) -> (text: string, sent: bool)\n\n"
+	"# Closes what is known of an item, without a mail; it comes back when its check reports it again\n"
+	"method Forget(check: string, item: string) -> ()\n\n"
+	"# Mails a marked problem and its recovery on the way of real ones\n"
+	"method TestAlert(check: string, name: ?string) -> ()\n\n"
+	"error NoSuchIncident (incident: int)\n"
+	"error NoSuchSilence (silence: string)\n"
+	"error NoSuchMail (id: string)\n"
+	"error NoSuchItem (check: string, item: string)\n"
+	"error MailInFlight (id: string)\n"
+	"error Refused (reason: string)\n"
 	"error NoSuchCheck (name: string, checks: []string)\n"
 	"error NoMail (reason: string)\n"
 	"error MailerFailed (reason: string)\n"
 	"error ReloadRefused (problems: []string)\n"
 	"error NotReady ()\n";
-
-/* ---- JSON of what there is ---- */
-
-static json_t *json_time(int64_t usec)
-{
-	_cleanup_buf_ struct buf b = BUF(100);
-
-	if (usec == 0)
-		return json_null();
-	format_time_rfc3339(&b, usec);
-	return json_string(buf_text(&b));
-}
-
-static json_t *json_text(const char *text)
-{
-	json_t *string = text ? json_string(text) : json_null();
-
-	return string ? string : json_string("(text that is not UTF-8)");
-}
-
-static json_t *json_number(double value)
-{
-	return isnan(value) ? json_null() : json_real(value);
-}
-
-static json_t *json_metrics(const struct result *r)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < r->n_metrics; i++) {
-		const struct metric *m = &r->metrics[i];
-
-		json_array_append_new(array,
-			json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(m->name), "value",
-				json_number(m->value), "unit", json_text(m->unit), "warning", json_number(m->warning),
-				"critical", json_number(m->critical), "min", json_number(m->min), "max",
-				json_number(m->max)));
-	}
-	return array;
-}
-
-static json_t *json_evidence(const struct result *r)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < r->n_evidence; i++)
-		json_array_append_new(array, json_pack("{s:o, s:o}", "title", json_text(r->evidence[i].title), "text",
-				json_text(r->evidence[i].text)));
-	return array;
-}
-
-static json_t *json_item(const struct report_item *i)
-{
-	const struct alert_state *a = i->alert;
-	const char *state = a->is_blind ? "UNKNOWN" : a->is_known ? state_name(a->state) : NULL;
-	const char *last = i->result->time_usec ? state_name(i->result->state) : NULL;
-
-	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "check", json_text(i->check), "item",
-		json_text(i->item), "module", i->module, "state", json_text(state), "since",
-		json_time(a->is_blind ? a->rows[ALERT_ROW_UNKNOWN].since_usec : a->since_usec), "last_state", json_text(last), "last_look",
-		json_time(i->result->time_usec), "text", json_text(i->result->text ? i->result->text : ""), "incident",
-		a->incident ? json_integer(a->incident) : json_null(), "not_applicable", json_text(i->not_applicable),
-		"metrics", json_metrics(i->result), "evidence", json_evidence(i->result));
-}
-
-static json_t *json_outbox(const struct daemon *d)
-{
-	json_t *mails = json_array();
-
-	for (size_t i = 0; i < d->n_outbox; i++) {
-		const struct outbox_mail *m = d->outbox[i];
-		json_t *recipients = json_array();
-
-		for (size_t j = 0; j < m->n_recipients; j++)
-			json_array_append_new(recipients,
-				json_pack("{s:o, s:s, s:o}", "address", json_text(m->recipients[j].address), "fate",
-					outbox_fate_name(m->recipients[j].fate), "answer",
-					json_text(m->recipients[j].answer ? m->recipients[j].answer : "")));
-		json_array_append_new(mails,
-			json_pack("{s:s, s:o, s:o, s:I, s:o, s:o}", "id", m->id, "subject", json_text(m->subject), "queued",
-				json_time(m->queued_usec), "attempts", (json_int_t)m->attempts, "next_try",
-				json_time(m->next_try_usec), "recipients", recipients));
-	}
-	return mails;
-}
 
 static void add_note(json_t *notes, const char *program, const char *note)
 {
@@ -168,10 +108,11 @@ static void method_status(struct varlink_call *call, json_t *parameters, void *u
 	report_counts(&summary, &report);
 	for (size_t i = 0; i < report.n_items; i++)
 		json_array_append_new(array, json_item(&items[i]));
-	varlink_reply(call, json_pack("{s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "host", json_text(d->conf->host),
+	varlink_reply(call, json_pack("{s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "host", json_text(d->conf->host),
 			"version", PACKAGE_VERSION, "started", json_time(d->started_usec), "state",
 			state_name(report_worst(&report)), "summary", buf_text(&summary), "last_mail",
-			json_time(d->last_mail_usec), "notes", json_notes(d), "items", array, "outbox", json_outbox(d)));
+			json_time(d->last_mail_usec), "notes", json_notes(d), "items", array, "silences", json_silences(d),
+			"outbox", json_outbox(d)));
 }
 
 static void method_check(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -184,15 +125,10 @@ static void method_check(struct varlink_call *call, json_t *parameters, void *us
 		return;
 	}
 	int r = d->is_ready ? look_now(d, name, call) : -EAGAIN;
-	if (r == -ENOENT) {
-		json_t *names = json_array();
-
-		for (size_t i = 0; i < d->n_checks; i++)
-			json_array_append_new(names, json_text(d->checks[i]->conf->name));
-		varlink_error(call, "NoSuchCheck", json_pack("{s:o, s:o}", "name", json_text(name), "checks", names));
-	} else if (r < 0) {
+	if (r == -ENOENT)
+		control_no_such_check(d, call, name);
+	else if (r < 0)
 		varlink_error(call, "NotReady", NULL);
-	}
 }
 
 void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error)
@@ -272,6 +208,15 @@ static const struct varlink_method methods[] = {
 	{ "Check", false, method_check },
 	{ "TestMail", false, method_test_mail },
 	{ "Reload", true, method_reload },
+	{ "Acknowledge", false, method_acknowledge },
+	{ "Silence", false, method_silence },
+	{ "Unsilence", false, method_unsilence },
+	{ "ShowMail", false, method_show_mail },
+	{ "RetryMail", false, method_retry_mail },
+	{ "DropMail", true, method_drop_mail },
+	{ "Report", false, method_report },
+	{ "Forget", true, method_forget },
+	{ "TestAlert", false, method_test_alert },
 	{ 0 },
 };
 
