@@ -131,6 +131,11 @@ tests_modules_misfit_size_la_SOURCES = tests/modules/misfit.c
 tests_modules_misfit_size_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-size"' -DMISFIT_SIZE=8
 tests_modules_misfit_size_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
 tests_modules_misfit_size_la_LIBADD =
+check_LTLIBRARIES += tests/modules/misfit-small.la
+tests_modules_misfit_small_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_small_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-small"' -DMISFIT_SIZE=-8
+tests_modules_misfit_small_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+tests_modules_misfit_small_la_LIBADD =
 check_LTLIBRARIES += tests/modules/misfit-name.la
 tests_modules_misfit_name_la_SOURCES = tests/modules/misfit.c
 tests_modules_misfit_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"somebody-else"'
@@ -200,6 +205,7 @@ EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
 EXTRA_DIST += tests/e2e/test_storms.py
 EXTRA_DIST += tests/e2e/test_tcp.py
+EXTRA_DIST += tests/e2e/test_try.py
 EXTRA_DIST += tests/e2e/test_unit.py
 EXTRA_DIST += tests/e2e/unit_booted.py
 
