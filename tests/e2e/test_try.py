@@ -252,3 +252,41 @@ def test_direct_check_shows_the_same(tmp_path):
     r = tocsin("--config", config, "check", "here", "--direct", status=0)
     assert "OK" in r.stdout and "critical 10000" in r.stdout and "took" in r.stdout
     assert data("--config", config, "check", "here", "--direct")["items"][0]["check"] == "here"
+
+
+# --- manual pages of the checks
+
+def page(module):
+    return (SOURCE / f"checks/{module}.7.in").read_text()
+
+
+def examples(text):
+    """The literal blocks, as they look on the screen."""
+    blocks = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", text, re.M | re.S)
+    return [re.sub(r"\\e", r"\\", re.sub(r"\\&", "", b)) for b in blocks]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_of_the_manual_are_right(module, tmp_path):
+    found = [e for e in examples(page(module)) if f"type = {module}\n" in e]
+    assert found
+    config = tmp_path / "tocsin.conf"
+    config.write_text("[mail]\nserver = localhost\nfrom = a@example.org\nto = a@example.org\n\n" + "\n".join(found))
+    r = subprocess.run([program("tocsind"), "--check-config", "--config", str(config)], capture_output=True, text=True,
+                       env=environment(BUILD / "checks/.libs"), timeout=60)
+    assert r.returncode == 0 and "error" not in r.stderr and "warning" not in r.stderr, r.stderr
+
+
+@pytest.mark.parametrize("module, options", [
+    ("cpu", ["--again", "200ms"]), ("disk", ["path=/", "--again", "100ms"]), ("load", []), ("memory", []), ("pressure", []),
+    ("process", ["name=python3", "min=0"]), ("file", ["path=/etc/passwd", "--again", "100ms"])])
+def test_metrics_are_in_the_manual(module, options):
+    r = subprocess.run([program("tocsin"), "try", module, *options, "--json"], capture_output=True, text=True, timeout=60,
+                       env=environment(BUILD / "checks/.libs"))
+    result = json.loads(r.stdout)
+    if result.get("not_applicable"):
+        pytest.skip(result["error"])
+    names = {m["name"] for item in result["items"] for m in item["metrics"]}
+    assert names, result
+    section = re.search(r"^\.Sh METRICS\n(.*?)^\.Sh ", page(module), re.M | re.S).group(1)
+    assert names <= set(re.findall(r"\w+", " ".join(re.findall(r"^\.It Cm (.*)$", section, re.M))))
