@@ -64,7 +64,7 @@ CHECK_PAGES += checks/tocsin-check-tcp.7
 CHECK_PAGES += checks/tocsin-check-unit.7
 EXTRA_DIST += $(CHECK_PAGES:checks/tocsin-check-%.7=checks/%.7.in)
 if CAN_RUN
-nodist_man_MANS = $(CHECK_PAGES)
+nodist_man_MANS += $(CHECK_PAGES)
 CLEANFILES += $(CHECK_PAGES) $(CHECK_PAGES:=.options)
 endif
 

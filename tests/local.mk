@@ -190,6 +190,7 @@ EXTRA_DIST += tests/e2e/test_checks.py
 EXTRA_DIST += tests/e2e/test_checks_more.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py
+EXTRA_DIST += tests/e2e/test_dev.py
 EXTRA_DIST += tests/e2e/test_disk.py
 EXTRA_DIST += tests/e2e/test_faults.py
 EXTRA_DIST += tests/e2e/test_helpers.py
