@@ -184,6 +184,7 @@ EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py
 EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_abi.py
 EXTRA_DIST += tests/e2e/test_bench.py
 EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
