@@ -47,3 +47,28 @@ checkmodule_LTLIBRARIES += checks/unit.la
 checks_unit_la_SOURCES = checks/unit.c
 checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
+
+# Its manual page: NAME.7.in, where the line @options@ becomes what the module itself says of its options, by the
+# programs that were just built. A cross build, which cannot run them, has no such pages.
+CHECK_PAGES =
+CHECK_PAGES += checks/tocsin-check-cpu.7
+CHECK_PAGES += checks/tocsin-check-disk.7
+CHECK_PAGES += checks/tocsin-check-file.7
+CHECK_PAGES += checks/tocsin-check-load.7
+CHECK_PAGES += checks/tocsin-check-memory.7
+CHECK_PAGES += checks/tocsin-check-mount.7
+CHECK_PAGES += checks/tocsin-check-plugin.7
+CHECK_PAGES += checks/tocsin-check-pressure.7
+CHECK_PAGES += checks/tocsin-check-process.7
+CHECK_PAGES += checks/tocsin-check-tcp.7
+CHECK_PAGES += checks/tocsin-check-unit.7
+EXTRA_DIST += $(CHECK_PAGES:checks/tocsin-check-%.7=checks/%.7.in)
+if CAN_RUN
+nodist_man_MANS += $(CHECK_PAGES)
+CLEANFILES += $(CHECK_PAGES) $(CHECK_PAGES:=.options)
+endif
+
+checks/tocsin-check-%.7: checks/%.7.in checks/%.la src/tocsin src/tocsin-check
+	$(AM_V_GEN)TOCSIN_LIBEXEC_DIR=src TOCSIN_CHECK_DIR=checks/.libs ASAN_OPTIONS=detect_leaks=0 \
+		src/tocsin describe --mdoc $* > $@.options && \
+		sed -e '/^@options@$$/{' -e 'r $@.options' -e d -e '}' $< > $@.new && mv $@.new $@

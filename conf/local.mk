@@ -39,3 +39,20 @@ uninstall-sysusers:
 
 # The unit's folder lies outside the prefix, which distcheck may not write.
 AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir='$$dc_install_base/lib/systemd/system'
+
+# Completion, where the shells look for it below any prefix; Debian's zsh looks elsewhere.
+bashcompletiondir = $(datarootdir)/bash-completion/completions
+zshcompletiondir = $(datarootdir)/zsh/site-functions
+fishcompletiondir = $(datarootdir)/fish/vendor_completions.d
+dist_zshcompletion_DATA = conf/completion/_tocsin
+dist_fishcompletion_DATA = conf/completion/tocsin.fish
+EXTRA_DIST += conf/completion/tocsin.bash
+
+install-data-local: install-bash-completion
+install-bash-completion:
+	$(MKDIR_P) '$(DESTDIR)$(bashcompletiondir)'
+	$(INSTALL_DATA) $(srcdir)/conf/completion/tocsin.bash '$(DESTDIR)$(bashcompletiondir)/tocsin'
+uninstall-local: uninstall-bash-completion
+uninstall-bash-completion:
+	rm -f '$(DESTDIR)$(bashcompletiondir)/tocsin'
+.PHONY: install-bash-completion uninstall-bash-completion

@@ -20,43 +20,6 @@
 
 /* ---- small things that all verbs share ---- */
 
-static const struct {
-	const char *name, *colour;
-	int status;
-} states[] = {
-	{ "OK", "\033[32m", 0 },
-	{ "WARNING", "\033[33m", 1 },
-	{ "CRITICAL", "\033[1;31m", 2 },
-	{ "UNKNOWN", "\033[35m", 3 },
-};
-
-int cli_exit_status(const char *state)
-{
-	for (size_t i = 0; state && i < ELEMENTS(states); i++)
-		if (strcmp(states[i].name, state) == 0)
-			return states[i].status;
-	return NO_DAEMON;
-}
-
-static bool wants_colour(void)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
-void cli_print_state(const char *state, int width)
-{
-	bool in_colour = wants_colour();
-
-	for (size_t i = 0; in_colour && i < ELEMENTS(states); i++)
-		if (strcmp(states[i].name, state) == 0)
-			fputs(states[i].colour, stdout);
-	printf("%-*s", width, state);
-	if (in_colour)
-		fputs("\033[0m", stdout);
-}
-
 static const int by_severity[] = { EX_OK, EX_TEMPFAIL, EX_UNAVAILABLE, EX_PROTOCOL, EX_NOPERM, EX_CONFIG };
 
 static size_t severity(int status)
@@ -78,19 +41,6 @@ void cli_print_dialogue(const char *direction, const char *line)
 
 	printf("%s %s\n", direction, cleaned ? cleaned : "");
 	fflush(stdout);
-}
-
-/* A member as text, cleaned for the terminal; "" for null. Valid until the next call but seven. */
-static const char *text_of(const json_t *object, const char *name)
-{
-	static char *kept[8];
-	static size_t next;
-	const char *text = json_string_value(json_object_get(object, name));
-	size_t at = next++ % ELEMENTS(kept);
-
-	free(kept[at]);
-	kept[at] = text_cleaned(text ? text : "", 4000);
-	return kept[at] ? kept[at] : "";
 }
 
 /* Asks and prints what is wrong. Returns 0 with *ret_reply (which may be that of *ret_error), or an exit status. */
@@ -120,19 +70,13 @@ static void print_error(const char *error, const json_t *reply)
 	const char *reason = json_string_value(json_object_get(reply, "reason"));
 
 	if (reason)
-		fprintf(stderr, "tocsin: %s\n", text_of(reply, "reason"));
+		fprintf(stderr, "tocsin: %s\n", cli_text_of(reply, "reason"));
 	else if (last && strcmp(last, ".PermissionDenied") == 0)
 		fprintf(stderr, "tocsin: only root may do this\n");
 	else if (last && strcmp(last, ".NotReady") == 0)
 		fprintf(stderr, "tocsin: tocsind is still starting; try again in a moment\n");
 	else
 		fprintf(stderr, "tocsin: tocsind refused: %s\n", error);
-}
-
-static void print_json(const json_t *reply)
-{
-	json_dumpf(reply, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
 }
 
 /* ---- status ---- */
@@ -177,7 +121,7 @@ static size_t widest(const json_t *items, const char *name, size_t least)
 	const json_t *item;
 
 	json_array_foreach(items, i, item) {
-		size_t columns = text_columns(text_of(item, name));
+		size_t columns = text_columns(cli_text_of(item, name));
 
 		width = columns > width ? columns : width;
 	}
@@ -187,21 +131,21 @@ static size_t widest(const json_t *items, const char *name, size_t least)
 static void print_item(const json_t *item, size_t check_width, size_t item_width, int64_t now)
 {
 	_cleanup_buf_ struct buf age = BUF(100);
-	int64_t since = to_realtime(text_of(item, "since"));
+	int64_t since = to_realtime(cli_text_of(item, "since"));
 	bool is_idle = json_is_string(json_object_get(item, "not_applicable"));
 	bool has_state = json_is_string(json_object_get(item, "state"));
 
 	if (has_state && since)
 		format_duration(&age, now - since);
-	cli_print_state(has_state ? text_of(item, "state") : is_idle ? "n/a" : "-", 8);
+	cli_print_state(has_state ? cli_text_of(item, "state") : is_idle ? "n/a" : "-", 8);
 	fputs("  ", stdout);
-	print_padded(text_of(item, "check"), check_width);
-	print_padded(text_of(item, "item"), item_width);
+	print_padded(cli_text_of(item, "check"), check_width);
+	print_padded(cli_text_of(item, "item"), item_width);
 	print_padded(buf_text(&age), 12);
-	puts(is_idle ? text_of(item, "not_applicable") : *text_of(item, "text") ? text_of(item, "text") : "not looked at yet");
+	puts(is_idle ? cli_text_of(item, "not_applicable") : *cli_text_of(item, "text") ? cli_text_of(item, "text") : "not looked at yet");
 	/* A look that the confirmed state does not show yet. */
-	if (has_state && strcmp(text_of(item, "last_state"), text_of(item, "state")) != 0)
-		printf("          %s at the last look, not confirmed yet\n", text_of(item, "last_state"));
+	if (has_state && strcmp(cli_text_of(item, "last_state"), cli_text_of(item, "state")) != 0)
+		printf("          %s at the last look, not confirmed yet\n", cli_text_of(item, "last_state"));
 }
 
 static void print_outbox(const json_t *outbox)
@@ -212,11 +156,11 @@ static void print_outbox(const json_t *outbox)
 	if (json_array_size(outbox))
 		printf("\n%zu mail(s) wait for delivery:\n", json_array_size(outbox));
 	json_array_foreach(outbox, i, mail) {
-		printf("  %s\n    queued %s, %lld attempt(s), next %s\n", text_of(mail, "subject"), text_of(mail, "queued"),
-			(long long)json_integer_value(json_object_get(mail, "attempts")), text_of(mail, "next_try"));
+		printf("  %s\n    queued %s, %lld attempt(s), next %s\n", cli_text_of(mail, "subject"), cli_text_of(mail, "queued"),
+			(long long)json_integer_value(json_object_get(mail, "attempts")), cli_text_of(mail, "next_try"));
 		json_array_foreach(json_object_get(mail, "recipients"), j, recipient)
-			printf("    %s %s: %s\n", text_of(recipient, "fate"), text_of(recipient, "address"),
-				text_of(recipient, "answer"));
+			printf("    %s %s: %s\n", cli_text_of(recipient, "fate"), cli_text_of(recipient, "address"),
+				cli_text_of(recipient, "answer"));
 	}
 }
 
@@ -226,9 +170,9 @@ static void print_status(const json_t *reply)
 	size_t check_width = widest(items, "check", 5), item_width = widest(items, "item", 4), i;
 	int64_t now = clock_realtime_usec();
 
-	printf("%s: ", text_of(reply, "host"));
-	cli_print_state(text_of(reply, "state"), 0);
-	printf(" (%s)\n", text_of(reply, "summary"));
+	printf("%s: ", cli_text_of(reply, "host"));
+	cli_print_state(cli_text_of(reply, "state"), 0);
+	printf(" (%s)\n", cli_text_of(reply, "summary"));
 	json_array_foreach(notes, i, note) {
 		_cleanup_free_ char *cleaned = text_cleaned(json_string_value(note), 1000);
 
@@ -258,7 +202,7 @@ int cli_status(const struct cli *cli, char **arguments)
 		print_error(error, reply);
 	} else {
 		if (cli->json)
-			print_json(reply);
+			cli_print_json(reply);
 		else
 			print_status(reply);
 		status = cli_exit_status(json_string_value(json_object_get(reply, "state")));
@@ -269,57 +213,6 @@ int cli_status(const struct cli *cli, char **arguments)
 
 /* ---- check ---- */
 
-static void print_metric(const json_t *metric)
-{
-	static const char *const names[] = { "warning", "critical", "min", "max" };
-
-	printf("    %s = %.6g%s", text_of(metric, "name"), json_number_value(json_object_get(metric, "value")),
-		text_of(metric, "unit"));
-	for (size_t i = 0; i < ELEMENTS(names); i++)
-		if (json_is_number(json_object_get(metric, names[i])))
-			printf(", %s %.6g", names[i], json_number_value(json_object_get(metric, names[i])));
-	putchar('\n');
-}
-
-static void print_evidence(const json_t *evidence)
-{
-	_cleanup_buf_ struct buf text = BUF(1024 * 1024);
-	const char *content = json_string_value(json_object_get(evidence, "text"));
-
-	printf("\n    %s:\n", text_of(evidence, "title"));
-	text_clean_lines(&text, content ? content : "", 100000);
-	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n"))
-		printf("      %s\n", line);
-}
-
-/* The result of one run; returns the worst state's exit status. */
-static int print_run(const json_t *reply)
-{
-	const json_t *items = json_object_get(reply, "items"), *item, *part;
-	int worst = -1;
-	size_t i, j;
-
-	json_array_foreach(items, i, item) {
-		int status = cli_exit_status(json_string_value(json_object_get(item, "state")));
-
-		/* CRITICAL is the worst, then UNKNOWN (3), then WARNING */
-		if (worst < 0 || (status == 2 || (worst != 2 && status > worst)))
-			worst = status;
-		cli_print_state(text_of(item, "state"), 8);
-		printf("  %s: %s\n", text_of(item, "item"), text_of(item, "text"));
-		json_array_foreach(json_object_get(item, "metrics"), j, part)
-			print_metric(part);
-		json_array_foreach(json_object_get(item, "evidence"), j, part)
-			print_evidence(part);
-	}
-	if (json_is_string(json_object_get(reply, "error"))) {
-		cli_print_state("UNKNOWN", 8);
-		printf("  %s: %s\n", text_of(reply, "check"), text_of(reply, "error"));
-		return worst == 2 ? 2 : NO_DAEMON;
-	}
-	return worst < 0 ? NO_DAEMON : worst;
-}
-
 static void print_check_error(const char *error, const json_t *reply)
 {
 	const json_t *names = json_object_get(reply, "checks"), *name;
@@ -329,7 +222,7 @@ static void print_check_error(const char *error, const json_t *reply)
 		print_error(error, reply);
 		return;
 	}
-	fprintf(stderr, "tocsin: there is no check called '%s'; there are:", text_of(reply, "name"));
+	fprintf(stderr, "tocsin: there is no check called '%s'; there are:", cli_text_of(reply, "name"));
 	json_array_foreach(names, i, name)
 		fprintf(stderr, " %s", json_string_value(name));
 	fputc('\n', stderr);
@@ -348,10 +241,8 @@ int cli_check(const struct cli *cli, char **arguments)
 		return NO_DAEMON;
 	if (error)
 		print_check_error(error, reply);
-	else if (cli->json)
-		print_json(reply);
-	if (!error && !cli->json)
-		status = print_run(reply);
+	else
+		status = cli_print_result(cli, reply);
 	json_decref(reply);
 	return status;
 }
@@ -386,7 +277,7 @@ int cli_reload(const struct cli *cli, char **arguments)
 
 static void on_dialogue(json_t *parameters, void *userdata)
 {
-	cli_print_dialogue(text_of(parameters, "direction"), text_of(parameters, "line"));
+	cli_print_dialogue(cli_text_of(parameters, "direction"), cli_text_of(parameters, "line"));
 }
 
 static int print_results(const json_t *results)
@@ -396,8 +287,8 @@ static int print_results(const json_t *results)
 	size_t i;
 
 	json_array_foreach(results, i, result) {
-		printf("%s %s: %s\n", text_of(result, "outcome"), text_of(result, "recipient"), text_of(result, "answer"));
-		status = cli_worse(status, atoi(text_of(result, "status")));
+		printf("%s %s: %s\n", cli_text_of(result, "outcome"), cli_text_of(result, "recipient"), cli_text_of(result, "answer"));
+		status = cli_worse(status, atoi(cli_text_of(result, "status")));
 	}
 	if (json_array_size(results) == 0) {
 		fputs("tocsin: the mailer reported no recipient\n", stderr);

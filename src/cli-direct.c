@@ -181,75 +181,10 @@ static const struct conf_check *find_check(const struct conf *conf, const char *
 	return NULL;
 }
 
-static void print_item(const struct msg *m, int *worst)
-{
-	_cleanup_free_ char *item = text_cleaned(m->field[1], 255), *text = text_cleaned(m->field[3], 4000);
-	int status = cli_exit_status(m->field[2]);
-
-	cli_print_state(m->field[2], 8);
-	printf("  %s: %s\n", item ? item : "", text ? text : "");
-	if (*worst < 0 || status == 2 || (*worst != 2 && status > *worst))
-		*worst = status;
-}
-
-static void print_metric(const struct msg *m)
-{
-	static const char *const names[] = { "warning", "critical", "min", "max" };
-
-	printf("    %s = %s%s", m->field[2], m->field[3], m->field[4]);
-	for (size_t i = 0; i < ELEMENTS(names); i++)
-		if (*m->field[5 + i])
-			printf(", %s %s", names[i], m->field[5 + i]);
-	putchar('\n');
-}
-
-static void print_evidence(const struct msg *m)
-{
-	_cleanup_buf_ struct buf text = BUF(1024 * 1024);
-
-	printf("\n    %s:\n", m->field[2]);
-	text_clean_lines(&text, m->field[3], 100000);
-	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n"))
-		printf("      %s\n", line);
-}
-
-static int run_check(struct direct *h, const struct conf_check *c)
-{
-	int64_t deadline = usec_add(clock_boottime_usec(), c->timeout + 5 * USEC_PER_SEC);
-	int worst = -1, r = 0;
-	char timeout[24];
-
-	snprintf(timeout, sizeof(timeout), "%" PRId64, c->timeout);
-	msg_send(h->socket, MSG_CHECK, -1, c->name, c->module, timeout);
-	for (size_t i = 0; i < c->n_options; i++)
-		msg_send(h->socket, MSG_OPTION, -1, c->name, c->options[i].key, c->options[i].value);
-	msg_send(h->socket, MSG_RUN, -1, "");
-	for (;;) {
-		_cleanup_msg_ struct msg *m = NULL;
-
-		r = direct_receive(h, deadline, &m);
-		if (r < 0)
-			break;
-		if (m->kind == MSG_ITEM)
-			print_item(m, &worst);
-		else if (m->kind == MSG_METRIC)
-			print_metric(m);
-		else if (m->kind == MSG_EVIDENCE)
-			print_evidence(m);
-		else if (m->kind == MSG_END && strcmp(m->field[1], "0") != 0)
-			printf("UNKNOWN   %s: %s\n", c->name, m->field[2]);
-		else if (m->kind == MSG_DONE)
-			return worst < 0 ? 3 : worst;
-	}
-	print_helper_failure("tocsin-check", r);
-	return 3;
-}
-
 int cli_check_direct(const struct cli *cli, const char *name)
 {
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
 	const struct conf_check *c;
-	struct direct helper;
 
 	if (load(cli, 0, &loaded) != 0)
 		return 3;
@@ -258,15 +193,11 @@ int cli_check_direct(const struct cli *cli, const char *name)
 		fprintf(stderr, "tocsin: %s has no [check %s]\n", cli->conf_path, name);
 		return 3;
 	}
-	const char *argv[] = { "tocsin-check", c->module, NULL };
-	int r = direct_start("tocsin-check", argv, &helper);
-	if (r < 0) {
-		print_helper_failure("tocsin-check", r);
-		return 3;
-	}
-	int status = run_check(&helper, c);
-	direct_stop(&helper);
-	return status;
+	const struct cli_look look = {
+		.check = c->name, .module = c->module, .options = c->options, .n_options = c->n_options,
+		.timeout_usec = c->timeout,
+	};
+	return cli_look(cli, &look);
 }
 
 /* ---- mail without the daemon ---- */

@@ -4,15 +4,20 @@
 #pragma once
 
 #include "cleanup.h"
+#include "conf.h"
+#include "helper.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct cli {
 	const char *conf_path, *conf_dropins, *control_path;
-	bool json, verbose, direct, raw;
+	bool json, verbose, direct, raw, sections, words, mdoc;
 	const char *subject, *from_name, *relay;
+	const char *root; /* of a recorded tree, or NULL */
 	int64_t timeout_usec; /* 0: as configured */
+	int64_t again_usec; /* 0: looks once */
 };
 
 /* cli-ask.c: what the daemon answers */
@@ -25,6 +30,50 @@ int cli_config(const struct cli *cli, char **arguments);
 int cli_send(const struct cli *cli, char **arguments);
 int cli_check_direct(const struct cli *cli, const char *name);
 int cli_test_mail_direct(const struct cli *cli);
+
+/* cli-describe.c, cli-try.c: with tocsin-check alone */
+int cli_describe(const struct cli *cli, char **arguments);
+int cli_try(const struct cli *cli, char **arguments);
+
+/* One look of a check by a tocsin-check of our own, or two with CLI->again_usec between them. Prints the result and
+ * returns the exit status of a plugin. */
+struct cli_look {
+	const char *check, *module;
+	const struct conf_setting *options; /* only key and value are read */
+	size_t n_options;
+	int64_t timeout_usec;
+};
+int cli_look(const struct cli *cli, const struct cli_look *look);
+
+/* cli-checker.c: starts tocsin-check with ARGV and hears its messages until one of them was the last. */
+struct cli_checker {
+	const char *const *argv;
+	int64_t limit_usec; /* from when it is ready */
+	void (*begin)(struct helper *h, void *userdata); /* asks, as soon as it is ready; may be NULL */
+	bool (*message)(struct msg *m, void *userdata); /* whether more is to come */
+	void *userdata;
+};
+
+/* 0, or -ECANCELED with *ret_why (free it): what became of it instead, as "crashed (SIGSEGV, Segmentation fault)"; other
+ * -errno when it could not be started. */
+int cli_ask_checker(const struct cli_checker *checker, char **ret_why);
+
+/* The name of a module, which may be written as the path of its file: then modules come from that folder. -EINVAL for a
+ * path that does not end in NAME.so, -ENOMEM. */
+int cli_find_module(const char *argument, char **ret_name);
+
+/* cli-result.c: the result of one look, in the JSON of the method Check of org.tocsin.Control, and with what only
+ * cli_look() knows: elapsed (seconds), watches, memories. Returns the exit status of a plugin. */
+int cli_print_result(const struct cli *cli, const json_t *result);
+
+/* Whatever is for programs. */
+void cli_print_json(const json_t *value);
+
+/* A member as text, cleaned for the terminal; "" for null. Valid until the next call but seven. */
+const char *cli_text_of(const json_t *object, const char *name);
+
+/* cli-mdoc.c: the options of a module as the list of a manual page. */
+void cli_print_mdoc(const json_t *module);
 
 /* cli-ask.c, through the daemon unless cli->direct */
 int cli_test_mail(const struct cli *cli, char **arguments);

@@ -163,13 +163,19 @@ const struct tocsin_option conf_mail_options[] = {
 };
 
 static const struct conf_kind kinds[] = {
-	{ "tocsin", CONF_NEVER_NAMED, conf_tocsin_options, NULL, false },
-	{ "mail", CONF_MAY_BE_NAMED, conf_mail_options, NULL, false },
-	{ "report", CONF_NEVER_NAMED, conf_report_options, NULL, false },
-	{ "alert", CONF_NEVER_NAMED, conf_alert_only_options, conf_alert_options, false },
-	{ "recipient", CONF_ALWAYS_NAMED, conf_recipient_options, NULL, false },
-	{ "check", CONF_ALWAYS_NAMED, conf_check_options, conf_alert_options, true },
+	{ "tocsin", CONF_NEVER_NAMED, conf_tocsin_options, NULL, false, "The host" },
+	{ "mail", CONF_MAY_BE_NAMED, conf_mail_options, NULL, false, "How mail leaves" },
+	{ "report", CONF_NEVER_NAMED, conf_report_options, NULL, false, "The status report" },
+	{ "alert", CONF_NEVER_NAMED, conf_alert_only_options, conf_alert_options, false, "When a result becomes a mail" },
+	{ "recipient", CONF_ALWAYS_NAMED, conf_recipient_options, NULL, false, "Who gets which mails" },
+	{ "check", CONF_ALWAYS_NAMED, conf_check_options, conf_alert_options, true, "What is watched" },
 };
+
+size_t conf_kinds(const struct conf_kind **ret)
+{
+	*ret = kinds;
+	return ELEMENTS(kinds);
+}
 
 const struct conf_kind *conf_kind_find(const char *name)
 {

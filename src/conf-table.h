@@ -19,6 +19,7 @@ struct conf_kind {
 	const struct tocsin_option *options; /* of the section itself */
 	const struct tocsin_option *more; /* in [alert] and [check NAME]: those of struct conf_alert that both have, or NULL */
 	bool takes_others; /* further keys belong to the module */
+	const char *summary;
 };
 
 extern const struct tocsin_option conf_tocsin_options[]; /* fill struct conf */
@@ -52,6 +53,9 @@ void conf_kinds_with(const char *key, const struct conf_kind *kind, struct buf *
 
 /* One word of [A-Za-z0-9._-]: it stands in subjects, file names and on command lines. */
 bool conf_is_name(const char *name);
+
+/* All kinds; returns how many. */
+size_t conf_kinds(const struct conf_kind **ret);
 
 /* The kind of section called NAME, or NULL. */
 const struct conf_kind *conf_kind_find(const char *name);

@@ -14,9 +14,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#define PROBE_SECONDS 5
 #define TEXT_MAX 4096
 
 /* One module that is named in the configuration. */
@@ -35,6 +33,7 @@ struct service {
 	struct conf_module *modules; /* those that could be loaded, for conf_build() */
 	size_t n_modules;
 	bool with_defaults;
+	int socket;
 };
 
 static void service_clear(struct service *s)
@@ -46,28 +45,6 @@ static void service_clear(struct service *s)
 	conf_settings_free(&s->settings);
 	conf_settings_free(&s->defaults);
 	conf_problems_free(&s->problems);
-}
-
-/* Loads the module in a child first, because its initialisers run then: that a module crashes or hangs must not cost
- * the configuration of all others. Returns whether the child came to an end by itself. */
-static bool module_survives_loading(const char *name)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return true; /* no process to spare: then without this care */
-	if (pid == 0) {
-		_cleanup_free_ char *error = NULL;
-		const struct tocsin_check *module;
-
-		alarm(PROBE_SECONDS);
-		module_load(module_directory(), name, &module, &error);
-		_exit(0);
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 static int report_module(struct service *s, const struct conf_setting *type, const char *why)
@@ -117,7 +94,7 @@ static int load_module(struct service *s, const struct conf_setting *type)
 
 	if (before && before->module)
 		return 0;
-	bool is_deadly = before ? before->is_deadly : !module_survives_loading(type->value);
+	bool is_deadly = before ? before->is_deadly : !module_survives_loading(module_directory(), type->value, s->socket);
 	if (is_deadly)
 		r = report_module(s, type, "the module crashes or hangs when it is loaded");
 	else if (module_load(module_directory(), type->value, &module, &error) < 0)
@@ -335,14 +312,12 @@ static int send_modules(const struct service *s, int socket)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < s->n_modules; i++) {
-		const struct tocsin_check *m = find_loaded(s, s->modules[i].name)->module;
-		_cleanup_free_ char *summary = text_cleaned(m->summary, 200);
-		_cleanup_buf_ struct buf flags = BUF(100);
+		const struct conf_module *m = &s->modules[i];
+		const struct tocsin_check *module = find_loaded(s, m->name)->module;
+		_cleanup_free_ char *summary = text_cleaned(module->summary, 200);
+		char flags[MODULE_FLAGS_MAX];
 
-		for (const struct conf_flag *f = conf_flags; f->word; f++)
-			if (m->flags & f->flag)
-				buf_printf(&flags, "%s%s", flags.len ? " " : "", f->word);
-		r = summary ? msg_send(socket, MSG_MODULE, -1, s->modules[i].name, buf_text(&flags), summary) : -ENOMEM;
+		r = summary ? msg_send(socket, MSG_MODULE, -1, m->name, module_flags(module, flags), summary) : -ENOMEM;
 	}
 	return r;
 }
@@ -401,7 +376,7 @@ static int collect(struct service *s, const char *path, const char *dropins)
 
 int config_service_run(const char *path, const char *dropins, int socket, bool with_defaults)
 {
-	struct service s = { .with_defaults = with_defaults };
+	struct service s = { .with_defaults = with_defaults, .socket = socket };
 
 	int r = collect(&s, path, dropins);
 	if (r == 0)

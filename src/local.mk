@@ -23,6 +23,7 @@ src_libtocsin_a_SOURCES += src/config-service.c src/config-service.h
 src_libtocsin_a_SOURCES += src/connect.c src/connect.h
 src_libtocsin_a_SOURCES += src/content.c src/content.h
 src_libtocsin_a_SOURCES += src/damp.c src/damp.h
+src_libtocsin_a_SOURCES += src/describe.c src/describe.h
 src_libtocsin_a_SOURCES += src/group.c src/group.h
 src_libtocsin_a_SOURCES += src/heading.c src/heading.h
 src_libtocsin_a_SOURCES += src/helper.c src/helper.h
@@ -92,7 +93,12 @@ src_tocsind_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
 bin_PROGRAMS += src/tocsin
 src_tocsin_SOURCES = src/tocsin.c
 src_tocsin_SOURCES += src/cli-ask.c src/cli.h
+src_tocsin_SOURCES += src/cli-checker.c
+src_tocsin_SOURCES += src/cli-describe.c
 src_tocsin_SOURCES += src/cli-direct.c
+src_tocsin_SOURCES += src/cli-mdoc.c
+src_tocsin_SOURCES += src/cli-result.c
+src_tocsin_SOURCES += src/cli-try.c
 src_tocsin_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
 
 # What check modules share, built again as position-independent code.

@@ -2,17 +2,22 @@
 #include "module.h"
 
 #include "buf.h"
+#include "conf-table.h"
 #include "text.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define NAME_MAX_BYTES 48
 #define ERROR_MAX_BYTES 4096
 #define SUFFIX ".so"
+/* What dlerror() says of a function of tocsin-check.h that this program does not have. */
+#define NEWER_SYMBOL "undefined symbol: tocsin_"
+#define PROBE_SECONDS 5
 
 const char *module_directory(void)
 {
@@ -163,20 +168,83 @@ static bool option_fits(const struct tocsin_option *o, size_t config_size)
 	       member_size[o->type] <= config_size - o->offset && (o->type != TOCSIN_CHOICE || o->choices);
 }
 
-static int check_sizes(const char *path, const struct tocsin_check *m, char **ret_error)
+/* As they were in the first tocsin-check.h of this interface: nothing that runs is shorter. */
+#define CHECK_SIZE_MIN (offsetof(struct tocsin_check, run) + sizeof(((struct tocsin_check *)NULL)->run))
+#define OPTION_SIZE_MIN (offsetof(struct tocsin_option, help) + sizeof(((struct tocsin_option *)NULL)->help))
+
+static int check_abi(const char *path, const struct tocsin_check *m, char **ret_error)
 {
 	if (m->abi != TOCSIN_CHECK_ABI)
 		return fail_with(-EPROTO, ret_error,
-			"%s was built for interface %u of check modules and this tocsin has %u: build it "
-			"again with the "
-			"tocsin-check.h of this version",
-			path, m->abi, TOCSIN_CHECK_ABI);
-	if (m->check_size != sizeof(*m) || m->option_size != sizeof(struct tocsin_option))
+			"%s was built for interface %u of check modules and this tocsin has %u: %s", path, m->abi,
+			TOCSIN_CHECK_ABI,
+			m->abi > TOCSIN_CHECK_ABI ? "it needs a newer tocsin"
+						  : "build it again with the tocsin-check.h of this version");
+	if (m->check_size > sizeof(*m) || m->option_size > sizeof(struct tocsin_option))
 		return fail_with(-EPROTO, ret_error,
-			"%s was built with another tocsin-check.h (its structures have %u and %u bytes, "
-			"those of this tocsin "
-			"%zu and %zu): build it again",
+			"%s was built with a newer tocsin-check.h (its structures have %u and %u bytes, those of this "
+			"tocsin %zu and %zu): it needs a newer tocsin",
 			path, m->check_size, m->option_size, sizeof(*m), sizeof(struct tocsin_option));
+	if (m->check_size < CHECK_SIZE_MIN || m->option_size < OPTION_SIZE_MIN)
+		return fail_with(-EPROTO, ret_error,
+			"%s has structures of %u and %u bytes, which no tocsin-check.h ever had: its constant must "
+			"begin with TOCSIN_CHECK_HEADER",
+			path, m->check_size, m->option_size);
+	return 0;
+}
+
+/* A module as the runner of today sees it. */
+struct adopted {
+	struct adopted *next;
+	const struct tocsin_check *original;
+	struct tocsin_check check;
+	struct tocsin_option options[];
+};
+
+/* A row of a table whose rows may be shorter than ours. */
+static const struct tocsin_option *row_at(const struct tocsin_check *m, size_t i)
+{
+	return (const struct tocsin_option *)((const char *)m->options + i * m->option_size);
+}
+
+static struct adopted *adopt(const struct tocsin_check *m)
+{
+	size_t n = 0;
+
+	while (m->options && row_at(m, n)->name)
+		n++;
+	struct adopted *a = calloc(1, sizeof(*a) + (n + 1) * sizeof(*a->options));
+	if (!a)
+		return NULL;
+	a->original = m;
+	memcpy(&a->check, m, m->check_size);
+	for (size_t i = 0; i < n; i++)
+		memcpy(&a->options[i], row_at(m, i), m->option_size);
+	if (m->options)
+		a->check.options = a->options;
+	return a;
+}
+
+/* A module of an older header has shorter structures: what they lack is zero, which every new member takes for "as
+ * before". The copy is kept, because a module is loaded for every look. */
+static int widen(const struct tocsin_check **module)
+{
+	static struct adopted *all;
+	const struct tocsin_check *m = *module;
+	struct adopted *a = all;
+
+	if (m->check_size == sizeof(*m) && m->option_size == sizeof(*m->options))
+		return 0;
+	while (a && a->original != m)
+		a = a->next;
+	if (!a) {
+		a = adopt(m);
+		if (!a)
+			return -ENOMEM;
+		a->next = all;
+		all = a;
+	}
+	*module = &a->check;
 	return 0;
 }
 
@@ -215,15 +283,17 @@ int module_load(const char *dir, const char *name, const struct tocsin_check **r
 
 		if (access(buf_text(&path), F_OK) < 0 && errno == ENOENT)
 			return fail_missing(dir, name, ret_error);
-		return fail_with(
-			-ELIBBAD, ret_error, "%s cannot be loaded: %s", buf_text(&path), why ? why : "");
+		return fail_with(-ELIBBAD, ret_error, "%s cannot be loaded: %s%s", buf_text(&path), why ? why : "",
+			why && strstr(why, NEWER_SYMBOL) ? ", which a newer tocsin may have" : "");
 	}
 	/* The handle stays open: code of the module may be anywhere by now. */
 	const struct tocsin_check *m = dlsym(handle, "tocsin_check_module");
 	if (!m)
 		return fail_with(-ELIBBAD, ret_error,
 			"%s is no check module: it does not export tocsin_check_module", buf_text(&path));
-	int r = check_sizes(buf_text(&path), m, ret_error);
+	int r = check_abi(buf_text(&path), m, ret_error);
+	if (r == 0)
+		r = widen(&m);
 	if (r < 0)
 		return r;
 	r = check_content(buf_text(&path), name, m, ret_error);
@@ -231,4 +301,38 @@ int module_load(const char *dir, const char *name, const struct tocsin_check **r
 		return r;
 	*ret = m;
 	return 0;
+}
+
+bool module_survives_loading(const char *dir, const char *name, int socket)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return true; /* no process to spare: then without this care */
+	if (pid == 0) {
+		_cleanup_free_ char *error = NULL;
+		const struct tocsin_check *module;
+
+		close_fd(socket);
+		signal(SIGALRM, SIG_DFL);
+		alarm(PROBE_SECONDS);
+		module_load(dir, name, &module, &error);
+		_exit(0);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+const char *module_flags(const struct tocsin_check *m, char buffer[static MODULE_FLAGS_MAX])
+{
+	size_t len = 0;
+
+	buffer[0] = '\0';
+	for (const struct conf_flag *f = conf_flags; f->word; f++)
+		if (m->flags & f->flag)
+			len += (size_t)snprintf(buffer + len, MODULE_FLAGS_MAX - len, "%s%s", len ? " " : "", f->word);
+	return buffer;
 }

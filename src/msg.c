@@ -28,6 +28,7 @@ static const struct {
 	[MSG_PROBLEM] = { "problem", 4, 4, false },
 	[MSG_MODULE] = { "module", 3, 3, false },
 	[MSG_SETTING] = { "setting", 6, 6, false },
+	[MSG_KEY] = { "key", 9, 9, false },
 	[MSG_CHECK] = { "check", 3, 3, false },
 	[MSG_OPTION] = { "option", 3, 3, false },
 	[MSG_MEMORY] = { "memory", 4, 4, false },

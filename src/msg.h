@@ -37,6 +37,11 @@ enum msg_kind {
 	              * "spared", relay, server, boottime before which it is not to be tried (so that the account is
 	              * not locked; 0: no longer), why, "0". */
 
+	/* tocsin-check --describe → tocsin: each MSG_MODULE (or a section of tocsin.conf, its flags "section") is
+	 * followed by its options; what cannot be loaded is a MSG_PROBLEM */
+	MSG_KEY, /* module, key, type in one word, type in words, default or "", minimum or "", maximum or "",
+	          * choices (each ended by a newline), help */
+
 	/* daemon → tocsin-check: a batch */
 	MSG_CHECK, /* check, module, timeout in µs */
 	MSG_OPTION, /* check, key, value: an option of that module */

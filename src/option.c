@@ -294,6 +294,7 @@ static void show_list(const struct tocsin_option *option, const void *member, st
 }
 
 static const struct {
+	const char *word; /* for programs: part of the interface of "tocsin describe --json" */
 	const char *noun, *expected; /* "'90' is no NOUN: expected EXPECTED" */
 	const char *range_noun; /* "a duration", in "expected a duration from 1s to 7d" */
 	const char *description;
@@ -302,26 +303,26 @@ static const struct {
 	void (*show)(const struct tocsin_option *option, const void *member, struct buf *b);
 	void (*release)(void *member);
 } types[] = {
-	[TOCSIN_BOOL] = { "truth value", "yes or no", "", "yes or no", sizeof(bool), set_bool, show_bool, NULL },
-	[TOCSIN_INT] = { "whole number", "a number without fraction, like 3", "a whole number", "a whole number, like 3",
+	[TOCSIN_BOOL] = { "bool", "truth value", "yes or no", "", "yes or no", sizeof(bool), set_bool, show_bool, NULL },
+	[TOCSIN_INT] = { "int", "whole number", "a number without fraction, like 3", "a whole number", "a whole number, like 3",
 		sizeof(int64_t), set_int, show_int, NULL },
-	[TOCSIN_NUMBER] = { "number", "a decimal number, like 0.5", "a number", "a number, like 0.5",
+	[TOCSIN_NUMBER] = { "number", "number", "a decimal number, like 0.5", "a number", "a number, like 0.5",
 		sizeof(double), set_number, show_number, NULL },
-	[TOCSIN_DURATION] = { "duration", "a number with a unit, like 90s, 5m, 2h or 1d", "a duration",
+	[TOCSIN_DURATION] = { "duration", "duration", "a number with a unit, like 90s, 5m, 2h or 1d", "a duration",
 		"a duration, like 90s or 5m", sizeof(int64_t), set_duration, show_duration, NULL },
-	[TOCSIN_SIZE] = { "size", "a number with a unit, like 512M or 10G", "a size", "a size, like 512M or 10G",
+	[TOCSIN_SIZE] = { "size", "size", "a number with a unit, like 512M or 10G", "a size", "a size, like 512M or 10G",
 		sizeof(int64_t), set_size, show_size, NULL },
-	[TOCSIN_PERCENT] = { "percentage", "a number with a percent sign, like 90%", "a percentage",
+	[TOCSIN_PERCENT] = { "percent", "percentage", "a number with a percent sign, like 90%", "a percentage",
 		"a percentage, like 90%", sizeof(double), set_percent, show_percent, NULL },
-	[TOCSIN_LIMIT] = { "limit", "a percentage, a size or a number, like 90%, 10G or 4", "a percentage",
+	[TOCSIN_LIMIT] = { "limit", "limit", "a percentage, a size or a number, like 90%, 10G or 4", "a percentage",
 		"a percentage, a size or a number, like 90%, 10G or 4", sizeof(struct tocsin_limit), set_limit,
 		show_limit, NULL },
-	[TOCSIN_STRING] = { "text", "at least one character, or no such line", "", "a text",
+	[TOCSIN_STRING] = { "string", "text", "at least one character, or no such line", "", "a text",
 		sizeof(char *), set_string, show_string, free_string },
-	[TOCSIN_PATH] = { "absolute path", "a path that begins with /", "", "an absolute path, like /var",
+	[TOCSIN_PATH] = { "path", "absolute path", "a path that begins with /", "", "an absolute path, like /var",
 		sizeof(char *), set_path, show_string, free_string },
-	[TOCSIN_CHOICE] = { "choice", "", "", "", sizeof(int), set_choice, show_choice, NULL },
-	[TOCSIN_LIST] = { "text", "at least one character, or no such line", "", "a text; repeat the key for more",
+	[TOCSIN_CHOICE] = { "choice", "choice", "", "", "", sizeof(int), set_choice, show_choice, NULL },
+	[TOCSIN_LIST] = { "list", "text", "at least one character, or no such line", "", "a text; repeat the key for more",
 		sizeof(struct tocsin_list), append_item, show_list, free_list },
 };
 
@@ -356,6 +357,11 @@ void option_describe_type(const struct tocsin_option *option, struct buf *b)
 		buf_puts(b, types[option->type].description);
 }
 
+const char *option_type_word(const struct tocsin_option *option)
+{
+	return type_is_known(option) ? types[option->type].word : "unknown";
+}
+
 /* A bound, in the way a value is written. */
 static void put_bound(const struct tocsin_option *option, double bound, struct buf *b)
 {
@@ -374,6 +380,15 @@ static void put_bound(const struct tocsin_option *option, double bound, struct b
 	default:
 		put_number(b, bound);
 	}
+}
+
+void option_bounds(const struct tocsin_option *option, struct buf *min, struct buf *max)
+{
+	if (option->min == 0 && option->max == 0)
+		return;
+	put_bound(option, option->min, min);
+	if (option->max >= option->min)
+		put_bound(option, option->max, max);
 }
 
 static void put_range(const struct tocsin_option *option, struct buf *b)

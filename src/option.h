@@ -32,5 +32,11 @@ void option_format(const struct tocsin_option *option, const void *base, struct 
 /* What a value of this option looks like: "a duration, like 90s or 5m", "one of tls, starttls, none". */
 void option_describe_type(const struct tocsin_option *option, struct buf *b);
 
+/* The type in one word that never changes: "duration", "limit"; "unknown" for one that does not exist. */
+const char *option_type_word(const struct tocsin_option *option);
+
+/* The bounds, written as in the file; a bound that there is not stays "". */
+void option_bounds(const struct tocsin_option *option, struct buf *min, struct buf *max);
+
 /* Frees what the struct owns and zeroes those members. */
 void option_free(const struct tocsin_option *table, void *base);

@@ -36,7 +36,6 @@
 #define WITH_SHADOW_MEMORY
 #endif
 #endif
-#define PRELOAD_SECONDS 5
 #define STRAYS_MAX_USEC (500 * USEC_PER_MSEC)
 
 struct batch_check {
@@ -151,37 +150,14 @@ int runner_prepare_process(int *socket)
 	return 0;
 }
 
-/* Code that runs at load can crash or hang too: whether NAME loads is tried in a child first, so that a bad
- * module cannot keep this helper from becoming ready. */
-static bool loads_in_child(const struct runner *r, const char *name)
-{
-	int status;
-
-	pid_t pid = fork();
-	if (pid < 0)
-		return false;
-	if (pid == 0) {
-		_cleanup_free_ char *error = NULL;
-		const struct tocsin_check *m;
-
-		close_fd(r->socket);
-		signal(SIGALRM, SIG_DFL);
-		alarm(PRELOAD_SECONDS);
-		_exit(module_load(r->module_dir, name, &m, &error) < 0);
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 void runner_preload(const struct runner *r, char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *error = NULL;
 		const struct tocsin_check *m;
 
-		if (!loads_in_child(r, names[i]) || module_load(r->module_dir, names[i], &m, &error) < 0)
+		if (!module_survives_loading(r->module_dir, names[i], r->socket) ||
+			module_load(r->module_dir, names[i], &m, &error) < 0)
 			log_warning("check module '%s' cannot be loaded ahead; its checks will say why",
 				names[i]);
 	}
@@ -325,27 +301,42 @@ static char *unknown_option(const struct tocsin_check *module, const char *key)
 	return buf_take(&b);
 }
 
+/* The sentence WHY about one option; takes WHY. Returns ERROR, or -ENOMEM. */
+static int blame_option(const char *key, int error, char *why, char **ret_error)
+{
+	_cleanup_free_ char *taken = why;
+
+	return why ? text_error(ret_error, error, 4096, "%s: %s", key, why) : error;
+}
+
+static int set_option(const struct batch_check *c, size_t i, const struct tocsin_check *module, void *config,
+	char **ret_error)
+{
+	const char *key = c->options[i]->field[1];
+	const struct tocsin_option *o = option_find(module->options, key);
+	char *why = NULL;
+
+	if (!o) {
+		*ret_error = unknown_option(module, key);
+		return -EINVAL;
+	}
+	if (came_before(c, i) && o->type != TOCSIN_LIST)
+		return text_error(ret_error, -EINVAL, 4096, "%s was given twice: expected it once", key);
+	if (o->type == TOCSIN_LIST && !came_before(c, i))
+		option_list_begin(o, config);
+	int r = option_set(o, config, c->options[i]->field[2], &why);
+	return r < 0 ? blame_option(key, r, why, ret_error) : r;
+}
+
 /* Fills CONFIG. *ret_error is a sentence. */
 static int configure(
 	const struct batch_check *c, const struct tocsin_check *module, void *config, char **ret_error)
 {
 	int r = option_set_defaults(module->options, config, ret_error);
+	for (size_t i = 0; r == 0 && i < c->n_options; i++)
+		r = set_option(c, i, module, config, ret_error);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < c->n_options; i++) {
-		const char *key = c->options[i]->field[1];
-		const struct tocsin_option *o = option_find(module->options, key);
-
-		if (!o) {
-			*ret_error = unknown_option(module, key);
-			return -EINVAL;
-		}
-		if (o->type == TOCSIN_LIST && !came_before(c, i))
-			option_list_begin(o, config);
-		r = option_set(o, config, c->options[i]->field[2], ret_error);
-		if (r < 0)
-			return r;
-	}
 	const char *wrong = module->validate ? module->validate(config) : NULL;
 	if (wrong) {
 		*ret_error = strdup(wrong);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tocsin-check: the helper of tocsind that runs checks, or reads the configuration. It is started by the
- * daemon, with a socket as descriptor 3; all that it does is in runner.c and config-service.c. */
+/* tocsin-check: the helper that runs checks, reads the configuration, or describes modules. It is started by tocsind
+ * or tocsin, with a socket as descriptor 3; all that it does is in runner.c, config-service.c and describe.c. */
 #include "config-service.h"
+#include "describe.h"
 #include "log.h"
 #include "module.h"
 #include "msg.h"
@@ -16,14 +17,18 @@
 
 static const char usage[] = "Usage: tocsin-check [--root DIR] [MODULE...]\n"
 			    "       tocsin-check --config FILE [--conf-dir DIR] [--defaults]\n"
+			    "       tocsin-check --describe [MODULE...] | --describe-sections\n"
 			    "\n"
 			    "A helper of tocsind, which starts it with a socket as descriptor 3.\n"
-			    "To run a check by hand use \"tocsin check NAME\".\n"
+			    "To run a check by hand use \"tocsin check NAME\" or \"tocsin try MODULE\".\n"
 			    "\n"
 			    "  --root DIR      look at the recorded tree in DIR instead of this host\n"
 			    "  --config FILE   read the configuration, report settings and problems\n"
 			    "  --conf-dir DIR  and the *.conf files in DIR after it\n"
 			    "  --defaults      report the settings that no file makes, too\n"
+			    "  --describe      report what the modules are and which options they take\n"
+			    "  --describe-sections\n"
+			    "                  the same for the sections of the configuration\n"
 			    "  --help, --version\n"
 			    "\n"
 			    "Modules are looked for in $TOCSIN_CHECK_DIR, else in " CHECKDIR ".\n";
@@ -31,7 +36,7 @@ static const char usage[] = "Usage: tocsin-check [--root DIR] [MODULE...]\n"
 struct arguments {
 	const char *root;
 	const char *config, *conf_dir;
-	bool with_defaults;
+	bool with_defaults, describes, describes_sections;
 };
 
 /* Returns -1 to go on, else the exit status. */
@@ -42,6 +47,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		{ "config", required_argument, NULL, 'c' },
 		{ "conf-dir", required_argument, NULL, 'd' },
 		{ "defaults", no_argument, NULL, 'D' },
+		{ "describe", no_argument, NULL, 's' },
+		{ "describe-sections", no_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -61,6 +68,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 			break;
 		case 'D':
 			a->with_defaults = true;
+			break;
+		case 's':
+			a->describes = true;
+			break;
+		case 'S':
+			a->describes_sections = true;
 			break;
 		case 'h':
 			return fputs(usage, stdout) < 0 ? EX_IOERR : EX_OK;
@@ -111,6 +124,10 @@ int main(int argc, char **argv)
 	if (a.config)
 		return config_service_run(a.config, a.conf_dir, MSG_FD, a.with_defaults) < 0 ? EX_IOERR
 											     : EX_OK;
+	if (a.describes_sections)
+		return describe_sections(MSG_FD) < 0 ? EX_IOERR : EX_OK;
+	if (a.describes)
+		_exit(describe_modules(argv + optind, (size_t)(argc - optind), MSG_FD) < 0 ? EX_IOERR : EX_OK);
 	status = serve(MSG_FD, a.root, argv + optind, (size_t)(argc - optind));
 	/* Handlers that modules left with atexit() are not ours to run. */
 	_exit(status);

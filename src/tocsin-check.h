@@ -23,7 +23,8 @@
 extern "C" {
 #endif
 
-/* Grows when a module built against an older header would no longer work. */
+/* Grows when a module built against an older header would no longer work. Otherwise the structures below only grow at
+ * their ends, where zero means "as before": a module runs in the tocsin of its header and in every newer one. */
 #define TOCSIN_CHECK_ABI 1
 
 enum tocsin_state {

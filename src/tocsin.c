@@ -18,6 +18,10 @@ static const struct verb {
 } verbs[] = {
 	{ "status", "[--json]", "states of all checks, and mails that wait", cli_status, 0, 0, true },
 	{ "check", "NAME [--direct] [--json]", "runs one check now and shows all of it", cli_check, 1, 1, true },
+	{ "try", "MODULE [KEY=VALUE]... [--again TIME] [--root DIR] [--json]",
+		"runs a check module once with these options and shows all of it", cli_try, 1, 1000, true },
+	{ "describe", "[MODULE [KEY]] [--sections] [--json]", "the check modules, and the options that each takes", cli_describe,
+		0, 2, false },
 	{ "test-mail", "[-v] [--direct]", "sends a test mail; -v shows the SMTP dialogue", cli_test_mail, 0, 0, false },
 	{ "send", "[--raw] [--subject S] [--from-name N] RCPT...", "sends one mail from standard input", cli_send, 1, 1000,
 		false },
@@ -36,7 +40,12 @@ static void print_help(void)
 	     "      --direct          past the daemon, with the rights of the caller\n"
 	     "      --mail NAME       the relay [mail NAME]; '' is [mail]\n"
 	     "      --timeout TIME    gives up after this time\n"
+	     "      --again TIME      looks a second time so much later, with what the first look remembered\n"
+	     "      --root DIR        looks at the recorded tree in DIR instead of this host\n"
+	     "      --sections        the sections of the configuration instead of the modules\n"
 	     "      --json            for programs\n"
+	     "      --words           one word and its meaning a line, for shells\n"
+	     "      --mdoc            the options as a list for a manual page\n"
 	     "      --version, --help\n\n"
 	     "See tocsin(1).");
 }
@@ -71,9 +80,18 @@ static int run_verb(const struct cli *cli, int argc, char **argv)
 	return verb->run(cli, argv + 1);
 }
 
+static bool parse_time(const char *option, const char *text, int64_t *ret_usec)
+{
+	if (parse_duration(text, ret_usec) == 0 && *ret_usec > 0)
+		return true;
+	fprintf(stderr, "tocsin: %s %s: expected a time like 30s or 2m\n", option, text);
+	return false;
+}
+
 int main(int argc, char *argv[])
 {
-	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_CONTROL, OPT_JSON, OPT_DIRECT, OPT_RAW, OPT_SUBJECT, OPT_FROM_NAME, OPT_MAIL, OPT_TIMEOUT, OPT_VERSION, OPT_HELP };
+	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_CONTROL, OPT_JSON, OPT_DIRECT, OPT_RAW, OPT_SUBJECT, OPT_FROM_NAME, OPT_MAIL, OPT_TIMEOUT, OPT_VERSION, OPT_HELP,
+		OPT_ROOT, OPT_AGAIN, OPT_SECTIONS, OPT_WORDS, OPT_MDOC };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, OPT_CONFIG }, { "conf-dir", required_argument, NULL, OPT_CONF_DIR },
 		{ "control", required_argument, NULL, OPT_CONTROL }, { "json", no_argument, NULL, OPT_JSON },
@@ -81,7 +99,9 @@ int main(int argc, char *argv[])
 		{ "subject", required_argument, NULL, OPT_SUBJECT }, { "from-name", required_argument, NULL, OPT_FROM_NAME },
 		{ "mail", required_argument, NULL, OPT_MAIL }, { "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, OPT_VERSION },
-		{ "help", no_argument, NULL, OPT_HELP }, { 0 },
+		{ "root", required_argument, NULL, OPT_ROOT }, { "again", required_argument, NULL, OPT_AGAIN },
+		{ "sections", no_argument, NULL, OPT_SECTIONS }, { "words", no_argument, NULL, OPT_WORDS },
+		{ "mdoc", no_argument, NULL, OPT_MDOC }, { "help", no_argument, NULL, OPT_HELP }, { 0 },
 	};
 	const char *control = getenv("TOCSIN_CONTROL");
 	struct cli cli = { .conf_path = NULL, .control_path = control ? control : "/run/tocsin/control" };
@@ -118,10 +138,24 @@ int main(int argc, char *argv[])
 			cli.relay = optarg;
 			break;
 		case OPT_TIMEOUT:
-			if (parse_duration(optarg, &cli.timeout_usec) < 0 || cli.timeout_usec == 0) {
-				fprintf(stderr, "tocsin: --timeout %s: expected a time like 30s or 2m\n", optarg);
+			if (!parse_time("--timeout", optarg, &cli.timeout_usec))
 				return EX_USAGE;
-			}
+			break;
+		case OPT_AGAIN:
+			if (!parse_time("--again", optarg, &cli.again_usec))
+				return EX_USAGE;
+			break;
+		case OPT_ROOT:
+			cli.root = optarg;
+			break;
+		case OPT_SECTIONS:
+			cli.sections = true;
+			break;
+		case OPT_WORDS:
+			cli.words = true;
+			break;
+		case OPT_MDOC:
+			cli.mdoc = true;
 			break;
 		case 'v':
 			cli.verbose = true;

@@ -133,6 +133,11 @@ tests_modules_misfit_size_la_SOURCES = tests/modules/misfit.c
 tests_modules_misfit_size_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-size"' -DMISFIT_SIZE=8
 tests_modules_misfit_size_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
 tests_modules_misfit_size_la_LIBADD =
+check_LTLIBRARIES += tests/modules/misfit-small.la
+tests_modules_misfit_small_la_SOURCES = tests/modules/misfit.c
+tests_modules_misfit_small_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"misfit-small"' -DMISFIT_SIZE=-8
+tests_modules_misfit_small_la_LDFLAGS = $(TEST_MODULE_LDFLAGS)
+tests_modules_misfit_small_la_LIBADD =
 check_LTLIBRARIES += tests/modules/misfit-name.la
 tests_modules_misfit_name_la_SOURCES = tests/modules/misfit.c
 tests_modules_misfit_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DMISFIT_NAME='"somebody-else"'
@@ -181,12 +186,15 @@ EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py
 EXTRA_DIST += tests/e2e/smtp_server.py
+EXTRA_DIST += tests/e2e/test_abi.py
 EXTRA_DIST += tests/e2e/test_bench.py
 EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
 EXTRA_DIST += tests/e2e/test_checks_more.py
+EXTRA_DIST += tests/e2e/test_completion.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py
+EXTRA_DIST += tests/e2e/test_dev.py
 EXTRA_DIST += tests/e2e/test_disk.py
 EXTRA_DIST += tests/e2e/test_faults.py
 EXTRA_DIST += tests/e2e/test_helpers.py
@@ -202,6 +210,7 @@ EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_store.py
 EXTRA_DIST += tests/e2e/test_storms.py
 EXTRA_DIST += tests/e2e/test_tcp.py
+EXTRA_DIST += tests/e2e/test_try.py
 EXTRA_DIST += tests/e2e/test_unit.py
 EXTRA_DIST += tests/e2e/unit_booted.py
 

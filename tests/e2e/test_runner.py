@@ -183,7 +183,8 @@ def test_a_state_that_does_not_exist(runner):
 
 @pytest.mark.parametrize("module, text", [
     ("rouge", "did you mean 'rogue'?"), ("nonesuch", "misfit-abi, "), ("../modules/rogue", "there is no check module"),
-    ("", "there is no check module"), ("misfit-abi", "interface 99"), ("misfit-size", "another tocsin-check.h"),
+    ("", "there is no check module"), ("misfit-abi", "interface 99"), ("misfit-size", "newer tocsin-check.h"),
+    ("misfit-small", "which no tocsin-check.h ever had"),
     ("misfit-name", "calls itself 'somebody-else'"), ("misfit-offset", "'value' does not lie within"),
     ("misfit-symbol", "does not export tocsin_check_module"), ("garbage", "cannot be loaded"),
     ("empty", "cannot be loaded"), ("folder", "cannot be loaded")])
@@ -216,6 +217,7 @@ def test_a_module_that_crashes_when_it_is_loaded(runner):
 
 
 @pytest.mark.parametrize("options, text", [
+    ({"deed": ["echo", "fail"]}, "deed was given twice"), ({"deed": "sing"}, "deed: 'sing'"),
     ({"deeed": "echo"}, "did you mean 'deed'?"), ({"deed": "sing"}, "'sing'"), ({"number": "101"}, "101"),
     ({"number": "13"}, "13 brings bad luck"), ({"number": ""}, "")])
 def test_options_that_do_not_fit(runner, options, text):

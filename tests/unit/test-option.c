@@ -224,8 +224,28 @@ static void types_are_described(void **state)
 	buf_puts(&b, " / ");
 	option_describe_type(option_find(table, "choice"), &b);
 	assert_string_equal(buf_text(&b), "a duration, like 90s or 5m / one of red, green, blue");
+	assert_string_equal(option_type_word(option_find(table, "wait")), "duration");
+	assert_string_equal(option_type_word(&(struct tocsin_option){ .type = (enum tocsin_option_type)77 }), "unknown");
 	assert_null(option_find(table, "wai"));
 	assert_null(option_find(NULL, "wait"));
+}
+
+static void bounds_are_written_as_values(void **state)
+{
+	static const struct {
+		const char *name, *min, *max;
+	} rows[] = {
+		{ "flag", "", "" }, { "count", "1", "100" }, { "wait", "1s", "1d" }, { "bytes", "1K", "1T" },
+		{ "share", "0%", "100%" }, { "limit", "0%", "100%" }, { "floor", "1s", "" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		_cleanup_buf_ struct buf min = BUF(100), max = BUF(100);
+
+		option_bounds(option_find(table, rows[i].name), &min, &max);
+		assert_string_equal(buf_text(&min), rows[i].min);
+		assert_string_equal(buf_text(&max), rows[i].max);
+	}
 }
 
 int main(void)
@@ -238,6 +258,7 @@ int main(void)
 		cmocka_unit_test(lists_grow_to_their_limit),
 		cmocka_unit_test(bad_tables_of_modules_are_told),
 		cmocka_unit_test(types_are_described),
+		cmocka_unit_test(bounds_are_written_as_values),
 	};
 
 	return cmocka_run_group_tests_name("option", tests, NULL, NULL);

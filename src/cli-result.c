@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the terminal shows of states and results. It prints; where a result comes from is known to its callers. */
+#include "cli.h"
+
+#include "clock.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define UNKNOWN 3
+
+static const struct {
+	const char *name, *colour;
+	int status;
+} states[] = {
+	{ "OK", "\033[32m", 0 },
+	{ "WARNING", "\033[33m", 1 },
+	{ "CRITICAL", "\033[1;31m", 2 },
+	{ "UNKNOWN", "\033[35m", 3 },
+};
+
+int cli_exit_status(const char *state)
+{
+	for (size_t i = 0; state && i < ELEMENTS(states); i++)
+		if (strcmp(states[i].name, state) == 0)
+			return states[i].status;
+	return UNKNOWN;
+}
+
+static bool wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+void cli_print_state(const char *state, int width)
+{
+	bool in_colour = wants_colour();
+
+	for (size_t i = 0; in_colour && i < ELEMENTS(states); i++)
+		if (strcmp(states[i].name, state) == 0)
+			fputs(states[i].colour, stdout);
+	printf("%-*s", width, state);
+	if (in_colour)
+		fputs("\033[0m", stdout);
+}
+
+const char *cli_text_of(const json_t *object, const char *name)
+{
+	static char *kept[8];
+	static size_t next;
+	const char *text = json_string_value(json_object_get(object, name));
+	size_t at = next++ % ELEMENTS(kept);
+
+	free(kept[at]);
+	kept[at] = text_cleaned(text ? text : "", 4000);
+	return kept[at] ? kept[at] : "";
+}
+
+void cli_print_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+}
+
+static void print_metric(const json_t *metric)
+{
+	static const char *const names[] = { "warning", "critical", "min", "max" };
+	const json_t *value = json_object_get(metric, "value");
+
+	printf("    %s = ", cli_text_of(metric, "name"));
+	if (json_is_number(value))
+		printf("%.6g%s", json_number_value(value), cli_text_of(metric, "unit"));
+	else
+		fputs("not known", stdout);
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		if (json_is_number(json_object_get(metric, names[i])))
+			printf(", %s %.6g", names[i], json_number_value(json_object_get(metric, names[i])));
+	putchar('\n');
+}
+
+static void print_evidence(const json_t *evidence)
+{
+	_cleanup_buf_ struct buf text = BUF(1024 * 1024);
+	const char *content = json_string_value(json_object_get(evidence, "text"));
+
+	printf("\n    %s:\n", cli_text_of(evidence, "title"));
+	text_clean_lines(&text, content ? content : "", 100000);
+	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n"))
+		printf("      %s\n", line);
+}
+
+static void print_item(const json_t *item)
+{
+	const json_t *part;
+	size_t i;
+
+	cli_print_state(cli_text_of(item, "state"), 8);
+	printf("  %s: %s\n", cli_text_of(item, "item"), cli_text_of(item, "text"));
+	json_array_foreach(json_object_get(item, "metrics"), i, part)
+		print_metric(part);
+	json_array_foreach(json_object_get(item, "evidence"), i, part)
+		print_evidence(part);
+}
+
+/* What a look leaves behind, and how long it took. */
+static void print_traces(const json_t *result)
+{
+	const json_t *elapsed = json_object_get(result, "elapsed"), *watch, *value;
+	const char *key;
+	size_t i;
+
+	if (!elapsed)
+		return;
+	putchar('\n');
+	json_array_foreach(json_object_get(result, "watches"), i, watch)
+		printf("watches     %s (%s)\n", cli_text_of(watch, "what"), cli_text_of(watch, "events"));
+	json_object_foreach((json_t *)json_object_get(result, "memories"), key, value)
+		printf("remembers   %s = %.15g\n", key, json_number_value(value));
+	printf("took        %.1f ms\n", 1000 * json_number_value(elapsed));
+}
+
+/* CRITICAL is the worst, then UNKNOWN (3), then WARNING; -1 is nothing at all. */
+static int worse_state(int a, int b)
+{
+	return a < 0 || b == 2 || (a != 2 && b > a) ? b : a;
+}
+
+static int worst_of(const json_t *result)
+{
+	const json_t *item;
+	int worst = -1;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "items"), i, item)
+		worst = worse_state(worst, cli_exit_status(json_string_value(json_object_get(item, "state"))));
+	if (json_is_string(json_object_get(result, "error")))
+		worst = worse_state(worst, UNKNOWN);
+	return worst < 0 ? UNKNOWN : worst;
+}
+
+int cli_print_result(const struct cli *cli, const json_t *result)
+{
+	const json_t *item;
+	size_t i;
+
+	if (cli->json) {
+		cli_print_json(result);
+		return worst_of(result);
+	}
+	json_array_foreach(json_object_get(result, "items"), i, item)
+		print_item(item);
+	if (json_is_string(json_object_get(result, "error"))) {
+		cli_print_state(json_is_true(json_object_get(result, "not_applicable")) ? "n/a" : "UNKNOWN", 8);
+		printf("  %s: %s\n", cli_text_of(result, "check"), cli_text_of(result, "error"));
+	}
+	print_traces(result);
+	return worst_of(result);
+}
