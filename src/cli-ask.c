@@ -79,6 +79,51 @@ static void print_error(const char *error, const json_t *reply)
 		fprintf(stderr, "tocsin: tocsind refused: %s\n", error);
 }
 
+static void print_check_error(const char *error, const json_t *reply);
+
+/* What is looked for, by the member of the error that names it. */
+static void print_refusal(const char *error, const json_t *reply)
+{
+	static const struct {
+		const char *error, *words, *member;
+	} errors[] = {
+		{ ".NoSuchIncident", "no such incident is open; \"tocsin incidents\" lists them", NULL },
+		{ ".NoSuchSilence", "there is no such silence; \"tocsin silence\" lists them", "silence" },
+		{ ".NoSuchMail", "there is no such mail in the outbox; \"tocsin outbox\" lists them", "id" },
+		{ ".MailInFlight", "the mail is on its way just now; try again in a moment", "id" },
+		{ ".NoSuchItem", "the check has no such item; \"tocsin status\" lists them", "item" },
+	};
+	const char *last = strrchr(error, '.');
+
+	for (size_t i = 0; last && i < ELEMENTS(errors); i++) {
+		if (strcmp(errors[i].error, last) != 0)
+			continue;
+		fprintf(stderr, "tocsin: %s%s%s\n", errors[i].member ? cli_text_of(reply, errors[i].member) : "",
+			errors[i].member ? ": " : "", errors[i].words);
+		return;
+	}
+	print_check_error(error, reply);
+}
+
+int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_t **ret_reply)
+{
+	_cleanup_free_ char *error = NULL, *name = NULL;
+	json_t *reply = NULL;
+
+	if (asprintf(&name, "org.tocsin.Control.%s", method) < 0)
+		return EX_OSERR;
+	int r = ask(cli, name, parameters, ASK_USEC, NULL, NULL, &reply, &error);
+	if (r == 0 && error) {
+		print_refusal(error, reply);
+		r = EX_CONFIG;
+	}
+	if (r == 0)
+		*ret_reply = reply;
+	else
+		json_decref(reply);
+	return r;
+}
+
 /* ---- status ---- */
 
 /* CRITICAL, UNKNOWN, WARNING, OK, then what has no state yet. */
@@ -128,6 +173,23 @@ static size_t widest(const json_t *items, const char *name, size_t least)
 	return width > 40 ? 40 : width;
 }
 
+/* What an administrator has said, and what is peculiar. */
+static void print_circumstances(const json_t *item)
+{
+	const json_t *acknowledged = json_object_get(item, "acknowledged");
+
+	if (json_is_integer(json_object_get(item, "incident")))
+		printf("          incident %lld", (long long)json_integer_value(json_object_get(item, "incident")));
+	if (json_is_object(acknowledged)) {
+		printf(", acknowledged by %s", cli_text_of(acknowledged, "who"));
+		printf(*cli_text_of(acknowledged, "reason") ? ": %s" : "", cli_text_of(acknowledged, "reason"));
+	}
+	if (json_is_true(json_object_get(item, "flapping")))
+		fputs(", unstable", stdout);
+	if (json_is_integer(json_object_get(item, "incident")))
+		putchar('\n');
+}
+
 static void print_item(const json_t *item, size_t check_width, size_t item_width, int64_t now)
 {
 	_cleanup_buf_ struct buf age = BUF(100);
@@ -143,30 +205,39 @@ static void print_item(const json_t *item, size_t check_width, size_t item_width
 	print_padded(cli_text_of(item, "item"), item_width);
 	print_padded(buf_text(&age), 12);
 	puts(is_idle ? cli_text_of(item, "not_applicable") : *cli_text_of(item, "text") ? cli_text_of(item, "text") : "not looked at yet");
+	print_circumstances(item);
 	/* A look that the confirmed state does not show yet. */
 	if (has_state && strcmp(cli_text_of(item, "last_state"), cli_text_of(item, "state")) != 0)
 		printf("          %s at the last look, not confirmed yet\n", cli_text_of(item, "last_state"));
 }
 
-static void print_outbox(const json_t *outbox)
+void cli_print_mails(const json_t *mails)
 {
 	const json_t *mail, *recipient;
 	size_t i, j;
 
-	if (json_array_size(outbox))
-		printf("\n%zu mail(s) wait for delivery:\n", json_array_size(outbox));
-	json_array_foreach(outbox, i, mail) {
-		printf("  %s\n    queued %s, %lld attempt(s), next %s\n", cli_text_of(mail, "subject"), cli_text_of(mail, "queued"),
-			(long long)json_integer_value(json_object_get(mail, "attempts")), cli_text_of(mail, "next_try"));
+	json_array_foreach(mails, i, mail) {
+		printf("  %s\n    id %s, queued %s, ", cli_text_of(mail, "subject"), cli_text_of(mail, "id"),
+			cli_text_of(mail, "queued"));
+		printf("%lld attempt(s), next %s\n", (long long)json_integer_value(json_object_get(mail, "attempts")),
+			cli_text_of(mail, "next_try"));
 		json_array_foreach(json_object_get(mail, "recipients"), j, recipient)
 			printf("    %s %s: %s\n", cli_text_of(recipient, "fate"), cli_text_of(recipient, "address"),
 				cli_text_of(recipient, "answer"));
 	}
 }
 
+static void print_silence(const json_t *silence)
+{
+	printf("  %s %s, until %s, by %s", cli_text_of(silence, "id"), cli_text_of(silence, "glob"),
+		cli_text_of(silence, "until"), cli_text_of(silence, "who"));
+	printf(*cli_text_of(silence, "reason") ? ": %s\n" : "\n", cli_text_of(silence, "reason"));
+}
+
 static void print_status(const json_t *reply)
 {
 	const json_t *items = json_object_get(reply, "items"), *notes = json_object_get(reply, "notes"), *item, *note;
+	const json_t *silences = json_object_get(reply, "silences"), *outbox = json_object_get(reply, "outbox");
 	size_t check_width = widest(items, "check", 5), item_width = widest(items, "item", 4), i;
 	int64_t now = clock_realtime_usec();
 
@@ -187,7 +258,13 @@ static void print_status(const json_t *reply)
 		json_array_foreach(items, i, item)
 			if (rank(item) == r)
 				print_item(item, check_width, item_width, now);
-	print_outbox(json_object_get(reply, "outbox"));
+	if (json_array_size(silences))
+		printf("\n%zu silence(s):\n", json_array_size(silences));
+	json_array_foreach(silences, i, item)
+		print_silence(item);
+	if (json_array_size(outbox))
+		printf("\n%zu mail(s) wait for delivery:\n", json_array_size(outbox));
+	cli_print_mails(outbox);
 }
 
 int cli_status(const struct cli *cli, char **arguments)

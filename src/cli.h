@@ -13,7 +13,9 @@
 
 struct cli {
 	const char *conf_path, *conf_dropins, *control_path;
-	bool json, verbose, direct, raw, sections, words, mdoc;
+	bool json, verbose, direct, raw, sections, words, mdoc, send;
+	const char *message; /* -m: why */
+	int64_t until_usec; /* µs from now; 0: not given */
 	const char *subject, *from_name, *relay;
 	const char *root; /* of a recorded tree, or NULL */
 	int64_t timeout_usec; /* 0: as configured */
@@ -24,6 +26,23 @@ struct cli {
 int cli_status(const struct cli *cli, char **arguments);
 int cli_check(const struct cli *cli, char **arguments);
 int cli_reload(const struct cli *cli, char **arguments);
+
+/* cli-act.c: what an administrator does, through the daemon */
+int cli_ack(const struct cli *cli, char **arguments);
+int cli_silence(const struct cli *cli, char **arguments);
+int cli_unsilence(const struct cli *cli, char **arguments);
+int cli_outbox(const struct cli *cli, char **arguments);
+int cli_report(const struct cli *cli, char **arguments);
+int cli_forget(const struct cli *cli, char **arguments);
+int cli_test_alert(const struct cli *cli, char **arguments);
+
+/* "2h", "18:00" (today, or tomorrow when that is past), "2026-12-24", "2026-12-24 18:00": how long that is from now, µs.
+ * -EINVAL for anything else, and for a time that is past. */
+int cli_parse_until(const char *text, int64_t *ret_usec);
+
+/* Asks the daemon METHOD of org.tocsin.Control; PARAMETERS is taken over. Returns 0 with *ret_reply, which the caller frees,
+ * or prints what is wrong and returns an exit status. */
+int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_t **ret_reply);
 
 /* cli-direct.c: what needs no daemon */
 int cli_config(const struct cli *cli, char **arguments);
@@ -65,6 +84,9 @@ int cli_find_module(const char *argument, char **ret_name);
 /* cli-result.c: the result of one look, in the JSON of the method Check of org.tocsin.Control, and with what only
  * cli_look() knows: elapsed (seconds), watches, memories. Returns the exit status of a plugin. */
 int cli_print_result(const struct cli *cli, const json_t *result);
+
+/* Mails of the outbox, as lines. */
+void cli_print_mails(const json_t *mails);
 
 /* Whatever is for programs. */
 void cli_print_json(const json_t *value);

@@ -92,6 +92,7 @@ src_tocsind_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
 
 bin_PROGRAMS += src/tocsin
 src_tocsin_SOURCES = src/tocsin.c
+src_tocsin_SOURCES += src/cli-act.c
 src_tocsin_SOURCES += src/cli-ask.c src/cli.h
 src_tocsin_SOURCES += src/cli-checker.c
 src_tocsin_SOURCES += src/cli-describe.c

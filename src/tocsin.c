@@ -26,29 +26,20 @@ static const struct verb {
 	{ "send", "[--raw] [--subject S] [--from-name N] RCPT...", "sends one mail from standard input", cli_send, 1, 1000,
 		false },
 	{ "config", "", "every value in force, and where it comes from", cli_config, 0, 0, false },
+	{ "ack", "INCIDENT [--until TIME] [-m WHY]", "no reminders and no escalation: somebody knows of it", cli_ack, 1, 1,
+		false },
+	{ "silence", "GLOB TIME -m WHY", "no mails about CHECK or CHECK/ITEM for so long; without arguments: which there are",
+		cli_silence, 0, 2, false },
+	{ "unsilence", "ID|GLOB", "ends a silence", cli_unsilence, 1, 1, false },
+	{ "outbox", "[show|retry|drop [ID]]", "mails that wait for delivery", cli_outbox, 0, 2, false },
+	{ "report", "[--send]", "prints the status report, or mails it", cli_report, 0, 0, false },
+	{ "forget", "CHECK[/ITEM]", "closes what is known of an item that is no longer there", cli_forget, 1, 1, false },
+	{ "test-alert", "CHECK", "mails a marked problem and its recovery, on the way of real ones", cli_test_alert, 1, 1,
+		false },
 	{ "reload", "", "the daemon reads its configuration again", cli_reload, 0, 0, false },
 };
 
-static void print_help(void)
-{
-	puts("Usage: tocsin [OPTION]... VERB [ARGUMENT]...\n");
-	for (size_t i = 0; i < ELEMENTS(verbs); i++)
-		printf("  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
-	puts("\n      --config FILE     configuration (" SYSCONFDIR "/tocsin/tocsin.conf)\n"
-	     "      --conf-dir DIR    folder of further *.conf files (" SYSCONFDIR "/tocsin/conf.d)\n"
-	     "      --control SOCKET  control socket of the daemon ($TOCSIN_CONTROL, /run/tocsin/control)\n"
-	     "      --direct          past the daemon, with the rights of the caller\n"
-	     "      --mail NAME       the relay [mail NAME]; '' is [mail]\n"
-	     "      --timeout TIME    gives up after this time\n"
-	     "      --again TIME      looks a second time so much later, with what the first look remembered\n"
-	     "      --root DIR        looks at the recorded tree in DIR instead of this host\n"
-	     "      --sections        the sections of the configuration instead of the modules\n"
-	     "      --json            for programs\n"
-	     "      --words           one word and its meaning a line, for shells\n"
-	     "      --mdoc            the options as a list for a manual page\n"
-	     "      --version, --help\n\n"
-	     "See tocsin(1).");
-}
+static void print_help(void);
 
 static const struct verb *find_verb(const char *name)
 {
@@ -80,96 +71,133 @@ static int run_verb(const struct cli *cli, int argc, char **argv)
 	return verb->run(cli, argv + 1);
 }
 
-static bool parse_time(const char *option, const char *text, int64_t *ret_usec)
+/* ---- options ---- */
+
+enum kind { KIND_FLAG, KIND_TEXT, KIND_TIME, KIND_UNTIL, KIND_HELP, KIND_VERSION };
+
+static const struct cli_option {
+	const char *name, *argument; /* NULL: takes none */
+	char letter; /* or 0 */
+	enum kind kind;
+	size_t offset; /* in struct cli */
+	const char *help; /* NULL: of a verb, which tells of it */
+} cli_options[] = {
+	{ "config", "FILE", 0, KIND_TEXT, offsetof(struct cli, conf_path), "configuration (" SYSCONFDIR "/tocsin/tocsin.conf)" },
+	{ "conf-dir", "DIR", 0, KIND_TEXT, offsetof(struct cli, conf_dropins),
+		"folder of further *.conf files (" SYSCONFDIR "/tocsin/conf.d)" },
+	{ "control", "SOCKET", 0, KIND_TEXT, offsetof(struct cli, control_path),
+		"control socket of the daemon ($TOCSIN_CONTROL, /run/tocsin/control)" },
+	{ "direct", NULL, 0, KIND_FLAG, offsetof(struct cli, direct), "past the daemon, with the rights of the caller" },
+	{ "mail", "NAME", 0, KIND_TEXT, offsetof(struct cli, relay), "the relay [mail NAME]; '' is [mail]" },
+	{ "timeout", "TIME", 0, KIND_TIME, offsetof(struct cli, timeout_usec), "gives up after this time" },
+	{ "again", "TIME", 0, KIND_TIME, offsetof(struct cli, again_usec),
+		"looks a second time so much later, with what the first look remembered" },
+	{ "root", "DIR", 0, KIND_TEXT, offsetof(struct cli, root), "looks at the recorded tree in DIR instead of this host" },
+	{ "sections", NULL, 0, KIND_FLAG, offsetof(struct cli, sections),
+		"the sections of the configuration instead of the modules" },
+	{ "message", "WHY", 'm', KIND_TEXT, offsetof(struct cli, message), "the reason, for those who read it later" },
+	{ "until", "TIME", 0, KIND_UNTIL, offsetof(struct cli, until_usec),
+		"until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\"" },
+	{ "json", NULL, 0, KIND_FLAG, offsetof(struct cli, json), "for programs" },
+	{ "words", NULL, 0, KIND_FLAG, offsetof(struct cli, words), "one word and its meaning a line, for shells" },
+	{ "mdoc", NULL, 0, KIND_FLAG, offsetof(struct cli, mdoc), "the options as a list for a manual page" },
+	{ "verbose", NULL, 'v', KIND_FLAG, offsetof(struct cli, verbose), "shows more" },
+	{ "raw", NULL, 0, KIND_FLAG, offsetof(struct cli, raw), NULL },
+	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), NULL },
+	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), NULL },
+	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), NULL },
+	{ "version", NULL, 0, KIND_VERSION, 0, NULL },
+	{ "help", NULL, 0, KIND_HELP, 0, NULL },
+};
+
+static void print_help(void)
 {
-	if (parse_duration(text, ret_usec) == 0 && *ret_usec > 0)
-		return true;
-	fprintf(stderr, "tocsin: %s %s: expected a time like 30s or 2m\n", option, text);
-	return false;
+	puts("Usage: tocsin [OPTION]... VERB [ARGUMENT]...\n");
+	for (size_t i = 0; i < ELEMENTS(verbs); i++)
+		printf("  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+	putchar('\n');
+	for (size_t i = 0; i < ELEMENTS(cli_options); i++) {
+		const struct cli_option *o = &cli_options[i];
+		char letter[8] = "   ";
+
+		if (!o->help)
+			continue;
+		if (o->letter)
+			snprintf(letter, sizeof(letter), "-%c,", o->letter);
+		int width = printf("  %s --%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+		printf("%*s%s\n", width < 24 ? 24 - width : 1, "", o->help);
+	}
+	puts("      --version, --help\n\nSee tocsin(1).");
+}
+
+/* Takes an option over. Returns an exit status, or -1 to go on. */
+static int take_option(struct cli *cli, const struct cli_option *o, const char *value)
+{
+	void *member = (char *)cli + o->offset;
+
+	switch (o->kind) {
+	case KIND_FLAG:
+		*(bool *)member = true;
+		return -1;
+	case KIND_TEXT:
+		*(const char **)member = value;
+		return -1;
+	case KIND_TIME:
+		if (parse_duration(value, member) == 0 && *(int64_t *)member > 0)
+			return -1;
+		fprintf(stderr, "tocsin: --%s %s: expected a time like 30s or 2m\n", o->name, value);
+		return EX_USAGE;
+	case KIND_UNTIL:
+		if (cli_parse_until(value, member) == 0)
+			return -1;
+		fprintf(stderr, "tocsin: --%s %s: expected a time to come, like 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\"\n",
+			o->name, value);
+		return EX_USAGE;
+	case KIND_VERSION:
+		puts("tocsin " PACKAGE_VERSION);
+		return EX_OK;
+	case KIND_HELP:
+		print_help();
+		return EX_OK;
+	}
+	return EX_USAGE;
+}
+
+#define FIRST 256 /* what getopt_long() returns for the first row */
+
+static int read_options(struct cli *cli, int argc, char *argv[])
+{
+	struct option options[ELEMENTS(cli_options) + 1] = { 0 };
+	char letters[2 * ELEMENTS(cli_options) + 1] = "";
+	int c, status = -1;
+
+	for (size_t i = 0; i < ELEMENTS(cli_options); i++) {
+		const struct cli_option *o = &cli_options[i];
+		const char letter[] = { o->letter, o->letter && o->argument ? ':' : '\0', '\0' };
+
+		options[i] = (struct option){ o->name, o->argument ? required_argument : no_argument, NULL, FIRST + (int)i };
+		strcat(letters, letter);
+	}
+	while (status < 0 && (c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		size_t i = 0;
+
+		while (c < FIRST && i < ELEMENTS(cli_options) && cli_options[i].letter != c)
+			i++;
+		i = c >= FIRST ? (size_t)(c - FIRST) : i;
+		status = i < ELEMENTS(cli_options) ? take_option(cli, &cli_options[i], optarg) : EX_USAGE;
+	}
+	return status;
 }
 
 int main(int argc, char *argv[])
 {
-	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_CONTROL, OPT_JSON, OPT_DIRECT, OPT_RAW, OPT_SUBJECT, OPT_FROM_NAME, OPT_MAIL, OPT_TIMEOUT, OPT_VERSION, OPT_HELP,
-		OPT_ROOT, OPT_AGAIN, OPT_SECTIONS, OPT_WORDS, OPT_MDOC };
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, OPT_CONFIG }, { "conf-dir", required_argument, NULL, OPT_CONF_DIR },
-		{ "control", required_argument, NULL, OPT_CONTROL }, { "json", no_argument, NULL, OPT_JSON },
-		{ "direct", no_argument, NULL, OPT_DIRECT }, { "raw", no_argument, NULL, OPT_RAW },
-		{ "subject", required_argument, NULL, OPT_SUBJECT }, { "from-name", required_argument, NULL, OPT_FROM_NAME },
-		{ "mail", required_argument, NULL, OPT_MAIL }, { "timeout", required_argument, NULL, OPT_TIMEOUT },
-		{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, OPT_VERSION },
-		{ "root", required_argument, NULL, OPT_ROOT }, { "again", required_argument, NULL, OPT_AGAIN },
-		{ "sections", no_argument, NULL, OPT_SECTIONS }, { "words", no_argument, NULL, OPT_WORDS },
-		{ "mdoc", no_argument, NULL, OPT_MDOC }, { "help", no_argument, NULL, OPT_HELP }, { 0 },
-	};
 	const char *control = getenv("TOCSIN_CONTROL");
-	struct cli cli = { .conf_path = NULL, .control_path = control ? control : "/run/tocsin/control" };
-	int c;
+	struct cli cli = { .control_path = control ? control : "/run/tocsin/control" };
 
 	log_open("tocsin");
-	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1) {
-		switch (c) {
-		case OPT_CONFIG:
-			cli.conf_path = optarg;
-			break;
-		case OPT_CONF_DIR:
-			cli.conf_dropins = optarg;
-			break;
-		case OPT_CONTROL:
-			cli.control_path = optarg;
-			break;
-		case OPT_JSON:
-			cli.json = true;
-			break;
-		case OPT_DIRECT:
-			cli.direct = true;
-			break;
-		case OPT_RAW:
-			cli.raw = true;
-			break;
-		case OPT_SUBJECT:
-			cli.subject = optarg;
-			break;
-		case OPT_FROM_NAME:
-			cli.from_name = optarg;
-			break;
-		case OPT_MAIL:
-			cli.relay = optarg;
-			break;
-		case OPT_TIMEOUT:
-			if (!parse_time("--timeout", optarg, &cli.timeout_usec))
-				return EX_USAGE;
-			break;
-		case OPT_AGAIN:
-			if (!parse_time("--again", optarg, &cli.again_usec))
-				return EX_USAGE;
-			break;
-		case OPT_ROOT:
-			cli.root = optarg;
-			break;
-		case OPT_SECTIONS:
-			cli.sections = true;
-			break;
-		case OPT_WORDS:
-			cli.words = true;
-			break;
-		case OPT_MDOC:
-			cli.mdoc = true;
-			break;
-		case 'v':
-			cli.verbose = true;
-			break;
-		case OPT_VERSION:
-			puts("tocsin " PACKAGE_VERSION);
-			return EX_OK;
-		case OPT_HELP:
-			print_help();
-			return EX_OK;
-		default:
-			return EX_USAGE;
-		}
-	}
+	int status = read_options(&cli, argc, argv);
+	if (status >= 0)
+		return status;
 	/* The packaged folder belongs to the packaged file. */
 	if (!cli.conf_path) {
 		cli.conf_path = SYSCONFDIR "/tocsin/tocsin.conf";
