@@ -229,6 +229,7 @@ static void take_over_reports(struct check *c)
 		i->incoming = (struct result){ 0 };
 		i->stands_in = false;
 		item_feed(i);
+		history_looked(i);
 	}
 }
 

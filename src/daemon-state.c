@@ -242,6 +242,36 @@ static void put_sent(struct daemon *d, const struct route *r)
 		state_put_fact(d, buf_text(&name), buf_text(&times));
 }
 
+void state_put_sample(struct daemon *d, const struct sample_series *s, const struct sample_hour *hour)
+{
+	_cleanup_buf_ struct buf buckets = BUF(4000);
+
+	sample_format(&buckets, hour);
+	if (!buf_error(&buckets))
+		SEND(d, MSG_PUT, "sample", MSG_NUMBER(hour->hour_usec), s->check, s->item, s->metric, s->unit, buf_text(&buckets));
+}
+
+int state_ask(struct daemon *d, int64_t id, const char *what, int64_t since_usec, int64_t until_usec, const char *glob,
+	int64_t limit)
+{
+	struct state_file *s = &d->state;
+
+	if (s->phase == STATE_MEMORY || !s->store)
+		return -EIO;
+	int r = helper_send(s->store, MSG_QUERY, MSG_NUMBER(id), what, MSG_NUMBER(since_usec), MSG_NUMBER(until_usec), glob,
+		MSG_NUMBER(limit));
+	return r < 0 ? -EIO : 0;
+}
+
+void state_prune(struct daemon *d, const char *table, int64_t before_usec)
+{
+	struct state_file *s = &d->state;
+
+	/* No part of a transaction, and what is not deleted now is deleted later. */
+	if (s->phase == STATE_GOOD && s->store)
+		helper_send(s->store, MSG_PRUNE, table, MSG_NUMBER(before_usec));
+}
+
 void state_put_facts(struct daemon *d)
 {
 	state_put_fact(d, "boot_id", d->boot_id);
@@ -280,6 +310,7 @@ static void send_snapshot(struct daemon *d)
 		state_put_happening(d, h);
 	for (size_t i = 0; i < d->n_outbox; i++)
 		state_put_mail(d, d->outbox[i]);
+	history_put_all(d);
 	d->state.is_snapshot_sent = true;
 }
 
@@ -370,6 +401,7 @@ static void enter_memory_mode(struct daemon *d, const char *why)
 	if (s->phase == STATE_MEMORY)
 		return;
 	s->phase = STATE_MEMORY;
+	history_lost(d);
 	if (!s->trouble) {
 		s->trouble = text_cleaned(why, 500);
 		s->memory_since_usec = clock_realtime_usec();
@@ -599,6 +631,7 @@ static void on_row(struct daemon *d, const struct msg *m)
 	} loaders[] = {
 		{ "meta", load_meta }, { "item", load_item }, { "incident", load_incident }, { "silence", load_silence },
 		{ "event", load_event }, { "mail", load_mail }, { "recipient", load_recipient }, { "memory", load_memory },
+		{ "sample", history_load },
 	};
 	const struct store_table *table = store_find_table(m->field[0]);
 
@@ -676,6 +709,8 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 		[MSG_DONE] = on_loaded,
 		[MSG_COMMITTED] = on_committed,
 		[MSG_FAILED] = on_failed,
+		[MSG_ANSWER] = history_answer,
+		[MSG_ANSWERED] = history_answered,
 	};
 
 	if (handlers[m->kind])
@@ -745,6 +780,7 @@ void state_stop(struct daemon *d)
 		for (struct item *item = d->checks[i]->items; item; item = item->next)
 			state_put_item(d, item);
 	state_put_facts(d);
+	history_save(d);
 	s->retry = sd_event_source_disable_unref(s->retry);
 }
 

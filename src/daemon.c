@@ -108,6 +108,7 @@ static void become_ready(struct daemon *d)
 		log_warning("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
 	look_start(d);
 	mail_start(d);
+	history_start(d);
 	notify_send(d->notify, "READY=1");
 	daemon_changed(d);
 }
@@ -552,6 +553,7 @@ static void daemon_free(struct daemon *d)
 	relay_free_all(d);
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
+	history_free(d);
 	control_free(d); /* those who waited have their answers */
 	state_free(d);
 	helper_reap_all(USEC_PER_SEC / 2);

@@ -9,6 +9,7 @@
  *   daemon-outbox.c   mails → mailer, until each recipient has an outcome
  *   daemon-relay.c    what mailers have learned of each relay
  *   daemon-state.c    what must outlive the process → tocsin-store
+ *   daemon-history.c  what was: questions to the store, samples of metrics
  *   daemon-control.c  the administrator's questions
  *
  * Nothing in these files reads a file, asks the network or waits: helpers do (helper.h). */
@@ -23,6 +24,7 @@
 #include "pool.h"
 #include "report.h"
 #include "route.h"
+#include "sample.h"
 #include "schedule.h"
 #include "state.h"
 #include "store.h"
@@ -150,6 +152,19 @@ struct state_file {
 	sd_event_source *timer, *retry;
 };
 
+/* ---- the past ---- */
+
+struct history_query;
+
+struct history {
+	struct history_query *queries; /* that wait for their answers */
+	size_t n_queries;
+	int64_t last_id;
+	struct sample_set samples;
+	sd_event_source *save_source;
+	int64_t pruned_usec; /* boottime */
+};
+
 struct options {
 	const char *conf_path, *conf_dropins, *state_path, *control_path;
 };
@@ -214,6 +229,7 @@ struct daemon {
 	size_t n_remarks;
 
 	struct state_file state;
+	struct history history;
 	struct varlink_server *control;
 };
 
@@ -425,6 +441,12 @@ void state_put_memory(struct daemon *d, const struct check *c, const struct memo
 void state_delete_item(struct daemon *d, const struct item *item);
 void state_delete_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m);
+void state_put_sample(struct daemon *d, const struct sample_series *s, const struct sample_hour *hour);
+
+/* For daemon-history.c. -EIO: memory mode. */
+int state_ask(struct daemon *d, int64_t id, const char *what, int64_t since_usec, int64_t until_usec, const char *glob,
+	int64_t limit);
+void state_prune(struct daemon *d, const char *table, int64_t before_usec);
 
 /* The transaction of this turn ends, and what waited for the file goes on: called after each turn. */
 void state_turn(struct daemon *d);
@@ -432,6 +454,53 @@ void state_turn(struct daemon *d);
 /* Is all that was changed so far durable? Or need nobody wait for it (memory mode)? */
 bool state_is_settled(const struct daemon *d);
 
+/* ---- daemon-history.c ---- */
+
+/* A row of an answer: the columns of its table, in the order of store.h. */
+struct history_row {
+	const char *column[MSG_FIELDS_MAX];
+	char *data; /* what they point into */
+};
+
+/* The rows, oldest first, which last as long as this call; or an error and no row: -ETIMEDOUT after 2 s, -EIO when the state
+ * file cannot be read, -ECANCELED at the end of the daemon. */
+typedef void (*history_handler)(int error, const struct history_row *rows, size_t n, void *userdata);
+
+/* Asks the state file (store_query_new() says what can be asked) and calls DONE in a later turn of the loop, always, and
+ * within 2 s. -EIO in memory mode, -EBUSY: too many ask, -ENOMEM: DONE will not be called. */
+int history_query(struct daemon *d, const char *what, int64_t since_usec, int64_t until_usec, const char *glob,
+	int64_t limit, history_handler done, void *userdata);
+
+#define HISTORY_POINTS_MAX 4096
+
+struct history_chart {
+	const char *check, *item, *metric;
+	int64_t since_usec, until_usec; /* realtime; the first is rounded down to five minutes, 400 days at most */
+	int64_t step_usec; /* of the points: a multiple of SAMPLE_BUCKET_USEC */
+};
+
+/* Point I covers the I-th step from the beginning; its count is 0 where nothing was measured. */
+typedef void (*history_chart_handler)(int error, const struct sample_bucket *points, size_t n, const char *unit,
+	void *userdata);
+
+/* The values of a metric, what is not in the file yet included. As history_query(); -EINVAL: a span or step that is none,
+ * or more than HISTORY_POINTS_MAX points. */
+int history_chart(struct daemon *d, const struct history_chart *what, history_chart_handler done, void *userdata);
+
+/* Who asked with USERDATA by history_query() is gone: its handler is not called any more. */
+void history_forget(struct daemon *d, const void *userdata);
+
+void history_start(struct daemon *d);
+void history_free(struct daemon *d); /* answers who still waits */
+void history_looked(const struct item *item); /* it was reported: its metrics are kept */
+void history_save(struct daemon *d); /* the samples of the last minutes go to the file */
+
+/* For daemon-state.c. */
+void history_load(struct daemon *d, const char *const *values);
+void history_put_all(struct daemon *d); /* the file may lack any of those in memory */
+void history_lost(struct daemon *d); /* memory mode has begun: nobody answers */
+void history_answer(struct daemon *d, const struct msg *m);
+void history_answered(struct daemon *d, const struct msg *m);
 
 /* ---- daemon-control.c ---- */
 

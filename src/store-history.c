@@ -11,6 +11,7 @@
 #define QUERY_STEP_ROWS 256 /* that are looked at; hardly a millisecond when they are in memory */
 #define PRUNE_STEP_ROWS 500
 #define ORDER_MAX 4
+#define NAMES_MAX 3
 
 static const struct view {
 	const char *table;
@@ -18,12 +19,14 @@ static const struct view {
 	const char *order[ORDER_MAX]; /* from old to new; no two rows are alike in it */
 	size_t n_order;
 	const char *is_old; /* with the time behind it */
-	size_t check, item; /* columns */
+	size_t names[NAMES_MAX]; /* the columns that make a name, "disk//home/used": a glob matches one of its beginnings */
+	size_t n_names;
 } views[] = {
-	{ "event", "time_usec BETWEEN ?1 AND ?2", { "time_usec", "number" }, 2, "waiting = '' AND time_usec <", 2, 3 },
+	{ "event", "time_usec BETWEEN ?1 AND ?2", { "time_usec", "number" }, 2, "waiting = '' AND time_usec <", { 2, 3 }, 2 },
 	{ "incident", "opened_usec <= ?2 AND (closed_usec = 0 OR closed_usec >= ?1)", { "number" }, 1,
-		"closed_usec <> 0 AND closed_usec <", 1, 2 },
-	{ "sample", "hour_usec BETWEEN ?1 AND ?2", { "hour_usec", "check_name", "item", "metric" }, 4, "hour_usec <", 1, 2 },
+		"closed_usec <> 0 AND closed_usec <", { 1, 2 }, 2 },
+	{ "sample", "hour_usec BETWEEN ?1 AND ?2", { "hour_usec", "check_name", "item", "metric" }, 4, "hour_usec <",
+		{ 1, 2, 3 }, 3 },
 };
 
 struct store_query {
@@ -143,13 +146,21 @@ static int remember_place(struct store_query *q, sqlite3_stmt *statement)
 	return 0;
 }
 
-static bool matches(const char *glob, const char *check, const char *item)
+/* 1: yes; 0: no; -ENOMEM. */
+static int matches(const struct store_query *q, const char *const *values)
 {
-	_cleanup_free_ char *both = NULL;
+	_cleanup_buf_ struct buf name = BUF(SIZE_MAX);
 
-	if (!*glob || fnmatch(glob, check, 0) == 0)
-		return true;
-	return asprintf(&both, "%s/%s", check, item) >= 0 && fnmatch(glob, both, 0) == 0;
+	if (!*q->glob)
+		return 1;
+	for (size_t i = 0; i < q->view->n_names; i++) {
+		buf_printf(&name, "%s%s", i ? "/" : "", values[q->view->names[i]]);
+		if (buf_error(&name))
+			return buf_error(&name);
+		if (fnmatch(q->glob, buf_text(&name), 0) == 0)
+			return 1;
+	}
+	return 0;
 }
 
 /* Hands the current row out if it is wanted. An odd one is left out, as at the start. */
@@ -161,7 +172,9 @@ static int take_row(struct store_query *q, sqlite3_stmt *statement,
 	int r = store_read_row(statement, q->table, values);
 	if (r == -EBADMSG)
 		return 0;
-	if (r < 0 || !matches(q->glob, values[q->view->check], values[q->view->item]))
+	if (r == 0)
+		r = matches(q, values);
+	if (r <= 0)
 		return r;
 	q->limit--;
 	for (size_t i = 0; i < q->table->n_columns; i++)

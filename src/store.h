@@ -77,10 +77,11 @@ const char *store_error(const struct store *s);
 
 struct store_query;
 
-/* A question for rows of WHAT, newest first, of checks that GLOB matches ("disk*", or check and item: "disk//home*"; "":
- * all): "event" that happened, "incident" that was open at any time, or "sample" of hours that began, between SINCE and
- * UNTIL (µs realtime, both included). SINCE may be later than UNTIL: then only incidents that are open now match. At most
- * LIMIT rows (0: STORE_QUERY_ROWS_MAX), and about STORE_QUERY_BYTES_MAX bytes. -EINVAL: there is no such WHAT; -ENOMEM. */
+/* A question for rows of WHAT, newest first: "event" that happened, "incident" that was open at any time, or "sample" of
+ * hours that began, between SINCE and UNTIL (µs realtime, both included). SINCE may be later than UNTIL: then only
+ * incidents that are open now match. GLOB matches the check ("disk*"), or check and item ("disk//home*"), or of a sample
+ * all three names ("disk//home/used"); "" matches all. At most LIMIT rows (0: STORE_QUERY_ROWS_MAX), and about
+ * STORE_QUERY_BYTES_MAX bytes. -EINVAL: there is no such WHAT; -ENOMEM. */
 int store_query_new(const char *what, int64_t since_usec, int64_t until_usec, const char *glob, int64_t limit,
 	struct store_query **ret);
 
