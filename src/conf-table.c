@@ -3,6 +3,7 @@
 #include "conf-table.h"
 
 #include "clock.h"
+#include "group.h"
 #include "option.h"
 #include "text.h"
 
@@ -82,10 +83,10 @@ const struct tocsin_option conf_alert_only_options[] = {
 		"How long the second mail waits after the first" },
 	{ "group_interval", TOCSIN_DURATION, IN(conf_alert, group_interval), "5m", 0, DAY, NULL,
 		"How long each further mail waits after the one before" },
-	{ "max_per_hour", TOCSIN_INT, IN(conf_alert, max_per_hour), "10", 1, 3600, NULL,
-		"Alert mails to one recipient in an hour; what is over it is collected" },
-	{ "max_per_day", TOCSIN_INT, IN(conf_alert, max_per_day), "50", 1, 86400, NULL,
-		"Alert mails to one recipient in a day; what is over it is collected" },
+	{ "max_per_hour", TOCSIN_INT, IN(conf_alert, max_per_hour), "10", 0, GROUP_SENT_MAX, NULL,
+		"Alert mails to one recipient in an hour; what is over it is collected; 0: no limit" },
+	{ "max_per_day", TOCSIN_INT, IN(conf_alert, max_per_day), "50", 0, GROUP_SENT_MAX, NULL,
+		"Alert mails to one recipient in a day; what is over it is collected; 0: no limit" },
 	{ "give_up", TOCSIN_DURATION, IN(conf_alert, give_up), "5d", SEC, 30 * DAY, NULL,
 		"How long a mail is tried that cannot be delivered" },
 	{ 0 },

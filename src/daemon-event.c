@@ -74,6 +74,35 @@ static void move_masks(struct daemon *d, const size_t *to, size_t n)
 		i->escalated = move_mask(i->escalated, to, n);
 }
 
+static const struct conf_alert *policy_of(const struct daemon *d, const char *check)
+{
+	const struct check *c = look_find_check(d, check);
+
+	return c ? &c->conf->alert : &d->conf->alert;
+}
+
+static void wait_for_routes(struct daemon *d, const struct happening *h)
+{
+	const struct group_policy policy = route_policy(&d->conf->alert);
+	int64_t now = clock_boottime_usec(), realtime = clock_realtime_usec();
+
+	for (size_t i = 0; i < d->n_routes; i++) {
+		struct route *r = &d->routes[i];
+
+		if (h->waits_for & UINT64_C(1) << i)
+			route_add(r, &policy, notice_waits(r->conf, policy_of(d, h->check), h->event, h->to, realtime), now,
+				realtime);
+	}
+	d->is_route_stale = true;
+}
+
+static void wait_for_all(struct daemon *d)
+{
+	for (const struct happening *h = d->happenings; h; h = h->next)
+		if (h->waits_for)
+			wait_for_routes(d, h);
+}
+
 int event_configure(struct daemon *d)
 {
 	size_t n = d->conf->n_recipients, to[CONF_RECIPIENTS_MAX];
@@ -102,30 +131,12 @@ int event_configure(struct daemon *d)
 	d->routes = routes;
 	d->n_routes = n;
 	move_masks(d, to, n_old);
+	/* Quiet hours may be others now. */
+	for (size_t i = 0; i < n; i++)
+		routes[i].held_until_usec = 0;
+	wait_for_all(d);
 	d->is_route_stale = d->is_owed_stale = true;
 	return 0;
-}
-
-static const struct conf_alert *policy_of(const struct daemon *d, const char *check)
-{
-	const struct check *c = look_find_check(d, check);
-
-	return c ? &c->conf->alert : &d->conf->alert;
-}
-
-static void wait_for_routes(struct daemon *d, const struct happening *h)
-{
-	const struct group_policy policy = route_policy(&d->conf->alert);
-	int64_t now = clock_boottime_usec(), realtime = clock_realtime_usec();
-
-	for (size_t i = 0; i < d->n_routes; i++) {
-		struct route *r = &d->routes[i];
-
-		if (h->waits_for & UINT64_C(1) << i)
-			route_add(r, &policy, notice_waits(r->conf, policy_of(d, h->check), h->event, h->to, realtime), now,
-				realtime);
-	}
-	d->is_route_stale = true;
 }
 
 /* ---- incidents ---- */
@@ -756,9 +767,7 @@ void event_turn(struct daemon *d)
 
 void event_adopted(struct daemon *d)
 {
-	for (const struct happening *h = d->happenings; h; h = h->next)
-		if (h->waits_for)
-			wait_for_routes(d, h);
+	wait_for_all(d);
 	/* What became due while nobody was there. */
 	d->is_owed_stale = false;
 	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, usec_add(clock_realtime_usec(), USEC_PER_SEC), on_owed, d);
