@@ -69,6 +69,12 @@ bench: all
 # Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
 TESTS += tests/fuzz/run-corpus
 EXTRA_DIST += tests/fuzz/run-corpus
+check_PROGRAMS += tests/fuzz/corpus-calendar
+tests_fuzz_corpus_calendar_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-calendar.c
+EXTRA_DIST += tests/fuzz/calendar
+check_PROGRAMS += tests/fuzz/corpus-conf
+tests_fuzz_corpus_conf_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-conf.c
+EXTRA_DIST += tests/fuzz/conf
 check_PROGRAMS += tests/fuzz/corpus-ini
 tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
 EXTRA_DIST += tests/fuzz/ini
@@ -88,6 +94,12 @@ check_PROGRAMS += tests/fuzz/corpus-scram
 tests_fuzz_corpus_scram_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-scram.c
 EXTRA_DIST += tests/fuzz/scram
 if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-calendar
+tests_fuzz_fuzz_calendar_SOURCES = tests/fuzz/fuzz-calendar.c
+tests_fuzz_fuzz_calendar_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz-conf.c
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
