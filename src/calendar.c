@@ -226,7 +226,8 @@ bool calendar_covers(const struct calendar_windows *w, int64_t realtime_usec)
 
 int64_t calendar_end(const struct calendar_windows *w, int64_t realtime_usec)
 {
-	const int64_t begin = floor_div(realtime_usec, USEC_PER_SEC), last = floor_div(USEC_NEVER, USEC_PER_SEC) - DAY_SECONDS;
+	const int64_t begin = floor_div(realtime_usec, USEC_PER_SEC);
+	const int64_t last = USEC_NEVER / USEC_PER_SEC - DAY_SECONDS;
 
 	for (int64_t now = begin; w->n > 0 && now < last;) {
 		int64_t passed;

@@ -22,8 +22,10 @@ static const struct reminder {
 	const char *key;
 	size_t text, ages;
 } reminders[] = {
-	{ "remind_critical", offsetof(struct conf_alert, remind_critical), offsetof(struct conf_alert, remind_critical_ages) },
-	{ "remind_warning", offsetof(struct conf_alert, remind_warning), offsetof(struct conf_alert, remind_warning_ages) },
+	{ "remind_critical", offsetof(struct conf_alert, remind_critical),
+		offsetof(struct conf_alert, remind_critical_ages) },
+	{ "remind_warning", offsetof(struct conf_alert, remind_warning),
+		offsetof(struct conf_alert, remind_warning_ages) },
 };
 
 static const struct span {
@@ -46,9 +48,11 @@ static int add_age(struct conf_work *w, const struct conf_setting *s, const char
 	int64_t age, before = ages->n ? ages->age_usec[ages->n - 1] : 0;
 
 	if (parse_duration(word, &age) < 0 || age < AGE_MIN || age > AGE_MAX)
-		return error_at(w, s, "%s: expected ages from 1s to 366d with blanks between them, like 4h 12h 36h, or none", s->key);
+		return error_at(w, s,
+			"%s: expected ages from 1s to 366d with blanks between them, like 4h 12h 36h, or none", s->key);
 	if (age <= before)
-		return error_at(w, s, "%s: expected rising ages, but %s is no more than the one before it", s->key, word);
+		return error_at(
+			w, s, "%s: expected rising ages, but %s is no more than the one before it", s->key, word);
 	if (ages->n == ALERT_AGES_MAX)
 		return error_at(w, s, "%s: there are too many ages: expected at most %d", s->key, ALERT_AGES_MAX);
 	ages->age_usec[ages->n++] = age;
@@ -90,8 +94,10 @@ static int report_window(struct conf_work *w, const struct conf_setting *s, cons
 
 	if (!shown)
 		return -ENOMEM;
-	return error_at(w, s, "%s: '%s' is no window of the week: expected hours, behind days if not on every day, like "
-		"22:00-07:00 or Sat,Sun 00:00-24:00; for more, repeat the line", s->key, shown);
+	return error_at(w, s,
+		"%s: '%s' is no window of the week: expected hours, behind days if not on every day, like "
+		"22:00-07:00 or Sat,Sun 00:00-24:00; for more, repeat the line",
+		s->key, shown);
 }
 
 int conf_build_windows(struct conf_work *w, const char *section, const char *name, const char *key,
@@ -104,8 +110,8 @@ int conf_build_windows(struct conf_work *w, const char *section, const char *nam
 	if (list->n == 1 && strcmp(list->items[0], NONE) == 0)
 		return 0;
 	if (list->n > CALENDAR_MAX)
-		return error_at(w, conf_place_of(w, section, name, key), "%s: there are too many windows: expected at most %d", key,
-			CALENDAR_MAX);
+		return error_at(w, conf_place_of(w, section, name, key),
+			"%s: there are too many windows: expected at most %d", key, CALENDAR_MAX);
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
 		if (calendar_parse_window(list->items[i], &ret->window[ret->n]) == 0) {
 			ret->n++;
@@ -130,7 +136,8 @@ int conf_build_alert(struct conf_work *w, const char *section, const char *name,
 		const char *text = *(const char **)member(a, reminders[i].text);
 
 		if (text)
-			r = build_ages(w, conf_place_of(w, section, name, reminders[i].key), text, member(a, reminders[i].ages));
+			r = build_ages(w, conf_place_of(w, section, name, reminders[i].key), text,
+				member(a, reminders[i].ages));
 	}
 	for (size_t i = 0; r == 0 && i < ELEMENTS(spans); i++) {
 		const struct tocsin_list *list = member(a, spans[i].list);
@@ -168,7 +175,8 @@ static int inherit_text(const struct conf_alert *from, struct conf_alert *a, con
 
 static int inherit_list(const struct conf_alert *from, struct conf_alert *a, const struct span *span)
 {
-	const struct tocsin_list *list = (const struct tocsin_list *)((const char *)from + span->list), *own = member(a, span->list);
+	const struct tocsin_list *list = (const struct tocsin_list *)((const char *)from + span->list);
+	const struct tocsin_list *own = member(a, span->list);
 	const struct tocsin_option *option = option_find(conf_alert_options, span->key);
 	_cleanup_free_ char *error = NULL;
 	int r = 0;
@@ -188,8 +196,10 @@ static void choose_hysteresis(const struct conf_work *w, struct conf_check *chec
 	struct conf_alert *a = &check->alert;
 	bool is_set = w->alert_sets_hysteresis || a->hysteresis != UNSET;
 
+	if (a->hysteresis_points == UNSET && check->is_steady && !is_set)
+		a->hysteresis_points = STEADY_POINTS;
 	if (a->hysteresis_points == UNSET)
-		a->hysteresis_points = is_set ? general->hysteresis_points : check->is_steady ? STEADY_POINTS : 0;
+		a->hysteresis_points = general->hysteresis_points;
 	if (a->hysteresis == UNSET)
 		a->hysteresis = general->hysteresis;
 }
@@ -240,7 +250,8 @@ static enum visit *visit_of(const struct graph *g, const struct conf_check *chec
 	return &g->visits[check - g->work->conf->checks];
 }
 
-static const struct conf_setting *depends_place(const struct graph *g, const struct conf_check *check, const char *parent)
+static const struct conf_setting *depends_place(
+	const struct graph *g, const struct conf_check *check, const char *parent)
 {
 	return conf_place_of_item(g->work, "check", check->name, "depends", parent);
 }
@@ -259,8 +270,8 @@ static int report_no_parent(const struct graph *g, const struct conf_check *chec
 			names[n++] = c->checks[i].name;
 	const char *nearest = text_nearest(parent, names, n);
 	if (nearest)
-		return error_at(g->work, depends_place(g, check, parent), "depends: there is no [check %s]: did you mean %s?",
-			shown, nearest);
+		return error_at(g->work, depends_place(g, check, parent),
+			"depends: there is no [check %s]: did you mean %s?", shown, nearest);
 	return error_at(g->work, depends_place(g, check, parent),
 		"depends: there is no [check %s]: expected the name of one check; for more, repeat the line", shown);
 }
@@ -273,7 +284,8 @@ static int check_parents(const struct graph *g, const struct conf_check *check)
 		const char *parent = check->alert.depends.items[i];
 
 		if (strcmp(parent, check->name) == 0)
-			r = error_at(g->work, depends_place(g, check, parent), "depends: a check cannot depend on itself");
+			r = error_at(
+				g->work, depends_place(g, check, parent), "depends: a check cannot depend on itself");
 		else if (!find_check(g, parent))
 			r = report_no_parent(g, check, parent);
 	}
@@ -305,8 +317,8 @@ static int report_round(const struct graph *g, const struct conf_check *check)
 	if (g->depth > first + ROUND_SHOWN)
 		buf_puts(&names, "… → ");
 	const char *parent = first + 1 < g->depth ? g->path[first + 1]->name : check->name;
-	return error_at(g->work, depends_place(g, check, parent), "depends: these checks depend on each other in a round: %s%s",
-		buf_text(&names), check->name);
+	return error_at(g->work, depends_place(g, check, parent),
+		"depends: these checks depend on each other in a round: %s%s", buf_text(&names), check->name);
 }
 
 /* Walks along all that CHECK depends on. After a round, its checks count as done, so that each is told once. */
@@ -355,7 +367,8 @@ static int check_graph(struct graph *g)
 int conf_check_dependencies(struct conf_work *w)
 {
 	const size_t n = w->conf->n_checks;
-	_cleanup_free_ const struct conf_check **by_name = calloc(n + 1, sizeof(*by_name)), **path = calloc(n + 1, sizeof(*path));
+	_cleanup_free_ const struct conf_check **by_name = calloc(n + 1, sizeof(*by_name));
+	_cleanup_free_ const struct conf_check **path = calloc(n + 1, sizeof(*path));
 	_cleanup_free_ enum visit *visits = calloc(n + 1, sizeof(*visits));
 	struct graph g = { .work = w, .by_name = by_name, .visits = visits, .path = path };
 

@@ -17,7 +17,8 @@ static bool list_has(const struct tocsin_list *list, const char *address)
 	return false;
 }
 
-static int add_recipient(struct conf *c, const char *name, const struct conf_setting *place, struct conf_recipient **ret)
+static int add_recipient(
+	struct conf *c, const char *name, const struct conf_setting *place, struct conf_recipient **ret)
 {
 	int r = conf_grow(&c->recipients, c->n_recipients, sizeof(*c->recipients));
 
@@ -44,7 +45,8 @@ static int build_mail_recipient(struct conf_work *w)
 		const struct conf_mail *m = &c->mails[i];
 
 		if (m->to.n > 0 && !recipient)
-			r = add_recipient(w->conf, CONF_RECIPIENT_MAIL, conf_place_of(w, "mail", m->name, "to"), &recipient);
+			r = add_recipient(
+				w->conf, CONF_RECIPIENT_MAIL, conf_place_of(w, "mail", m->name, "to"), &recipient);
 		for (size_t k = 0; r == 0 && k < m->to.n; k++) {
 			_cleanup_free_ char *error = NULL;
 
@@ -71,9 +73,12 @@ static int recipient_of(struct conf_work *w, const struct conf_setting *s, struc
 	const bool is_first = conf_find_setting(w->settings, 0, s->section, s->name, NULL) == s;
 
 	*ret = NULL;
+	if (strcmp(s->name, CONF_RECIPIENT_MAIL) == 0 && is_first)
+		return error_at(w, s,
+			"[recipient mail] is the name of those in [mail], who get every mail: expected another name; "
+			"for fewer mails, move them from there");
 	if (strcmp(s->name, CONF_RECIPIENT_MAIL) == 0)
-		return is_first ? error_at(w, s, "[recipient mail] is the name of those in [mail], who get every mail: expected another "
-			"name; for fewer mails, move them from there") : 0;
+		return 0;
 	*ret = find_recipient(w->conf, s->name);
 	if (*ret || !is_first)
 		return 0;
@@ -118,15 +123,16 @@ static int check_globs(struct conf_work *w, const struct conf_recipient *recipie
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < recipient->checks.n; i++) {
-		_cleanup_free_ char *shown = text_cleaned(recipient->checks.items[i], 60);
+		const char *glob = recipient->checks.items[i];
+		_cleanup_free_ char *shown = text_cleaned(glob, 60);
 		size_t k = 0;
 
 		if (!shown)
 			return -ENOMEM;
-		while (k < c->n_checks && !may_match(recipient->checks.items[i], c->checks[k].name))
+		while (k < c->n_checks && !may_match(glob, c->checks[k].name))
 			k++;
 		if (k == c->n_checks)
-			r = warning_at(w, conf_place_of_item(w, "recipient", recipient->name, "checks", recipient->checks.items[i]),
+			r = warning_at(w, conf_place_of_item(w, "recipient", recipient->name, "checks", glob),
 				"checks: '%s' matches no check", shown);
 	}
 	return r;
@@ -142,7 +148,8 @@ static int check_recipient(struct conf_work *w, struct conf_recipient *recipient
 	if (r == 0)
 		r = conf_check_addresses(w, "recipient", recipient->name);
 	if (r == 0)
-		r = conf_build_windows(w, "recipient", recipient->name, "quiet_hours", &recipient->quiet_hours, &recipient->quiet);
+		r = conf_build_windows(
+			w, "recipient", recipient->name, "quiet_hours", &recipient->quiet_hours, &recipient->quiet);
 	return r < 0 ? r : check_globs(w, recipient);
 }
 

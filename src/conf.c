@@ -443,6 +443,8 @@ static int add_section_defaults(struct conf_settings *s, const char *section, co
 		option_format(o, base, &value);
 		if (beside)
 			option_format(o, beside, &other);
+		if (buf_error(&value) || buf_error(&other))
+			return -ENOMEM;
 		if (value.len == 0 || (beside && strcmp(buf_text(&value), buf_text(&other)) == 0))
 			continue;
 		int r = conf_add_setting(s, section, name, o->name, buf_text(&value), "default", 0);

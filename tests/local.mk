@@ -9,7 +9,7 @@ LDADD = src/libtocsin.a $(CMOCKA_LIBS) $(GNUTLS_LIBS) $(SYSTEMD_LIBS) $(INIH_LIB
 UNIT_TESTS =
 if HAVE_CMOCKA
 # Tests of memory running out replace these functions.
-TORTURE_WRAPS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
+TORTURE_WRAPS = -Wl,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup
 UNIT_TESTS += tests/unit/test-alert
 tests_unit_test_alert_SOURCES = tests/unit/test-alert.c $(FAKE_DAEMON)
 tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/tests/scenarios\"
@@ -19,6 +19,9 @@ UNIT_TESTS += tests/unit/test-buf
 UNIT_TESTS += tests/unit/test-calendar
 tests_unit_test_calendar_SOURCES = tests/unit/test-calendar.c tests/support/random.h
 UNIT_TESTS += tests/unit/test-conf
+UNIT_TESTS += tests/unit/test-conf-torture
+tests_unit_test_conf_torture_SOURCES = tests/unit/test-conf-torture.c tests/support/torture.h
+tests_unit_test_conf_torture_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-config-service
 UNIT_TESTS += tests/unit/test-connect
 UNIT_TESTS += tests/unit/test-content
@@ -69,6 +72,12 @@ bench: all
 # Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
 TESTS += tests/fuzz/run-corpus
 EXTRA_DIST += tests/fuzz/run-corpus
+check_PROGRAMS += tests/fuzz/corpus-calendar
+tests_fuzz_corpus_calendar_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-calendar.c
+EXTRA_DIST += tests/fuzz/calendar
+check_PROGRAMS += tests/fuzz/corpus-conf
+tests_fuzz_corpus_conf_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-conf.c
+EXTRA_DIST += tests/fuzz/conf
 check_PROGRAMS += tests/fuzz/corpus-ini
 tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
 EXTRA_DIST += tests/fuzz/ini
@@ -88,6 +97,12 @@ check_PROGRAMS += tests/fuzz/corpus-scram
 tests_fuzz_corpus_scram_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-scram.c
 EXTRA_DIST += tests/fuzz/scram
 if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-calendar
+tests_fuzz_fuzz_calendar_SOURCES = tests/fuzz/fuzz-calendar.c
+tests_fuzz_fuzz_calendar_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz-conf.c
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -679,7 +679,48 @@ static void the_packaged_file(void **state)
 	assert_int_equal(f.conf->n_mails, 1);
 	assert_string_equal(f.conf->mails[0].server, "smtp.qq.com");
 	assert_int_equal(f.conf->n_checks, 4);
+	assert_int_equal(f.conf->n_recipients, 2);
+	assert_int_equal(f.conf->alert.quiet.n, 1);
 	fixture_clear(&f);
+}
+
+/* Does a line of the manual introduce KEY? "… Cm key", "… Cm this , key". */
+static bool is_introduced(const char *manual, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = manual; (at = strstr(at, key)); at += len) {
+		const char *line = at;
+
+		while (line > manual && line[-1] != '\n')
+			line--;
+		if (strncmp(line, ".It Cm ", 7) == 0 && at[-1] == ' ' && strchr(" \n", at[len]))
+			return true;
+	}
+	return false;
+}
+
+static void the_manual_has_every_key(void **state)
+{
+	static const char *const kinds[] = { "tocsin", "mail", "report", "alert", "recipient", "check" };
+	_cleanup_buf_ struct buf manual = BUF(TEXT_MAX);
+	_cleanup_free_ char *path = NULL;
+
+	assert_true(asprintf(&path, "%s/../../conf/tocsin.conf.5", data_folder()) > 0);
+	put_file(&manual, path);
+	assert_false(is_introduced(buf_text(&manual), "no_such_key"));
+	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
+		_cleanup_buf_ struct buf title = BUF(100);
+		const char *names[CONF_KEYS_MAX];
+		size_t n = conf_kind_keys(conf_kind_find(kinds[i]), names, ELEMENTS(names));
+
+		buf_printf(&title, "[%s", kinds[i]);
+		assert_non_null(strstr(buf_text(&manual), buf_text(&title)));
+		assert_in_range(n, 1, CONF_KEYS_MAX - 1);
+		for (size_t k = 0; k < n; k++)
+			if (!is_introduced(buf_text(&manual), names[k]))
+				fail_msg("tocsin.conf(5) does not say what %s in [%s] is", names[k], kinds[i]);
+	}
 }
 
 static int make_folder(void **state)
@@ -748,6 +789,7 @@ int main(void)
 		cmocka_unit_test(the_limit_of_sections),
 		cmocka_unit_test(the_limit_of_settings),
 		cmocka_unit_test(the_packaged_file),
+		cmocka_unit_test(the_manual_has_every_key),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, make_folder, remove_folder);
