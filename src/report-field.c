@@ -13,9 +13,16 @@
 #define SAY_LIMIT_WARNING "%s (warning at %s)"
 #define SAY_LIMIT_CRITICAL "%s (critical at %s)"
 #define SAY_OF_MAXIMUM "%s of %s"
+#define SAY_BY "by %s"
+#define SAY_UNTIL " until %s"
+#define SAY_WHILE_IT_LASTS " while it lasts"
+#define COMMAND_ACKNOWLEDGE "tocsin ack %lld"
 #define HEADING_VALUES "Values"
+#define HEADING_VALUES_THEN "Values when it failed"
 #define FIELD_CHECK "Check"
 #define FIELD_INCIDENT "Incident"
+#define FIELD_ACKNOWLEDGE "Acknowledge"
+#define FIELD_ACKNOWLEDGED "Acknowledged"
 
 static void put_number(struct buf *b, double value)
 {
@@ -71,12 +78,12 @@ static void put_metric(struct buf *b, const struct metric *m)
 		buf_puts(b, buf_text(&value));
 }
 
-void report_write_result(struct page *p, const struct result *result)
+void report_write_result(struct page *p, const struct result *result, bool is_over)
 {
 	if (!result)
 		return;
 	if (result->n_metrics)
-		p->ops->subheading(p, HEADING_VALUES);
+		p->ops->subheading(p, is_over ? HEADING_VALUES_THEN : HEADING_VALUES);
 	for (size_t i = 0; i < result->n_metrics; i++) {
 		FORMAT_BUF(value);
 
@@ -104,7 +111,7 @@ void report_write_since(struct page *p, const char *name, int64_t since_usec, in
 	if (since_usec <= 0)
 		return;
 	format_time(&time, since_usec);
-	format_duration(&age, now_usec > since_usec ? now_usec - since_usec : 0);
+	format_duration(&age, span_usec(since_usec, now_usec));
 	buf_printf(&value, SAY_SINCE, buf_text(&time), buf_text(&age));
 	p->ops->field(p, name, buf_text(&value));
 }
@@ -126,21 +133,47 @@ void report_write_check(struct page *p, const struct report_item *item, const ch
 	p->ops->field(p, FIELD_CHECK, buf_text(&value));
 }
 
-void report_write_incident(struct page *p, int64_t incident)
+void report_put_acknowledgement(struct buf *b, const struct report *r, const struct report_item *item)
+{
+	buf_printf(b, SAY_BY, item->ack_who);
+	if (item->ack_until_usec > 0 && item->ack_until_usec < USEC_NEVER) {
+		FORMAT_BUF(until);
+
+		format_clock(&until, item->ack_until_usec, r->now_usec);
+		buf_printf(b, SAY_UNTIL, buf_text(&until));
+	} else {
+		buf_puts(b, SAY_WHILE_IT_LASTS);
+	}
+	put_joined(b, ": ", text_or_empty(item->ack_why));
+}
+
+void report_write_incident(struct page *p, const struct report *r, int64_t incident, bool is_open,
+	const struct report_item *item)
 {
 	FORMAT_BUF(number);
+	FORMAT_BUF(value);
 
 	if (incident == 0)
 		return;
 	buf_printf(&number, "%lld", (long long)incident);
 	p->ops->field(p, FIELD_INCIDENT, buf_text(&number));
+	if (is_open && item && item->ack_who) {
+		report_put_acknowledgement(&value, r, item);
+		p->ops->field(p, FIELD_ACKNOWLEDGED, buf_text(&value));
+	} else if (is_open) {
+		buf_printf(&value, COMMAND_ACKNOWLEDGE, (long long)incident);
+		p->ops->field(p, FIELD_ACKNOWLEDGE, buf_text(&value));
+	}
 }
 
-void report_write_headline(struct page *p, const struct report *r, const char *word, int tone, const char *label,
+void report_write_headline(struct page *p, const char *word, int tone, const char *label, const char *host,
 	const char *text)
 {
 	FORMAT_BUF(whole);
 
-	buf_printf(&whole, SAY_ON_HOST, label, r->host);
+	if (host)
+		buf_printf(&whole, SAY_ON_HOST, label, host);
+	else
+		buf_puts(&whole, label);
 	p->ops->headline(p, word, tone, buf_text(&whole), text);
 }

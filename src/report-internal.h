@@ -21,6 +21,23 @@ static inline const char *plural(size_t n, const char *one, const char *many)
 	return n == 1 ? one : many;
 }
 
+/* Appends TEXT, if there is any, behind what is there and SEPARATOR. */
+static inline void put_joined(struct buf *b, const char *separator, const char *text)
+{
+	if (*text)
+		buf_printf(b, "%s%s", b->len ? separator : "", text);
+}
+
+/* How long it was; never negative, whatever the clock did. */
+static inline int64_t span_usec(int64_t from_usec, int64_t to_usec)
+{
+	int64_t span;
+
+	if (to_usec <= from_usec)
+		return 0;
+	return __builtin_sub_overflow(to_usec, from_usec, &span) ? INT64_MAX : span;
+}
+
 /* ---- items: report-item.c ---- */
 
 struct report_numbers {
@@ -51,21 +68,80 @@ void report_write_items(struct page *p, const struct report *r, const char *head
 
 /* ---- events: report-event.c ---- */
 
+/* What an event is in the story of an item. */
+enum report_role {
+	REPORT_CHANGES, /* its state is another now */
+	REPORT_REPEATS, /* its state is told again */
+	REPORT_SUMS_UP, /* several changes, in a sentence of its own */
+	REPORT_ENDS, /* nothing is left whose state could be told */
+	REPORT_REMARKS, /* says nothing of its state */
+};
+
+enum report_role report_event_role(const struct report_event *e);
 bool report_event_is_recovery(const struct report_event *e);
+bool report_event_is_test(const struct report_event *e);
+bool report_event_is_confirmed(const struct report_event *e); /* by looks */
 enum tocsin_state report_event_state(const struct report_event *e);
-const char *report_event_word(const struct report_event *e);
+int report_event_tone(const struct report_event *e); /* enum tocsin_state or PAGE_NEUTRAL */
+
+const char *report_event_word(const struct report_event *e); /* for a row: "CRITICAL", "ESCALATED" */
+void report_put_event_title(struct buf *b, const struct report_event *e); /* "ESCALATED CRITICAL", "TEST: CRITICAL" */
 void report_put_event_label(struct buf *b, const struct report *r, const struct report_event *e);
 
-/* One sentence: what the look gave, and what that means for what was before. */
+/* What a sentence about it consists of; each may be nothing. The state where the word does not say it; what stands
+ * behind the name of the item ("after 1 h 12 min"); what the look gave, and what that means for what was before; what it
+ * means for the reader, and what is to be done. */
+void report_put_event_prefix(struct buf *b, const struct report_event *e);
+void report_put_event_tail(struct buf *b, const struct report_event *e);
 void report_put_event_text(struct buf *b, const struct report_event *e);
-void report_put_event_duration(struct buf *b, const struct report_event *e);
+void report_put_event_advice(struct buf *b, const struct report_event *e);
 
-void report_write_event(struct page *p, const struct report *r, const struct report_event *e);
-void report_write_event_row(struct page *p, const struct report *r, const struct report_event *e, bool with_time);
+void report_put_event_duration(struct buf *b, const struct report_event *e);
+void report_put_event_row(struct buf *b, const struct report_event *e); /* all that a row says beside word and label */
+
+/* ---- all that befell one item: report-story.c ---- */
+
+struct report_story {
+	const struct report_event *const *events; /* oldest first, one at least */
+	size_t n;
+	const struct report_event *last; /* the last that says how the item is, if there is one */
+	const struct report_item *item; /* as it is now, or NULL */
+	size_t n_told; /* events that say how it is */
+	size_t changes, problems; /* of the state; ways from good to bad */
+	int64_t since_usec; /* when the first of those began */
+};
+
+/* In the order in which they are shown: what is still open first, the worst first. */
+struct report_stories {
+	const struct report_event **events;
+	struct report_story *items;
+	size_t n;
+};
+
+/* -ENOMEM. Free it in any case. */
+int report_stories_make(const struct report *r, struct report_stories *ret);
+void report_stories_free(struct report_stories *stories);
+
+#define _cleanup_stories_ _cleanup_(report_stories_free)
+
+enum report_part { REPORT_PROBLEM, REPORT_NOTICE, REPORT_WELL };
+
+enum report_part report_story_part(const struct report_story *s);
+
+/* As of one event. */
+void report_put_story_tail(struct buf *b, const struct report_story *s);
+void report_put_story_text(struct buf *b, const struct report_story *s);
+
+/* WITH_TIMES: found and over when, even if it is one event only. */
+void report_write_story_row(struct page *p, const struct report *r, const struct report_story *s, bool with_times);
+
+/* At length. IS_LATE: and how it is now, if that is something else. */
+void report_write_story(struct page *p, const struct report *r, const struct report_story *s, bool is_late);
 
 /* ---- fields of a block: report-field.c ---- */
 
-void report_write_headline(struct page *p, const struct report *r, const char *word, int tone, const char *label,
+/* HOST is NULL where the label is it. */
+void report_write_headline(struct page *p, const char *word, int tone, const char *label, const char *host,
 	const char *text);
 void report_write_time(struct page *p, const char *name, int64_t usec);
 
@@ -73,5 +149,13 @@ void report_write_time(struct page *p, const char *name, int64_t usec);
 void report_write_since(struct page *p, const char *name, int64_t since_usec, int64_t now_usec);
 
 void report_write_check(struct page *p, const struct report_item *item, const char *check);
-void report_write_incident(struct page *p, int64_t incident);
-void report_write_result(struct page *p, const struct result *result);
+
+/* Its number, and who has acknowledged it or, if it is open, how that is done. Nothing for 0. */
+void report_write_incident(struct page *p, const struct report *r, int64_t incident, bool is_open,
+	const struct report_item *item);
+
+/* RESULT may be NULL. IS_OVER: the values are those of a problem that has passed. */
+void report_write_result(struct page *p, const struct result *result, bool is_over);
+
+/* "by ops until 20:14: the disk is ordered", for as long as ITEM has an acknowledgement. */
+void report_put_acknowledgement(struct buf *b, const struct report *r, const struct report_item *item);

@@ -14,6 +14,7 @@
 #define SAY_NOT_APPLICABLE "nothing to do on this host: %s"
 #define SAY_ROW_SINCE "%s, since %s"
 #define SAY_ROW_BLIND "%s; cannot be looked at since %s"
+#define SAY_ROW_ACKNOWLEDGED "; acknowledged "
 #define SAY_ROW_UNCONFIRMED "last look, not confirmed: %s, %s"
 #define FIELD_SINCE "Since"
 #define FIELD_NO_LOOK "No look since"
@@ -107,7 +108,7 @@ void report_put_label(struct buf *b, const char *module, const char *check, cons
 	const char *kind = module && *module ? module : check;
 
 	buf_puts(b, kind);
-	if (!text_equal(kind, item))
+	if (item && *item && !text_equal(kind, item))
 		buf_printf(b, " %s", item);
 }
 
@@ -143,17 +144,17 @@ static void write_problem(struct page *p, const struct report *r, const struct r
 
 	report_put_label(&label, item->module, item->check, item->item);
 	put_item_text(&text, item);
-	p->is_detail = true;
-	report_write_headline(p, r, state_name(report_item_state(item)), (int)report_item_state(item), buf_text(&label), buf_text(&text));
+	p->part = PAGE_DETAILS;
+	report_write_headline(p, state_name(report_item_state(item)), (int)report_item_state(item), buf_text(&label), r->host,
+		buf_text(&text));
 	report_write_since(p, FIELD_SINCE, item_since(item), r->now_usec);
 	if (item->alert && item->alert->is_blind)
 		report_write_time(p, FIELD_NO_LOOK, item->alert->rows[ALERT_ROW_UNKNOWN].since_usec);
 	else if (item->result && item->result->time_usec)
 		report_write_time(p, FIELD_LAST_LOOK, item->result->time_usec);
 	report_write_check(p, item, item->check);
-	report_write_incident(p, item->alert ? item->alert->incident : 0);
-	report_write_result(p, item->result);
-	p->is_detail = false;
+	report_write_incident(p, r, item->alert ? item->alert->incident : 0, true, item);
+	report_write_result(p, item->result, false);
 }
 
 void report_write_problems(struct page *p, const struct report *r)
@@ -164,7 +165,7 @@ void report_write_problems(struct page *p, const struct report *r)
 				write_problem(p, r, &r->items[i]);
 }
 
-static void write_looked_at(struct page *p, const struct report_item *item)
+static void write_looked_at(struct page *p, const struct report *r, const struct report_item *item)
 {
 	enum tocsin_state state = report_item_state(item);
 	FORMAT_BUF(label);
@@ -182,6 +183,10 @@ static void write_looked_at(struct page *p, const struct report_item *item)
 		buf_printf(&row, SAY_ROW_SINCE, buf_text(&text), buf_text(&time));
 	} else {
 		buf_puts(&row, buf_text(&text));
+	}
+	if (item->ack_who) {
+		buf_puts(&row, SAY_ROW_ACKNOWLEDGED);
+		report_put_acknowledgement(&row, r, item);
 	}
 	p->ops->row(p, state_name(state), (int)state, buf_text(&label), buf_text(&row));
 }
@@ -222,7 +227,7 @@ void report_write_items(struct page *p, const struct report *r, const char *head
 				p->ops->heading(p, heading);
 			is_first = false;
 			if (looked)
-				write_looked_at(p, item);
+				write_looked_at(p, r, item);
 			else
 				write_not_looked_at(p, item);
 		}

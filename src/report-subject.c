@@ -2,25 +2,34 @@
 /* One line that fits: what happened, worst first, with the longest names cut. */
 #include "report-internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define SUBJECT_COLUMNS 78
 #define HOST_COLUMNS 26
 #define LABEL_COLUMNS 36 /* in a subject about one item */
+#define LABEL_COLUMNS_MIN 12
 #define LABEL_COLUMNS_IN_LIST 26
+#define TEXT_COLUMNS_MIN 8 /* fewer tell nothing */
 
 /* The sentences of this file. */
 #define SAY_CHECK "check"
 #define SAY_CHECKS "checks"
 #define SAY_PROBLEM "problem"
 #define SAY_PROBLEMS "problems"
-#define SAY_N_RECOVERED "%zu recovered"
+#define SAY_NOTICE "notice"
+#define SAY_NOTICES "notices"
+#define SAY_RECOVERED "recovered"
+#define SAY_MAIL "late mail"
+#define SAY_MAILS "late mails"
 #define SAY_MORE "%zu more"
-#define SAY_AFTER "after %s"
 #define SAY_SUBJECT_STATUS "status "
 #define SAY_SUBJECT_OF "%s: %zu of %zu %s: "
 #define SAY_SUBJECT_STARTED "monitoring started: "
 #define SAY_SUBJECT_TEST "test mail"
+#define SAY_SUBJECT_RESTARTED "host restarted"
+#define SAY_SUBJECT_DIGEST "digest: "
+#define SAY_SUBJECT_MAILS "%zu %s"
 
 static size_t character_length(const char *text, size_t *ret_columns)
 {
@@ -82,6 +91,14 @@ struct list {
 	size_t n, n_left_out;
 };
 
+/* The first name is cut further rather than left out. */
+static size_t label_columns(const struct list *l, size_t used)
+{
+	if (l->n || l->n_left_out || used + LABEL_COLUMNS_MIN > SUBJECT_COLUMNS || used + LABEL_COLUMNS_IN_LIST <= SUBJECT_COLUMNS)
+		return LABEL_COLUMNS_IN_LIST;
+	return SUBJECT_COLUMNS - used;
+}
+
 static void list_add(struct list *l, const char *word, const char *label, bool is_last)
 {
 	FORMAT_BUF(entry);
@@ -91,7 +108,7 @@ static void list_add(struct list *l, const char *word, const char *label, bool i
 	buf_puts(&entry, l->n ? ", " : "");
 	if (!text_equal(word, l->word))
 		buf_printf(&entry, "%s ", word);
-	put_fitted(&entry, label, LABEL_COLUMNS_IN_LIST);
+	put_fitted(&entry, label, label_columns(l, used + text_columns(buf_text(&entry))));
 	if (l->n_left_out || used + text_columns(buf_text(&entry)) > SUBJECT_COLUMNS) {
 		l->n_left_out++;
 		return;
@@ -141,53 +158,109 @@ static void subject_status(struct buf *b, const struct report *r)
 	list_end(&l);
 }
 
-static void subject_one_event(struct buf *b, const struct report *r, const struct report_event *e)
+/* Both ends of the sentence tell more than its middle, and the name gives way to what befell it. */
+static void subject_one(struct buf *b, const struct report *r, const struct report_story *s)
 {
 	FORMAT_BUF(label);
+	FORMAT_BUF(tail);
 	FORMAT_BUF(text);
 
-	report_put_event_label(&label, r, e);
-	buf_printf(b, "%s ", report_event_word(e));
-	put_fitted(b, buf_text(&label), LABEL_COLUMNS);
-	if (report_event_is_recovery(e)) {
-		FORMAT_BUF(duration);
-
-		report_put_event_duration(&duration, e);
-		buf_printf(&text, SAY_AFTER, buf_text(&duration));
-	} else {
-		report_put_event_text(&text, e);
-	}
-	size_t used = text_columns(buf_text(b)) + 2;
-	if (text.len == 0 || used + 8 > SUBJECT_COLUMNS)
+	report_put_event_title(b, s->last);
+	report_put_event_label(&label, r, s->last);
+	report_put_story_tail(&tail, s);
+	report_put_story_text(&text, s);
+	size_t used = text_columns(buf_text(b)) + 1 + text_columns(buf_text(&tail)) + 1;
+	size_t room = SUBJECT_COLUMNS - LABEL_COLUMNS_MIN > used ? SUBJECT_COLUMNS - used : LABEL_COLUMNS_MIN;
+	buf_putc(b, ' ');
+	put_fitted(b, buf_text(&label), room < LABEL_COLUMNS ? room : LABEL_COLUMNS);
+	put_joined(b, " ", buf_text(&tail));
+	used = text_columns(buf_text(b)) + 2;
+	if (report_event_is_recovery(s->last) || s->last->event == ALERT_ESCALATED || text.len == 0 ||
+		used + TEXT_COLUMNS_MIN > SUBJECT_COLUMNS)
 		return;
-	buf_puts(b, report_event_is_recovery(e) ? " " : ": ");
+	buf_puts(b, ": ");
 	put_fitted(b, buf_text(&text), SUBJECT_COLUMNS - used);
 }
 
-static void subject_events(struct buf *b, const struct report *r)
+static void subject_restarted(struct buf *b, const struct report_event *e)
 {
-	size_t n_recovered = 0, n = 0;
+	buf_puts(b, SAY_SUBJECT_RESTARTED);
+	if (e->text)
+		buf_printf(b, ", %s", e->text);
+}
+
+static bool is_restart(const struct report_story *s)
+{
+	return s->last->event == ALERT_RESTARTED;
+}
+
+/* The host is no item of the list. */
+static void list_stories(struct buf *b, const struct report *r, const struct report_stories *stories, size_t n)
+{
 	struct list l = { .b = b };
+	size_t left = n;
 
-	for (size_t i = 0; i < r->n_events; i++)
-		n_recovered += report_event_state(&r->events[i]) == TOCSIN_OK;
-	size_t n_problems = r->n_events - n_recovered;
-	if (n_problems)
-		buf_printf(b, "%zu %s", n_problems, plural(n_problems, SAY_PROBLEM, SAY_PROBLEMS));
-	if (n_recovered)
-		buf_printf(b, "%s" SAY_N_RECOVERED, n_problems ? ", " : "", n_recovered);
-	buf_puts(b, ": ");
-	for (int rank = 0; rank < 4; rank++) {
-		for (size_t i = 0; i < r->n_events; i++) {
-			FORMAT_BUF(label);
+	for (size_t i = 0; i < stories->n; i++) {
+		const struct report_event *e = stories->items[i].last;
+		FORMAT_BUF(label);
 
-			if (state_rank(report_event_state(&r->events[i])) != rank)
-				continue;
-			report_put_event_label(&label, r, &r->events[i]);
-			list_add(&l, report_event_word(&r->events[i]), buf_text(&label), ++n == r->n_events);
-		}
+		if (is_restart(&stories->items[i]))
+			continue;
+		report_put_event_label(&label, r, e);
+		list_add(&l, report_event_word(e), buf_text(&label), --left == 0);
 	}
 	list_end(&l);
+}
+
+static void subject_several(struct buf *b, const struct report *r, const struct report_stories *stories)
+{
+	static const struct {
+		const char *one, *many;
+	} names[] = {
+		[REPORT_PROBLEM] = { SAY_PROBLEM, SAY_PROBLEMS },
+		[REPORT_NOTICE] = { SAY_NOTICE, SAY_NOTICES },
+		[REPORT_WELL] = { SAY_RECOVERED, SAY_RECOVERED },
+	};
+	size_t n[ELEMENTS(names)] = { 0 }, n_restarts = 0;
+	const char *comma = "";
+
+	for (size_t i = 0; i < stories->n; i++) {
+		n_restarts += is_restart(&stories->items[i]);
+		n[report_story_part(&stories->items[i])] += !is_restart(&stories->items[i]);
+	}
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		if (n[i] == 0)
+			continue;
+		buf_printf(b, "%s%zu %s", comma, n[i], plural(n[i], names[i].one, names[i].many));
+		comma = ", ";
+	}
+	if (n_restarts)
+		buf_printf(b, "%s" SAY_SUBJECT_RESTARTED, comma);
+	buf_puts(b, ": ");
+	list_stories(b, r, stories, stories->n - n_restarts);
+}
+
+static void subject_stories(struct buf *b, const struct report *r)
+{
+	_cleanup_stories_ struct report_stories stories = { 0 };
+
+	if (report_stories_make(r, &stories) < 0)
+		b->error = -ENOMEM;
+	else if (stories.n > 1)
+		subject_several(b, r, &stories);
+	else if (is_restart(&stories.items[0]))
+		subject_restarted(b, stories.items[0].last);
+	else
+		subject_one(b, r, &stories.items[0]);
+}
+
+static void subject_digest(struct buf *b, const struct report *r)
+{
+	buf_puts(b, SAY_SUBJECT_DIGEST);
+	if (r->n_events)
+		subject_stories(b, r);
+	else
+		buf_printf(b, SAY_SUBJECT_MAILS, r->n_merged, plural(r->n_merged, SAY_MAIL, SAY_MAILS));
 }
 
 void report_subject(struct buf *b, enum report_kind kind, const struct report *r)
@@ -200,13 +273,15 @@ void report_subject(struct buf *b, enum report_kind kind, const struct report *r
 	} else if (kind == REPORT_STARTED) {
 		buf_puts(&line, SAY_SUBJECT_STARTED);
 		report_counts(&line, r);
+	} else if (kind == REPORT_DIGEST) {
+		subject_digest(&line, r);
 	} else if (kind == REPORT_STATUS || r->n_events == 0) {
 		subject_status(&line, r);
-	} else if (r->n_events == 1) {
-		subject_one_event(&line, r, &r->events[0]);
 	} else {
-		subject_events(&line, r);
+		subject_stories(&line, r);
 	}
+	if (line.error)
+		b->error = line.error;
 	/* What is too long now has fixed parts only ("…, 3 not looked at yet"). */
 	put_fitted(b, buf_text(&line), SUBJECT_COLUMNS);
 }

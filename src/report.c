@@ -3,18 +3,49 @@
  * wire in mime.c; when there is a mail at all was decided before. */
 #include "report-internal.h"
 
+#include <errno.h>
+
+#define LIST_MAX 30 /* rows of one list; the rest is counted */
+
 /* The sentences of this file. */
 #define SAY_CHECKS "checks"
+#define SAY_TIME "time"
+#define SAY_TIMES "times"
+#define SAY_MAIL "mail"
+#define SAY_MAILS "mails"
+#define SAY_SILENCED "SILENCED"
+#define SAY_WAITING "WAITING"
+#define SAY_LATE "LATE"
 #define SAY_ALL_OK "all %zu %s are OK"
 #define SAY_ONE_OK "its one check is OK"
 #define SAY_TEST "This is a test mail of tocsin. As you can read it, mails from %s find their way to this mailbox."
 #define SAY_STARTED "tocsin now watches %s. It mails an alert when a check fails and another when it is well again."
 #define SAY_REPORT_NUMBER "Status report %lld, %s."
 #define SAY_REPORT "Status report, %s."
+#define SAY_NEXT_NUMBER " Report %lld is expected by %s; if it does not come, look at the host."
+#define SAY_NEXT " The next report is expected by %s; if it does not come, look at the host."
 #define SAY_NO_CHANGE "Nothing has changed."
 #define SAY_NEXT_NONE "none is planned"
+#define SAY_LEFT_OUT "And %zu more: `%s` shows all."
+#define SAY_NOTE " (%s)"
+#define SAY_UNTIL "until %s"
+#define SAY_BY ", by "
+#define SAY_WRITTEN "written %s"
+#define SAY_WRITTEN_TRIED "written %s, tried %lld %s"
+#define SAY_DIGEST "This mail takes the place of %zu %s that could not be delivered in time."
+#define SAY_DIGEST_ALONE "This mail sums up what could not be told in time."
+#define SAY_REASON " The reason: %s."
+#define SAY_WRITTEN_LATE "This mail is late. It was written at %s, %s before it could be sent."
+#define SAY_ALL_TESTS "Nothing has happened. This is a test, asked for with `tocsin test-alert`; it goes the way of a real " \
+		      "alert, and there is nothing to do."
+#define SAY_SOME_TESTS "What is marked TEST has not happened: it was asked for with `tocsin test-alert`. The rest of this " \
+		       "mail is real."
 #define HEADING_EVENTS "In this mail"
+#define HEADING_HAPPENED "What happened"
+#define HEADING_MERGED "The mails that could not be delivered in time"
 #define HEADING_CHANGES "Since the last report"
+#define HEADING_SILENCES "Silences in force"
+#define HEADING_UNDELIVERED "Mails not delivered yet"
 #define HEADING_OTHERS "Other checks"
 #define HEADING_ALL "All checks"
 #define HEADING_HOST "Host and monitoring"
@@ -23,13 +54,15 @@
 #define FIELD_NEXT "Next report"
 #define FIELD_TIME "Time"
 #define FIELD_VERSION "Sent by"
+#define COMMAND_HISTORY "tocsin history"
+#define COMMAND_OUTBOX "tocsin outbox"
 
 static void write_footer(struct page *p, const struct report *r)
 {
 	FORMAT_BUF(uptime);
 	FORMAT_BUF(version);
 
-	p->is_footer = true;
+	p->part = PAGE_FOOTER;
 	p->ops->heading(p, HEADING_HOST);
 	report_write_time(p, FIELD_TIME, r->now_usec);
 	format_duration(&uptime, r->uptime_usec);
@@ -56,7 +89,21 @@ static void write_state_of_host(struct page *p, const struct report *r)
 		buf_printf(&text, SAY_ALL_OK, c.looked_at, SAY_CHECKS);
 	else
 		report_counts(&text, r);
-	p->ops->headline(p, state_name(worst), (int)worst, r->host, buf_text(&text));
+	report_write_headline(p, state_name(worst), (int)worst, r->host, NULL, buf_text(&text));
+}
+
+/* The absence of a report is the only thing that a host can say when it is down: so each names the next one. */
+static void put_expectation(struct buf *b, const struct report *r)
+{
+	FORMAT_BUF(next);
+
+	if (r->next_report_usec <= 0)
+		return;
+	format_time(&next, r->next_report_usec);
+	if (r->serial)
+		buf_printf(b, SAY_NEXT_NUMBER, (long long)r->serial + 1, buf_text(&next));
+	else
+		buf_printf(b, SAY_NEXT, buf_text(&next));
 }
 
 static void write_intro(struct page *p, enum report_kind kind, const struct report *r)
@@ -73,69 +120,196 @@ static void write_intro(struct page *p, enum report_kind kind, const struct repo
 		buf_printf(&text, SAY_REPORT_NUMBER, (long long)r->serial, buf_text(&time));
 	else
 		buf_printf(&text, SAY_REPORT, buf_text(&time));
+	if (kind == REPORT_STATUS || kind == REPORT_STARTED)
+		put_expectation(&text, r);
 	p->ops->paragraph(p, buf_text(&text));
 }
 
-static void write_changes(struct page *p, const struct report *r)
+/* COMMAND shows those of a list that are left out here. */
+static void write_left_out(struct page *p, const char *command, size_t n)
 {
-	p->ops->heading(p, HEADING_CHANGES);
-	if (r->n_events == 0)
-		p->ops->paragraph(p, SAY_NO_CHANGE);
-	p->is_summary = true;
-	for (size_t i = 0; i < r->n_events; i++)
-		report_write_event_row(p, r, &r->events[i], true);
-	p->is_summary = false;
+	FORMAT_BUF(text);
+
+	if (n <= LIST_MAX)
+		return;
+	buf_printf(&text, SAY_LEFT_OUT, n - LIST_MAX, command);
+	p->ops->paragraph(p, buf_text(&text));
 }
 
-static void write_status(struct page *p, enum report_kind kind, const struct report *r)
+static void write_change(struct page *p, const struct report *r, const struct report_event *e)
+{
+	FORMAT_BUF(label);
+	FORMAT_BUF(text);
+	FORMAT_BUF(row);
+
+	report_put_event_label(&label, r, e);
+	format_time(&text, e->time_usec);
+	report_put_event_row(&row, e);
+	put_joined(&text, ", ", buf_text(&row));
+	if (e->note)
+		buf_printf(&text, SAY_NOTE, e->note);
+	p->ops->row(p, report_event_word(e), report_event_tone(e), buf_text(&label), buf_text(&text));
+}
+
+/* Each one in the order of time; if they are many, an item a row. */
+static void write_changes(struct page *p, const struct report *r, const struct report_stories *stories)
+{
+	p->ops->heading(p, HEADING_CHANGES);
+	p->part = PAGE_LISTS;
+	if (r->n_events == 0)
+		p->ops->paragraph(p, SAY_NO_CHANGE);
+	for (size_t i = 0; r->n_events <= LIST_MAX && i < r->n_events; i++)
+		write_change(p, r, &r->events[i]);
+	if (r->n_events <= LIST_MAX)
+		return;
+	for (size_t i = 0; i < stories->n && i < LIST_MAX; i++)
+		report_write_story_row(p, r, &stories->items[i], true);
+	write_left_out(p, COMMAND_HISTORY, stories->n);
+}
+
+static void write_silences(struct page *p, const struct report *r)
+{
+	if (r->n_silences)
+		p->ops->heading(p, HEADING_SILENCES);
+	for (size_t i = 0; i < r->n_silences; i++) {
+		const struct report_silence *s = &r->silences[i];
+		FORMAT_BUF(time);
+		FORMAT_BUF(text);
+
+		format_time(&time, s->until_usec);
+		buf_printf(&text, SAY_UNTIL, buf_text(&time));
+		put_joined(&text, SAY_BY, text_or_empty(s->who));
+		put_joined(&text, ": ", text_or_empty(s->why));
+		p->ops->row(p, SAY_SILENCED, PAGE_NEUTRAL, text_or_empty(s->glob), buf_text(&text));
+	}
+}
+
+static void write_mails(struct page *p, const char *heading, const char *word, const struct report_mail *mails, size_t n)
+{
+	if (n)
+		p->ops->heading(p, heading);
+	for (size_t i = 0; i < n && i < LIST_MAX; i++) {
+		const struct report_mail *m = &mails[i];
+		FORMAT_BUF(time);
+		FORMAT_BUF(text);
+
+		format_time(&time, m->queued_usec);
+		if (m->attempts > 0)
+			buf_printf(&text, SAY_WRITTEN_TRIED, buf_text(&time), (long long)m->attempts,
+				plural((size_t)m->attempts, SAY_TIME, SAY_TIMES));
+		else
+			buf_printf(&text, SAY_WRITTEN, buf_text(&time));
+		put_joined(&text, ": ", text_or_empty(m->why));
+		p->ops->row(p, word, PAGE_NEUTRAL, text_or_empty(m->subject), buf_text(&text));
+	}
+	write_left_out(p, COMMAND_OUTBOX, n);
+}
+
+static void write_status(struct page *p, enum report_kind kind, const struct report *r, const struct report_stories *stories)
 {
 	write_state_of_host(p, r);
 	write_intro(p, kind, r);
 	report_write_problems(p, r);
+	p->part = PAGE_LISTS;
 	if (kind == REPORT_STATUS)
-		write_changes(p, r);
+		write_changes(p, r, stories);
+	write_silences(p, r);
+	write_mails(p, HEADING_UNDELIVERED, SAY_WAITING, r->undelivered, r->n_undelivered);
+	p->part = PAGE_STATES;
 	report_write_items(p, r, HEADING_ALL, false);
 }
 
-static void write_event_summary(struct page *p, const struct report *r, const struct report_event *e)
+static void write_alert(struct page *p, const struct report *r, const struct report_stories *stories)
 {
-	report_write_event_row(p, r, e, false);
-}
-
-static void write_events_by_rank(struct page *p, const struct report *r,
-	void (*write)(struct page *p, const struct report *r, const struct report_event *e))
-{
-	for (int rank = 0; rank < 4; rank++)
-		for (size_t i = 0; i < r->n_events; i++)
-			if (state_rank(report_event_state(&r->events[i])) == rank)
-				write(p, r, &r->events[i]);
-}
-
-static void write_alert(struct page *p, const struct report *r)
-{
-	if (r->n_events > 1) {
+	if (stories->n > 1)
 		p->ops->heading(p, HEADING_EVENTS);
-		p->is_summary = true;
-		write_events_by_rank(p, r, write_event_summary);
-		p->is_summary = false;
-	}
-	write_events_by_rank(p, r, report_write_event);
+	for (size_t i = 0; stories->n > 1 && i < stories->n; i++)
+		report_write_story_row(p, r, &stories->items[i], false);
+	for (size_t i = 0; i < stories->n; i++)
+		report_write_story(p, r, &stories->items[i], r->written_usec > 0);
+	p->part = PAGE_STATES;
 	report_write_items(p, r, HEADING_OTHERS, true);
+}
+
+static void write_digest_intro(struct page *p, const struct report *r)
+{
+	FORMAT_BUF(text);
+
+	if (r->n_merged)
+		buf_printf(&text, SAY_DIGEST, r->n_merged, plural(r->n_merged, SAY_MAIL, SAY_MAILS));
+	else
+		buf_puts(&text, SAY_DIGEST_ALONE);
+	if (r->late_why)
+		buf_printf(&text, SAY_REASON, r->late_why);
+	p->ops->paragraph(p, buf_text(&text));
+}
+
+/* An item a row; at length only what is not well again. */
+static void write_digest(struct page *p, const struct report *r, const struct report_stories *stories)
+{
+	write_digest_intro(p, r);
+	if (stories->n)
+		p->ops->heading(p, HEADING_HAPPENED);
+	for (size_t i = 0; i < stories->n; i++)
+		report_write_story_row(p, r, &stories->items[i], true);
+	for (size_t i = 0; i < stories->n; i++)
+		if (report_story_part(&stories->items[i]) != REPORT_WELL)
+			report_write_story(p, r, &stories->items[i], true);
+	p->part = PAGE_LISTS;
+	write_mails(p, HEADING_MERGED, SAY_LATE, r->merged, r->n_merged);
+	p->part = PAGE_STATES;
+	report_write_items(p, r, HEADING_OTHERS, true);
+}
+
+/* ---- what must be known before all else ---- */
+
+static void write_late(struct page *p, const struct report *r)
+{
+	FORMAT_BUF(time);
+	FORMAT_BUF(age);
+	FORMAT_BUF(text);
+
+	format_time(&time, r->written_usec);
+	format_duration(&age, span_usec(r->written_usec, r->now_usec));
+	buf_printf(&text, SAY_WRITTEN_LATE, buf_text(&time), buf_text(&age));
+	if (r->late_why)
+		buf_printf(&text, SAY_REASON, r->late_why);
+	p->ops->remark(p, buf_text(&text));
+}
+
+static void write_remarks(struct page *p, enum report_kind kind, const struct report *r)
+{
+	size_t n_tests = 0;
+
+	for (size_t i = 0; i < r->n_events; i++)
+		n_tests += report_event_is_test(&r->events[i]);
+	if (n_tests && kind != REPORT_STATUS)
+		p->ops->remark(p, n_tests == r->n_events ? SAY_ALL_TESTS : SAY_SOME_TESTS);
+	if (r->written_usec > 0 && kind != REPORT_DIGEST)
+		write_late(p, r);
+	for (size_t i = 0; i < r->n_remarks; i++)
+		p->ops->remark(p, r->remarks[i]);
 }
 
 static void write_page(struct buf *b, const struct page_ops *ops, enum report_kind kind, const struct report *r)
 {
+	_cleanup_stories_ struct report_stories stories = { 0 };
 	struct page p = { .ops = ops, .b = b, .start = b->len };
 	FORMAT_BUF(subject);
 
+	if (report_stories_make(r, &stories) < 0) {
+		b->error = -ENOMEM;
+		return;
+	}
 	report_subject(&subject, kind, r);
 	ops->begin(&p, buf_text(&subject));
-	for (size_t i = 0; i < r->n_remarks; i++)
-		ops->remark(&p, r->remarks[i]);
-	if (kind == REPORT_ALERT && r->n_events)
-		write_alert(&p, r);
+	write_remarks(&p, kind, r);
+	if (kind == REPORT_DIGEST)
+		write_digest(&p, r, &stories);
+	else if (kind == REPORT_ALERT && r->n_events)
+		write_alert(&p, r, &stories);
 	else
-		write_status(&p, kind, r);
+		write_status(&p, kind, r, &stories);
 	write_footer(&p, r);
 	ops->end(&p);
 }
