@@ -245,7 +245,8 @@ static void html_point(struct page *p, const char *text)
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
-	buf_puts(&b, "<p style=\"margin:0 0 4px 14px;text-indent:-14px;font-size:14px;" BREAK "\">&#8226;&nbsp; ");
+	buf_puts(&b, "<p style=\"margin:0 0 4px;padding:0 0 0 14px;text-indent:-14px;font-size:14px;" BREAK "\">"
+		     "<span style=\"display:inline-block;width:14px;text-indent:0\">&#8226;</span>");
 	put(&b, text);
 	buf_puts(&b, "</p>\n");
 	put_block(p, PAGE_POINT, &b);
@@ -274,7 +275,7 @@ static void html_row(struct page *p, const char *word, int tone, const char *lab
 		p->n_left_out++;
 		return;
 	}
-	buf_puts(&b, "<tr><td class=\"line\" width=\"96\" valign=\"top\" style=\"padding:5px 10px 5px 0;"
+	buf_puts(&b, "<tr><td class=\"line\" width=\"100\" valign=\"top\" style=\"padding:5px 12px 5px 0;"
 		     "border-bottom:1px solid #eaeef2\">");
 	put_badge(&b, word, tone, "11px");
 	buf_puts(&b, "</td><td class=\"line\" valign=\"top\" style=\"padding:5px 0;border-bottom:1px solid #eaeef2;"

@@ -25,8 +25,7 @@
 #define ADVICE_REMINDER "This problem was told before and still lasts. Whoever acknowledges it ends the reminders."
 #define ADVICE_ESCALATED "Nobody has acknowledged this problem in time, so further people are told."
 #define ADVICE_STEADY "It was unstable, and its changes were not mailed. From now on they are again."
-#define ADVICE_RESTARTED "If nobody meant to restart the host, the end of the journal before may say why: " \
-			 "journalctl -b -1 -e"
+#define ADVICE_RESTARTED "If nobody meant to restart the host, the end of the journal before that may say why."
 #define ADVICE_UNSTABLE "Its state changes too often. Nothing more is mailed about it until it has been steady for %s."
 #define ADVICE_UNSTABLE_BUT "Its state changes too often. Nothing more is mailed about it until it has been steady for " \
 			    "%s, or is CRITICAL for the first time."

@@ -128,6 +128,9 @@ enum report_part { REPORT_PROBLEM, REPORT_NOTICE, REPORT_WELL };
 
 enum report_part report_story_part(const struct report_story *s);
 
+/* "2 problems, 1 recovered, host restarted" */
+void report_put_story_counts(struct buf *b, const struct report_stories *stories);
+
 /* As of one event. */
 void report_put_story_tail(struct buf *b, const struct report_story *s);
 void report_put_story_text(struct buf *b, const struct report_story *s);

@@ -24,6 +24,7 @@
 #define SAY_BY_LOOKS "%s, by %lld %s in %s"
 #define SAY_BY_LOOK "%s, by %lld %s"
 #define SAY_ENDED "%s, after %s"
+#define COMMAND_JOURNAL "journalctl -b -1 -e"
 #define HEADING_TIMELINE "Course of events"
 #define HEADING_LAST "The last %d of %zu events"
 #define HEADING_DEPENDENTS "Also failing because of it"
@@ -34,6 +35,7 @@
 #define FIELD_RECOVERED "Recovered"
 #define FIELD_LAST_ALIVE "Last alive"
 #define FIELD_UP_AGAIN "Up again"
+#define FIELD_JOURNAL "Journal"
 #define FIELD_LAST_LOOK "Last look"
 #define FIELD_NOW "Now"
 #define FIELD_WHY_NOW "Why only now"
@@ -284,6 +286,7 @@ static void write_restart(struct page *p, const struct report *r, const struct r
 	if (e->since_usec)
 		report_write_time(p, FIELD_LAST_ALIVE, e->since_usec);
 	report_write_since(p, FIELD_UP_AGAIN, e->time_usec, r->now_usec);
+	p->ops->field(p, FIELD_JOURNAL, COMMAND_JOURNAL);
 }
 
 static void write_times(struct page *p, const struct report *r, const struct report_story *s)

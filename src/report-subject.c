@@ -195,11 +195,13 @@ static bool is_restart(const struct report_story *s)
 }
 
 /* The host is no item of the list. */
-static void list_stories(struct buf *b, const struct report *r, const struct report_stories *stories, size_t n)
+static void list_stories(struct buf *b, const struct report *r, const struct report_stories *stories)
 {
 	struct list l = { .b = b };
-	size_t left = n;
+	size_t left = 0;
 
+	for (size_t i = 0; i < stories->n; i++)
+		left += !is_restart(&stories->items[i]);
 	for (size_t i = 0; i < stories->n; i++) {
 		const struct report_event *e = stories->items[i].last;
 		FORMAT_BUF(label);
@@ -212,7 +214,8 @@ static void list_stories(struct buf *b, const struct report *r, const struct rep
 	list_end(&l);
 }
 
-static void subject_several(struct buf *b, const struct report *r, const struct report_stories *stories)
+/* "2 problems, 1 recovered, host restarted" */
+void report_put_story_counts(struct buf *b, const struct report_stories *stories)
 {
 	static const struct {
 		const char *one, *many;
@@ -236,8 +239,13 @@ static void subject_several(struct buf *b, const struct report *r, const struct 
 	}
 	if (n_restarts)
 		buf_printf(b, "%s" SAY_SUBJECT_RESTARTED, comma);
+}
+
+static void subject_several(struct buf *b, const struct report *r, const struct report_stories *stories)
+{
+	report_put_story_counts(b, stories);
 	buf_puts(b, ": ");
-	list_stories(b, r, stories, stories->n - n_restarts);
+	list_stories(b, r, stories);
 }
 
 static void subject_stories(struct buf *b, const struct report *r)

@@ -26,7 +26,7 @@
 #define SAY_NEXT " The next report is expected by %s; if it does not come, look at the host."
 #define SAY_NO_CHANGE "Nothing has changed."
 #define SAY_NEXT_NONE "none is planned"
-#define SAY_LEFT_OUT "And %zu more: `%s` shows all."
+#define SAY_LEFT_OUT "And %zu more: \"%s\" shows all."
 #define SAY_NOTE " (%s)"
 #define SAY_UNTIL "until %s"
 #define SAY_BY ", by "
@@ -36,10 +36,10 @@
 #define SAY_DIGEST_ALONE "This mail sums up what could not be told in time."
 #define SAY_REASON " The reason: %s."
 #define SAY_WRITTEN_LATE "This mail is late. It was written at %s, %s before it could be sent."
-#define SAY_ALL_TESTS "Nothing has happened. This is a test, asked for with `tocsin test-alert`; it goes the way of a real " \
-		      "alert, and there is nothing to do."
-#define SAY_SOME_TESTS "What is marked TEST has not happened: it was asked for with `tocsin test-alert`. The rest of this " \
-		       "mail is real."
+#define SAY_ALL_TESTS "Nothing has happened. This is a test, asked for with \"tocsin test-alert\"; it goes the way of a " \
+		      "real alert, and there is nothing to do."
+#define SAY_SOME_TESTS "What is marked TEST has not happened: it was asked for with \"tocsin test-alert\". The rest of " \
+		       "this mail is real."
 #define HEADING_EVENTS "In this mail"
 #define HEADING_HAPPENED "What happened"
 #define HEADING_MERGED "The mails that could not be delivered in time"
@@ -231,10 +231,17 @@ static void write_alert(struct page *p, const struct report *r, const struct rep
 	report_write_items(p, r, HEADING_OTHERS, true);
 }
 
-static void write_digest_intro(struct page *p, const struct report *r)
+static void write_digest_intro(struct page *p, const struct report *r, const struct report_stories *stories)
 {
 	FORMAT_BUF(text);
+	FORMAT_BUF(counts);
 
+	if (stories->n) {
+		const struct report_event *worst = stories->items[0].last;
+
+		report_put_story_counts(&counts, stories);
+		report_write_headline(p, report_event_word(worst), report_event_tone(worst), r->host, NULL, buf_text(&counts));
+	}
 	if (r->n_merged)
 		buf_printf(&text, SAY_DIGEST, r->n_merged, plural(r->n_merged, SAY_MAIL, SAY_MAILS));
 	else
@@ -247,7 +254,7 @@ static void write_digest_intro(struct page *p, const struct report *r)
 /* An item a row; at length only what is not well again. */
 static void write_digest(struct page *p, const struct report *r, const struct report_stories *stories)
 {
-	write_digest_intro(p, r);
+	write_digest_intro(p, r, stories);
 	if (stories->n)
 		p->ops->heading(p, HEADING_HAPPENED);
 	for (size_t i = 0; i < stories->n; i++)
@@ -302,6 +309,8 @@ static void write_page(struct buf *b, const struct page_ops *ops, enum report_ki
 		return;
 	}
 	report_subject(&subject, kind, r);
+	if (subject.error)
+		b->error = subject.error;
 	ops->begin(&p, buf_text(&subject));
 	write_remarks(&p, kind, r);
 	if (kind == REPORT_DIGEST)

@@ -52,6 +52,8 @@ static struct result backup = { TOCSIN_UNKNOWN, (char *)"did not answer within 1
 static struct alert_state well = { .state = TOCSIN_OK, .is_known = true, .since_usec = BEFORE(12 * USEC_PER_DAY) };
 static struct alert_state critical = { .state = TOCSIN_CRITICAL, .is_known = true, .incident = 17,
 	.since_usec = BEFORE(45 * USEC_PER_SEC), .incident_since_usec = BEFORE(45 * USEC_PER_SEC) };
+static struct alert_state gone = { .state = TOCSIN_CRITICAL, .is_known = true, .incident = 19,
+	.since_usec = BEFORE(45 * USEC_PER_SEC), .incident_since_usec = BEFORE(45 * USEC_PER_SEC) };
 static struct alert_state warning = { .state = TOCSIN_WARNING, .is_known = true, .incident = 16,
 	.since_usec = BEFORE(3 * USEC_PER_HOUR), .incident_since_usec = BEFORE(3 * USEC_PER_HOUR) };
 static struct alert_state unknown = { .state = TOCSIN_UNKNOWN, .is_known = true, .incident = 18,
@@ -82,6 +84,11 @@ static const struct report_item disk_recovered[] = {
 	{ ROOT, .alert = &well, .result = &disk_good, .previous = &disk_bad },
 	{ LOAD, .alert = &well, .result = &load_good },
 	{ WEB, .alert = &well, .result = &web_good },
+};
+static const struct report_item web_gone[] = {
+	{ ROOT, .alert = &well, .result = &disk_good },
+	{ LOAD, .alert = &well, .result = &load_good },
+	{ WEB, .alert = &gone, .result = &web_bad },
 };
 static const struct report_item cannot_look[] = {
 	{ .check = "backup", .item = "/backup", .module = "disk", .alert = &unknown, .result = &backup, MINUTELY },
@@ -243,7 +250,7 @@ static const struct sample {
 	{ "steady", REPORT_ALERT, { HOST, ITEMS(all_well), .events = &steady, .n_events = 1 } },
 	{ "escalated", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = &escalated, .n_events = 1 } },
 	{ "restarted", REPORT_ALERT, { HOST, ITEMS(all_well), .events = restarted, .n_events = 1 } },
-	{ "restarted-bad", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = restarted, .n_events = 2 } },
+	{ "restarted-bad", REPORT_ALERT, { HOST, ITEMS(web_gone), .events = restarted, .n_events = 2 } },
 	{ "test-alert", REPORT_ALERT, { HOST, ITEMS(all_well), .events = test_alert, .n_events = 1 } },
 	{ "test-recovery", REPORT_ALERT, { HOST, ITEMS(all_well), .events = test_alert, .n_events = 2 } },
 	{ "parent", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = &parent, .n_events = 1 } },
