@@ -12,11 +12,16 @@
 #define EVIDENCE_BYTES 6000 /* of one piece, escaped */
 
 /* Until which size of the page a block of each kind is still written: what comes later must find room too. */
-#define ROOM_FIRST_ROWS 20000
+#define ROOM_REMARKS 10000
 #define ROOM_EVIDENCE 34000
-#define ROOM_DETAILS 40000
-#define ROOM_ROWS 54000
-#define ROOM_ALL 58000
+#define ROOM_HEADINGS 57000
+static const size_t rooms[] = {
+	[PAGE_SUMMARY] = 20000,
+	[PAGE_DETAILS] = 40000,
+	[PAGE_LISTS] = 48000,
+	[PAGE_STATES] = 54000,
+	[PAGE_FOOTER] = 58000,
+};
 
 /* The sentences of this file. */
 #define SAY_NOTE "Note"
@@ -85,20 +90,11 @@ static void put(struct buf *b, const char *text)
 
 static size_t room_for(const struct page *p, enum page_block block)
 {
-	if (p->is_footer)
-		return ROOM_ALL;
-	if (p->is_detail && block != PAGE_EVIDENCE)
-		return ROOM_DETAILS;
-	switch (block) {
-	case PAGE_ROW:
-		return p->is_summary ? ROOM_FIRST_ROWS : ROOM_ROWS;
-	case PAGE_EVIDENCE:
+	if (block == PAGE_EVIDENCE)
 		return ROOM_EVIDENCE;
-	case PAGE_REMARK:
-		return ROOM_FIRST_ROWS / 2;
-	default:
-		return ROOM_ALL - 1000;
-	}
+	if (block == PAGE_REMARK)
+		return ROOM_REMARKS;
+	return p->part == PAGE_DETAILS || p->part == PAGE_FOOTER || block == PAGE_ROW ? rooms[p->part] : ROOM_HEADINGS;
 }
 
 static void leave(struct page *p)
@@ -107,15 +103,21 @@ static void leave(struct page *p)
 		buf_puts(p->b, "</table>");
 }
 
+/* The bit in p->full. All blocks of the details but evidence are of one kind. */
+static unsigned kind_of(const struct page *p, enum page_block block)
+{
+	return 1U << (p->part == PAGE_DETAILS && block != PAGE_EVIDENCE ? PAGE_HEADLINE : block);
+}
+
 /* Appends the finished block HTML unless the page has no room for more of its kind. When one of the
  * details is left out all that follow are, so that none stands under a headline that is not its own. */
 static void put_block(struct page *p, enum page_block block, const struct buf *html)
 {
-	unsigned kind = 1U << (p->is_detail && block != PAGE_EVIDENCE ? PAGE_HEADLINE : block);
+	unsigned kind = kind_of(p, block);
 
 	if (html->error && !p->b->error)
 		p->b->error = html->error;
-	if (!p->is_footer && (p->full & kind || p->b->len - p->start + html->len > room_for(p, block))) {
+	if (p->part != PAGE_FOOTER && (p->full & kind || p->b->len - p->start + html->len > room_for(p, block))) {
 		p->full |= kind;
 		if (kind == 1U << PAGE_HEADLINE)
 			p->full |= 1U << PAGE_EVIDENCE;
@@ -239,6 +241,17 @@ static void html_field(struct page *p, const char *name, const char *value)
 	put_block(p, PAGE_FIELD, &b);
 }
 
+static void html_point(struct page *p, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	buf_puts(&b, "<p style=\"margin:0 0 4px;padding:0 0 0 14px;text-indent:-14px;font-size:14px;" BREAK "\">"
+		     "<span style=\"display:inline-block;width:14px;text-indent:0\">&#8226;</span>");
+	put(&b, text);
+	buf_puts(&b, "</p>\n");
+	put_block(p, PAGE_POINT, &b);
+}
+
 static void html_evidence(struct page *p, const char *title, const char *text)
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2), lines = BUF(SIZE_MAX / 2);
@@ -258,11 +271,11 @@ static void html_row(struct page *p, const char *word, int tone, const char *lab
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
-	if (p->full & 1U << PAGE_ROW) { /* of a thousand rows most need not be written at all */
+	if (p->full & kind_of(p, PAGE_ROW)) { /* of a thousand rows most need not be written at all */
 		p->n_left_out++;
 		return;
 	}
-	buf_puts(&b, "<tr><td class=\"line\" width=\"96\" valign=\"top\" style=\"padding:5px 10px 5px 0;"
+	buf_puts(&b, "<tr><td class=\"line\" width=\"100\" valign=\"top\" style=\"padding:5px 12px 5px 0;"
 		     "border-bottom:1px solid #eaeef2\">");
 	put_badge(&b, word, tone, "11px");
 	buf_puts(&b, "</td><td class=\"line\" valign=\"top\" style=\"padding:5px 0;border-bottom:1px solid #eaeef2;"
@@ -294,6 +307,7 @@ const struct page_ops page_html = {
 	.subheading = html_subheading,
 	.paragraph = html_paragraph,
 	.field = html_field,
+	.point = html_point,
 	.evidence = html_evidence,
 	.row = html_row,
 	.end = html_end,

@@ -9,6 +9,7 @@
 #define WIDTH 72
 #define FIELD_COLUMN 16
 #define ROW_COLUMN 13
+#define POINT_COLUMN 4
 #define LINE_CHARACTERS 1000 /* of one text from outside on a line of ours */
 #define EVIDENCE_MAX (1024 * 1024)
 #define TEXT_MAX (2 * 1024 * 1024) /* so that a mail about however much can always be composed and sent */
@@ -18,12 +19,12 @@
 #define SAY_LEFT_OUT "%zu further lines are left out here: the mail would be too long. `tocsin status` shows all checks."
 #define SAY_CUT "(cut here: a mail holds 1 MiB of such output)"
 
-/* A blank line between blocks; fields and rows follow each other. Returns whether there is room for the block. */
+/* A blank line between blocks; fields, points and rows follow each other. Returns whether there is room for the block. */
 static bool enter(struct page *p, enum page_block block)
 {
-	bool is_list = block == PAGE_FIELD || block == PAGE_ROW;
+	bool is_list = block == PAGE_FIELD || block == PAGE_POINT || block == PAGE_ROW;
 
-	if (!p->is_footer && p->b->len - p->start > TEXT_MAX) {
+	if (p->part != PAGE_FOOTER && p->b->len - p->start > TEXT_MAX) {
 		p->n_left_out++;
 		return false;
 	}
@@ -163,6 +164,14 @@ static void text_field(struct page *p, const char *name, const char *value)
 	put_cleaned(p->b, value, FIELD_COLUMN, FIELD_COLUMN);
 }
 
+static void text_point(struct page *p, const char *text)
+{
+	if (!enter(p, PAGE_POINT))
+		return;
+	buf_puts(p->b, "  - ");
+	put_cleaned(p->b, text, POINT_COLUMN, POINT_COLUMN);
+}
+
 /* Not broken into lines, which are not ours, but set in: so no line of it looks like one of ours, or like the "-- "
  * that begins a signature. */
 static void text_evidence(struct page *p, const char *title, const char *text)
@@ -214,6 +223,7 @@ const struct page_ops page_text = {
 	.subheading = text_subheading,
 	.paragraph = text_paragraph,
 	.field = text_field,
+	.point = text_point,
 	.evidence = text_evidence,
 	.row = text_row,
 	.end = text_end,

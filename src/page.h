@@ -12,17 +12,24 @@
 
 #define PAGE_NEUTRAL 4 /* a tone beside those of enum tocsin_state: nothing is known */
 
-enum page_block { PAGE_NOTHING, PAGE_REMARK, PAGE_HEADLINE, PAGE_HEADING, PAGE_PARAGRAPH, PAGE_FIELD, PAGE_EVIDENCE,
-	PAGE_ROW };
+enum page_block { PAGE_NOTHING, PAGE_REMARK, PAGE_HEADLINE, PAGE_HEADING, PAGE_PARAGRAPH, PAGE_FIELD, PAGE_POINT,
+	PAGE_EVIDENCE, PAGE_ROW };
+
+/* The parts of a page in their order; each but the last leaves room for what follows it. */
+enum page_part {
+	PAGE_SUMMARY, /* rows before the details */
+	PAGE_DETAILS, /* of one problem after the other */
+	PAGE_LISTS, /* what else there is to know: rows of things that happened, mails, silences */
+	PAGE_STATES, /* a row for each item */
+	PAGE_FOOTER /* must not be left out */
+};
 
 struct page {
 	const struct page_ops *ops;
 	struct buf *b;
 	size_t start; /* of the page in B */
 	enum page_block last; /* what was written last; the HTML writer has its table open */
-	bool is_footer; /* what follows must not be left out */
-	bool is_detail; /* of one problem */
-	bool is_summary; /* rows that come before the details must leave room for them */
+	enum page_part part; /* of what is written now */
 	unsigned full; /* kinds of blocks (1 << kind) for which there is no more room */
 	size_t n_left_out;
 	size_t evidence_len; /* bytes of evidence so far */
@@ -37,6 +44,7 @@ struct page_ops {
 	void (*subheading)(struct page *p, const char *text);
 	void (*paragraph)(struct page *p, const char *text);
 	void (*field)(struct page *p, const char *name, const char *value);
+	void (*point)(struct page *p, const char *text); /* of a list */
 	void (*evidence)(struct page *p, const char *title, const char *text);
 	void (*row)(struct page *p, const char *word, int tone, const char *label, const char *text);
 	void (*end)(struct page *p);

@@ -21,18 +21,23 @@ struct report_item {
 /* One thing that happened, for alert mails (those that this mail is about) and reports (since the last one). */
 struct report_event {
 	enum alert_event event;
-	const char *check, *item;
+	const char *check, *item; /* both NULL for what befell the host */
 	enum tocsin_state from, to;
-	int64_t time_usec; /* realtime: when it was confirmed */
-	int64_t since_usec; /* realtime: of the first bad result; for a recovery, of the problem's first bad result */
+	int64_t time_usec; /* realtime: when it was confirmed, or happened */
+	int64_t since_usec; /* realtime: of the first bad result; for a recovery, of the problem's first bad result; for
+	                     * ALERT_UNSTABLE of the first of its changes, for ALERT_STEADY of the last one; for
+	                     * ALERT_RESTARTED the last sign of life before, 0: unknown */
 	int64_t incident;
 	int64_t looks; /* how many results confirmed it */
-	const char *text; /* of the result */
+	const char *text; /* of the result; for ALERT_RESTARTED "was down for 3 min 10 s (clean shutdown)"; for
+	                   * ALERT_ACKNOWLEDGED and ALERT_SILENCED who, until when and why */
 	const struct result *result; /* with metrics and evidence as it was then; may be NULL */
 	const char *note; /* why it is told now and not earlier, or why no mail told it; or NULL */
 	const char *const *dependents; /* one line each: what else fails because of it and has no mail of its own */
 	size_t n_dependents;
 	bool is_test; /* `tocsin test-alert`: nothing has happened */
+	int64_t changes; /* of ALERT_UNSTABLE: how many */
+	int64_t quiet_usec; /* of ALERT_UNSTABLE: for how long it must be steady (flap_quiet) */
 };
 
 struct report_silence {

@@ -279,6 +279,16 @@ void format_time(struct buf *b, int64_t realtime_usec)
 	buf_puts(b, text);
 }
 
+void format_clock(struct buf *b, int64_t realtime_usec, int64_t now_usec)
+{
+	struct tm tm = local_time(realtime_usec), now = local_time(now_usec);
+	bool is_today = tm.tm_year == now.tm_year && tm.tm_yday == now.tm_yday;
+	char text[64];
+
+	strftime(text, sizeof(text), is_today ? "%H:%M" : "%Y-%m-%d %H:%M", &tm);
+	buf_puts(b, text);
+}
+
 void format_time_rfc3339(struct buf *b, int64_t realtime_usec)
 {
 	struct tm tm = local_time(realtime_usec);

@@ -42,5 +42,8 @@ void format_size(struct buf *b, int64_t bytes);
 /* "2026-11-23 20:14:05 +0800" in the local time zone. */
 void format_time(struct buf *b, int64_t realtime_usec);
 
+/* "20:14", and "2026-11-22 20:14" when that is not the day of NOW, in the local time zone. */
+void format_clock(struct buf *b, int64_t realtime_usec, int64_t now_usec);
+
 /* RFC 3339: "2026-11-23T20:14:05.123456+08:00". */
 void format_time_rfc3339(struct buf *b, int64_t realtime_usec);

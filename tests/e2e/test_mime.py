@@ -16,7 +16,9 @@ BUILD = pathlib.Path(os.environ.get("TOCSIN_BUILD", "."))
 COMPOSE = BUILD / "tests/unit/compose-mail"
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
 SAMPLES = ["started", "started-bad", "status", "status-bad", "problem", "several", "unknown", "recovered", "test",
-           "nothing", "hostile", "hostile-status"]
+           "nothing", "late", "told-late", "reminder", "unstable", "steady", "escalated", "restarted", "restarted-bad",
+           "test-alert", "test-recovery", "parent", "pair", "storm", "digest", "digest-of-reports", "status-full",
+           "status-many", "alert-many", "hostile", "hostile-status", "hostile-digest"]
 HEADERS = ["Date", "From", "To", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
            "X-Auto-Response-Suppress", "List-Id", "X-Tocsin-Host", "X-Tocsin-Check", "MIME-Version", "Content-Type"]
 VOID = {"meta", "br", "img"}
@@ -98,7 +100,7 @@ def test_injection_adds_nothing():
         assert not part["Bcc"]
     assert len(message["To"].addresses) == 2
     assert message["From"].addresses[0].addr_spec == "tocsin@example.org"
-    assert "\\r\\nBcc: victim@example.org" in message.get_body(("plain",)).get_content()
+    assert "\\r\\nBcc: victim@example.org" in " ".join(message.get_body(("plain",)).get_content().split())
     assert len(message["X-Tocsin-Check"].replace(" ", "")) > 30000
 
 
@@ -137,7 +139,7 @@ def test_html(sample):
     checker.close()
     assert checker.open == []
     assert b"url(" not in html and b"data:" not in html
-    assert ("left out here" in html.decode()) == sample.startswith("hostile")
+    assert ("left out here" in html.decode()) == sample.startswith("hostile") or sample.endswith("many")
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

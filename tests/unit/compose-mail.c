@@ -52,6 +52,8 @@ static struct result backup = { TOCSIN_UNKNOWN, (char *)"did not answer within 1
 static struct alert_state well = { .state = TOCSIN_OK, .is_known = true, .since_usec = BEFORE(12 * USEC_PER_DAY) };
 static struct alert_state critical = { .state = TOCSIN_CRITICAL, .is_known = true, .incident = 17,
 	.since_usec = BEFORE(45 * USEC_PER_SEC), .incident_since_usec = BEFORE(45 * USEC_PER_SEC) };
+static struct alert_state gone = { .state = TOCSIN_CRITICAL, .is_known = true, .incident = 19,
+	.since_usec = BEFORE(45 * USEC_PER_SEC), .incident_since_usec = BEFORE(45 * USEC_PER_SEC) };
 static struct alert_state warning = { .state = TOCSIN_WARNING, .is_known = true, .incident = 16,
 	.since_usec = BEFORE(3 * USEC_PER_HOUR), .incident_since_usec = BEFORE(3 * USEC_PER_HOUR) };
 static struct alert_state unknown = { .state = TOCSIN_UNKNOWN, .is_known = true, .incident = 18,
@@ -83,6 +85,11 @@ static const struct report_item disk_recovered[] = {
 	{ LOAD, .alert = &well, .result = &load_good },
 	{ WEB, .alert = &well, .result = &web_good },
 };
+static const struct report_item web_gone[] = {
+	{ ROOT, .alert = &well, .result = &disk_good },
+	{ LOAD, .alert = &well, .result = &load_good },
+	{ WEB, .alert = &gone, .result = &web_bad },
+};
 static const struct report_item cannot_look[] = {
 	{ .check = "backup", .item = "/backup", .module = "disk", .alert = &unknown, .result = &backup, MINUTELY },
 	{ LOAD, .alert = &well, .result = &load_good },
@@ -100,6 +107,99 @@ static const struct report_event several[] = {
 static const struct report_event unknown_event = { ALERT_BLIND, "backup", "/backup", TOCSIN_OK, TOCSIN_UNKNOWN, TIMES,
 	.incident = 18, .text = "did not answer within 10 s: the file system may hang", .result = &backup };
 
+/* What one mail each is made of. */
+#define AT(age) .time_usec = BEFORE(age)
+#define SINCE(age) .since_usec = BEFORE(age)
+static const struct report_event told_late = { ALERT_LATE, "load", "load", TOCSIN_OK, TOCSIN_WARNING, .time_usec = NOW,
+	SINCE(3 * USEC_PER_HOUR), .incident = 16, .text = "7.25 over 1 minute (limit 4)", .result = &load_bad,
+	.note = "maintenance until 20:00" };
+static const struct report_event reminder = { ALERT_REMINDER, "root", "/", TOCSIN_CRITICAL, TOCSIN_CRITICAL,
+	.time_usec = NOW, SINCE(12 * USEC_PER_HOUR), .incident = 17, .text = "96 % used (limit 90 %)", .result = &disk_bad };
+static const struct report_event unstable = { ALERT_UNSTABLE, "root", "/", TOCSIN_OK, TOCSIN_WARNING, .time_usec = NOW,
+	SINCE(40 * USEC_PER_MINUTE), .incident = 17, .text = "81 % used (limit 80 %)", .changes = 5,
+	.quiet_usec = 2 * USEC_PER_HOUR };
+static const struct report_event steady = { ALERT_STEADY, "root", "/", TOCSIN_OK, TOCSIN_OK, .time_usec = NOW,
+	SINCE(2 * USEC_PER_HOUR), .text = "42 % used" };
+static const struct report_event escalated = { ALERT_ESCALATED, "root", "/", TOCSIN_CRITICAL, TOCSIN_CRITICAL,
+	.time_usec = NOW, SINCE(2 * USEC_PER_HOUR), .incident = 17, .text = "96 % used (limit 90 %)", .result = &disk_bad };
+static const struct report_event restarted[] = {
+	{ ALERT_RESTARTED, .time_usec = BEFORE(20 * USEC_PER_SEC), SINCE(210 * USEC_PER_SEC),
+		.text = "was down for 3 min 10 s (crash or power cut)" },
+	{ ALERT_PROBLEM, "web", "web", TOCSIN_OK, TOCSIN_CRITICAL, TIMES, .incident = 19,
+		.text = "no process nginx (was 812, ended by signal 9)", .result = &web_bad },
+};
+static const struct report_event test_alert[] = {
+	{ ALERT_PROBLEM, "root", "/", TOCSIN_OK, TOCSIN_CRITICAL, TIMES, .text = "96 % used (limit 90 %)", .is_test = true },
+	{ ALERT_RECOVERED, "root", "/", TOCSIN_CRITICAL, TOCSIN_OK, .time_usec = NOW, SINCE(45 * USEC_PER_SEC),
+		.text = "42 % used", .is_test = true },
+};
+static const char *const dependents[] = { "CRITICAL process web: no process nginx (was 812, ended by signal 9)",
+	"UNKNOWN tcp imap: the name mail.example.org could not be resolved: Temporary failure in name resolution" };
+static const struct report_event parent = { ALERT_PROBLEM, "root", "/", TOCSIN_OK, TOCSIN_CRITICAL, TIMES, .incident = 17,
+	.text = "96 % used (limit 90 %)", .result = &disk_bad, .dependents = dependents, .n_dependents = 2 };
+
+/* A problem and its recovery in one mail; five changes of another item in between. */
+#define LOAD_WARNS(at, since) { ALERT_PROBLEM, "load", "load", TOCSIN_OK, TOCSIN_WARNING, AT(at), SINCE(since), .looks = 3, \
+	.incident = 16, .text = "7.25 over 1 minute (limit 4)", .result = &load_bad }
+#define LOAD_ENDS(at, since) { ALERT_RECOVERED, "load", "load", TOCSIN_WARNING, TOCSIN_OK, AT(at), SINCE(since), .looks = 5, \
+	.incident = 16, .text = "0.42 over 1 minute", .result = &load_good }
+static const struct report_event pair[] = {
+	LOAD_WARNS(11 * USEC_PER_MINUTE, 12 * USEC_PER_MINUTE),
+	LOAD_ENDS(0, 12 * USEC_PER_MINUTE),
+};
+static const struct report_event storm[] = {
+	LOAD_WARNS(39 * USEC_PER_MINUTE, 40 * USEC_PER_MINUTE),
+	{ ALERT_PROBLEM, "root", "/", TOCSIN_OK, TOCSIN_WARNING, AT(35 * USEC_PER_MINUTE), SINCE(36 * USEC_PER_MINUTE),
+		.looks = 3, .incident = 17, .text = "81 % used (limit 80 %)" },
+	LOAD_ENDS(30 * USEC_PER_MINUTE, 40 * USEC_PER_MINUTE),
+	LOAD_WARNS(21 * USEC_PER_MINUTE, 22 * USEC_PER_MINUTE),
+	LOAD_ENDS(12 * USEC_PER_MINUTE, 22 * USEC_PER_MINUTE),
+	{ ALERT_PROBLEM, "web", "web", TOCSIN_OK, TOCSIN_CRITICAL, AT(10 * USEC_PER_MINUTE), SINCE(10 * USEC_PER_MINUTE),
+		.looks = 1, .incident = 19, .text = "no process nginx (was 812, ended by signal 9)", .result = &web_bad },
+	{ ALERT_WORSE, "root", "/", TOCSIN_WARNING, TOCSIN_CRITICAL, AT(9 * USEC_PER_MINUTE), SINCE(10 * USEC_PER_MINUTE),
+		.looks = 3, .incident = 17, .text = "96 % used (limit 90 %)", .result = &disk_bad },
+	{ ALERT_RECOVERED, "web", "web", TOCSIN_CRITICAL, TOCSIN_OK, AT(8 * USEC_PER_MINUTE), SINCE(10 * USEC_PER_MINUTE),
+		.looks = 1, .incident = 19, .text = "5 processes nginx", .result = &web_good },
+	LOAD_WARNS(3 * USEC_PER_MINUTE, 4 * USEC_PER_MINUTE),
+};
+static const struct report_mail merged[] = {
+	{ "[web1] WARNING load: 7.25 over 1 minute (limit 4)", BEFORE(39 * USEC_PER_MINUTE), 6,
+		"451 4.3.0 mail server temporarily rejected message" },
+	{ "[web1] 2 problems, 1 recovered: CRITICAL process web, WARNING disk /, 1 more", BEFORE(10 * USEC_PER_MINUTE), 3,
+		"connection to mx.example.org timed out" },
+	{ "[web1] WARNING load: 7.25 over 1 minute (limit 4)", BEFORE(3 * USEC_PER_MINUTE), 0, NULL },
+};
+static const struct report_silence silences[] = {
+	{ "backup*", "ops", "the array is rebuilt", NOW + 3 * USEC_PER_HOUR },
+	{ "disk//home", "root", NULL, NOW + 2 * USEC_PER_DAY },
+};
+/* What a report tells that no mail did. */
+static const struct report_event noted[] = {
+	{ ALERT_PROBLEM, "backup", "/backup", TOCSIN_OK, TOCSIN_WARNING, AT(5 * USEC_PER_HOUR), SINCE(5 * USEC_PER_HOUR),
+		.looks = 3, .incident = 18, .text = "82 % used (limit 80 %)", .note = "silenced by ops until 23:04" },
+	{ ALERT_SILENCED, "backup*", NULL, .to = TOCSIN_OK, AT(5 * USEC_PER_HOUR),
+		.text = "by ops until 23:04: the array is rebuilt" },
+	{ ALERT_EASED, "root", "/", TOCSIN_CRITICAL, TOCSIN_WARNING, AT(4 * USEC_PER_HOUR), SINCE(4 * USEC_PER_HOUR),
+		.incident = 17, .text = "89 % used (limit 80 %)" },
+	{ ALERT_RELAPSED, "root", "/", TOCSIN_WARNING, TOCSIN_CRITICAL, AT(3 * USEC_PER_HOUR), SINCE(3 * USEC_PER_HOUR),
+		.incident = 17, .text = "96 % used (limit 90 %)" },
+	{ ALERT_ACKNOWLEDGED, "root", "/", TOCSIN_CRITICAL, TOCSIN_CRITICAL, AT(2 * USEC_PER_HOUR), .incident = 17,
+		.text = "by ops until 2026-11-24 09:00: a larger disk is ordered" },
+	{ ALERT_REMOVED, "old", "old", TOCSIN_CRITICAL, TOCSIN_OK, AT(USEC_PER_HOUR), .incident = 12,
+		.text = "no process old" },
+	{ ALERT_RESTARTED, AT(30 * USEC_PER_MINUTE), SINCE(31 * USEC_PER_MINUTE), .text = "was down for 40 s (clean shutdown)" },
+	{ ALERT_SEEN_AGAIN, "web", "web", TOCSIN_UNKNOWN, TOCSIN_OK, AT(20 * USEC_PER_MINUTE), SINCE(25 * USEC_PER_MINUTE),
+		.incident = 20, .text = "5 processes nginx" },
+};
+static const struct report_item acknowledged[] = {
+	{ ROOT, .alert = &critical, .result = &disk_bad, .previous = &disk_good, .ack_who = "ops",
+		.ack_why = "a larger disk is ordered", .ack_until_usec = NOW + 13 * USEC_PER_HOUR },
+	{ LOAD, .alert = &warning, .result = &load_bad, .ack_who = "root", .ack_until_usec = USEC_NEVER },
+	{ WEB, .alert = &well, .result = &web_good },
+};
+static struct report_event many_events[200];
+static struct report_item many_items[60];
+
 static const char *const remarks[] = { "The state file cannot be written since 2026-11-23 19:58:00 +0800 (No space left on "
 				       "device). Alerts go on; what changes now may be told again after a restart." };
 
@@ -116,6 +216,8 @@ static struct result hostile_result = { TOCSIN_CRITICAL, (char *)hostile, NOW, h
 static struct report_item hostile_items[1500];
 static struct report_event hostile_events[300];
 static const char *hostile_remarks[40];
+static struct report_silence hostile_silences[100];
+static struct report_mail hostile_mails[100];
 
 #define HOST .host = "web1", .version = "0.1.0", .now_usec = NOW, .uptime_usec = 12 * USEC_PER_DAY + 3 * USEC_PER_HOUR, \
 	.started_usec = BEFORE(2 * USEC_PER_DAY), .next_report_usec = NOW + 12 * USEC_PER_HOUR
@@ -140,12 +242,62 @@ static const struct sample {
 		.since_usec = BEFORE(72 * USEC_PER_MINUTE), .text = "42 % used", .result = &disk_good }, .n_events = 1 } },
 	{ "test", REPORT_TEST, { HOST, ITEMS(all_well) } },
 	{ "nothing", REPORT_STATUS, { .host = "web1", .version = "0.1.0", .now_usec = NOW } },
+	{ "late", REPORT_ALERT, { HOST, ITEMS(disk_recovered), .events = &several[1], .n_events = 1,
+		.written_usec = BEFORE(2 * USEC_PER_HOUR), .late_why = "451 4.3.0 mail server temporarily rejected message" } },
+	{ "told-late", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = &told_late, .n_events = 1 } },
+	{ "reminder", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = &reminder, .n_events = 1 } },
+	{ "unstable", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = &unstable, .n_events = 1 } },
+	{ "steady", REPORT_ALERT, { HOST, ITEMS(all_well), .events = &steady, .n_events = 1 } },
+	{ "escalated", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = &escalated, .n_events = 1 } },
+	{ "restarted", REPORT_ALERT, { HOST, ITEMS(all_well), .events = restarted, .n_events = 1 } },
+	{ "restarted-bad", REPORT_ALERT, { HOST, ITEMS(web_gone), .events = restarted, .n_events = 2 } },
+	{ "test-alert", REPORT_ALERT, { HOST, ITEMS(all_well), .events = test_alert, .n_events = 1 } },
+	{ "test-recovery", REPORT_ALERT, { HOST, ITEMS(all_well), .events = test_alert, .n_events = 2 } },
+	{ "parent", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = &parent, .n_events = 1 } },
+	{ "pair", REPORT_ALERT, { HOST, ITEMS(all_well), .events = pair, .n_events = 2 } },
+	{ "storm", REPORT_ALERT, { HOST, ITEMS(disk_full), .events = storm, .n_events = ELEMENTS(storm) } },
+	{ "digest", REPORT_DIGEST, { HOST, ITEMS(disk_full), .events = storm, .n_events = ELEMENTS(storm), .merged = merged,
+		.n_merged = ELEMENTS(merged), .late_why = "no mail could be delivered for 41 min" } },
+	{ "digest-of-reports", REPORT_DIGEST, { HOST, ITEMS(all_well), .merged = merged, .n_merged = 1 } },
+	{ "status-full", REPORT_STATUS, { HOST, ITEMS(acknowledged), .serial = 9, .events = noted,
+		.n_events = ELEMENTS(noted), .silences = silences, .n_silences = ELEMENTS(silences), .undelivered = merged,
+		.n_undelivered = ELEMENTS(merged) } },
+	{ "status-many", REPORT_STATUS, { HOST, ITEMS(many_items), .serial = 10, .events = many_events,
+		.n_events = ELEMENTS(many_events) } },
+	{ "alert-many", REPORT_ALERT, { HOST, ITEMS(many_items), .events = many_events, .n_events = ELEMENTS(many_events) } },
 	{ "hostile", REPORT_ALERT, { .host = hostile, .version = hostile, .now_usec = INT64_MAX, .uptime_usec = INT64_MIN,
 		.started_usec = INT64_MIN, .next_report_usec = 1, ITEMS(hostile_items), .events = hostile_events,
 		.n_events = ELEMENTS(hostile_events), .remarks = hostile_remarks, .n_remarks = ELEMENTS(hostile_remarks) } },
 	{ "hostile-status", REPORT_STATUS, { .host = hostile, .version = hostile, .now_usec = NOW, ITEMS(hostile_items),
-		.events = hostile_events, .n_events = ELEMENTS(hostile_events) } },
+		.events = hostile_events, .n_events = ELEMENTS(hostile_events), .silences = hostile_silences,
+		.n_silences = ELEMENTS(hostile_silences), .undelivered = hostile_mails, .n_undelivered = ELEMENTS(hostile_mails) } },
+	{ "hostile-digest", REPORT_DIGEST, { .host = hostile, .version = hostile, .now_usec = INT64_MIN, ITEMS(hostile_items),
+		.events = hostile_events, .n_events = ELEMENTS(hostile_events), .merged = hostile_mails,
+		.n_merged = ELEMENTS(hostile_mails), .written_usec = INT64_MAX, .late_why = hostile } },
 };
+
+/* 200 events of 60 items, which are bad and good by turns; those of every third begin the other way round. */
+static void fill_many(void)
+{
+	static char names[60][32];
+
+	for (size_t i = 0; i < ELEMENTS(many_items); i++) {
+		snprintf(names[i], sizeof(names[i]), "/srv/customer-%02zu/www", i);
+		many_items[i] = (struct report_item){ .check = "disks", .item = names[i], .module = "disk", MINUTELY };
+	}
+	for (size_t i = 0; i < ELEMENTS(many_events); i++) {
+		size_t item = i % ELEMENTS(many_items), round = i / ELEMENTS(many_items);
+		bool is_bad = (round + (item % 3 == 0)) % 2 != 0;
+		int64_t at = (int64_t)(ELEMENTS(many_events) - i) * USEC_PER_MINUTE;
+
+		many_events[i] = (struct report_event){ is_bad ? ALERT_PROBLEM : ALERT_RECOVERED, "disks", names[item],
+			is_bad ? TOCSIN_OK : TOCSIN_CRITICAL, is_bad ? TOCSIN_CRITICAL : TOCSIN_OK, AT(at), SINCE(at + USEC_PER_MINUTE),
+			.looks = 3, .incident = (int64_t)(100 + i), .text = is_bad ? "96 % used (limit 90 %)" : "42 % used",
+			.result = is_bad ? &disk_bad : &disk_good };
+		many_items[item].alert = is_bad ? &critical : &well;
+		many_items[item].result = many_events[i].result;
+	}
+}
 
 static void fill_hostile(void)
 {
@@ -154,10 +306,16 @@ static void fill_hostile(void)
 		memcpy(huge + i, "\xe2\x80\xae<&>\n", 7);
 	for (size_t i = 0; i < ELEMENTS(hostile_items); i++)
 		hostile_items[i] = (struct report_item){ .check = hostile, .item = hostile, .module = hostile,
-			.alert = &critical, .result = &hostile_result, .previous = &hostile_result };
+			.alert = &critical, .result = &hostile_result, .previous = &hostile_result, .ack_who = hostile,
+			.ack_why = hostile, .ack_until_usec = INT64_MIN };
+	for (size_t i = 0; i < ELEMENTS(hostile_silences); i++)
+		hostile_silences[i] = (struct report_silence){ hostile, hostile, hostile, INT64_MAX };
+	for (size_t i = 0; i < ELEMENTS(hostile_mails); i++)
+		hostile_mails[i] = (struct report_mail){ hostile, INT64_MIN, INT64_MAX, hostile };
 	for (size_t i = 0; i < ELEMENTS(hostile_events); i++)
-		hostile_events[i] = (struct report_event){ ALERT_PROBLEM, hostile, hostile, TOCSIN_OK, TOCSIN_CRITICAL,
-			.text = hostile, .looks = INT64_MAX, .time_usec = INT64_MAX, .result = i < 3 ? &hostile_result : NULL };
+		hostile_events[i] = (struct report_event){ ALERT_PROBLEM, hostile + i / 50, hostile + i % 50, TOCSIN_OK,
+			TOCSIN_CRITICAL, .text = hostile, .looks = INT64_MAX, .time_usec = INT64_MAX,
+			.result = i < 3 ? &hostile_result : NULL, .note = hostile, .dependents = hostile_remarks, .n_dependents = 3 };
 	for (size_t i = 0; i < ELEMENTS(hostile_remarks); i++)
 		hostile_remarks[i] = hostile;
 }
@@ -200,6 +358,7 @@ int main(int argc, char **argv)
 	setenv("TZ", "CST-8", 1);
 	tzset();
 	fill_hostile();
+	fill_many();
 	for (size_t i = 0; argc == 3 && i < ELEMENTS(samples); i++)
 		for (size_t j = 0; strcmp(argv[1], samples[i].name) == 0 && j < ELEMENTS(parts); j++)
 			if (strcmp(argv[2], parts[j].name) == 0) {

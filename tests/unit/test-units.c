@@ -141,6 +141,12 @@ static void formats_times(void **state)
 	format_time(&b, INT64_C(1700000000123456));
 	assert_string_equal(buf_text(&b), "2023-11-15 06:13:20 +0800");
 	buf_clear(&b);
+	format_clock(&b, INT64_C(1700000000123456), INT64_C(1700000000123456) + USEC_PER_HOUR);
+	assert_string_equal(buf_text(&b), "06:13");
+	buf_clear(&b);
+	format_clock(&b, INT64_C(1700000000123456), INT64_C(1700000000123456) + USEC_PER_DAY);
+	assert_string_equal(buf_text(&b), "2023-11-15 06:13");
+	buf_clear(&b);
 	format_time_rfc3339(&b, INT64_C(1700000000123456));
 	assert_string_equal(buf_text(&b), "2023-11-15T06:13:20.123456+08:00");
 }

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One line that fits: what happened, worst first, with the longest names cut. */
+#include "report-internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SUBJECT_COLUMNS 78
+#define HOST_COLUMNS 26
+#define LABEL_COLUMNS 36 /* in a subject about one item */
+#define LABEL_COLUMNS_MIN 12
+#define LABEL_COLUMNS_IN_LIST 26
+#define TEXT_COLUMNS_MIN 8 /* fewer tell nothing */
+
+/* The sentences of this file. */
+#define SAY_CHECK "check"
+#define SAY_CHECKS "checks"
+#define SAY_PROBLEM "problem"
+#define SAY_PROBLEMS "problems"
+#define SAY_NOTICE "notice"
+#define SAY_NOTICES "notices"
+#define SAY_RECOVERED "recovered"
+#define SAY_MAIL "late mail"
+#define SAY_MAILS "late mails"
+#define SAY_MORE "%zu more"
+#define SAY_SUBJECT_STATUS "status "
+#define SAY_SUBJECT_OF "%s: %zu of %zu %s: "
+#define SAY_SUBJECT_STARTED "monitoring started: "
+#define SAY_SUBJECT_TEST "test mail"
+#define SAY_SUBJECT_RESTARTED "host restarted"
+#define SAY_SUBJECT_DIGEST "digest: "
+#define SAY_SUBJECT_MAILS "%zu %s"
+
+static size_t character_length(const char *text, size_t *ret_columns)
+{
+	char one[5] = { 0 };
+	size_t n = utf8_next(text, strlen(text), NULL);
+
+	memcpy(one, text, n ? n : 1);
+	*ret_columns = text_columns(one);
+	return n ? n : 1;
+}
+
+/* Bytes of the longest beginning of TEXT that has at most COLUMNS. */
+static size_t length_of_columns(const char *text, size_t columns)
+{
+	size_t len = 0;
+
+	while (text[len]) {
+		size_t width, n = character_length(text + len, &width);
+
+		if (width > columns)
+			break;
+		columns -= width;
+		len += n;
+	}
+	return len;
+}
+
+/* TEXT cleaned, and cut in its middle when it has more than COLUMNS: both ends tell more. */
+static void put_fitted(struct buf *b, const char *text, size_t columns)
+{
+	FORMAT_BUF(cleaned);
+
+	text_clean(&cleaned, text, 1000);
+	const char *all = buf_text(&cleaned);
+	size_t total = text_columns(all);
+	if (total <= columns || columns == 0) {
+		buf_puts(b, columns ? all : "");
+		return;
+	}
+
+	size_t head = length_of_columns(all, (columns - 1) * 2 / 3), tail = head, width;
+	buf_append(b, all, head);
+	buf_puts(b, "…");
+	total -= text_columns(all) - text_columns(all + head);
+	while (total > (columns - 1) - (columns - 1) * 2 / 3 && all[tail]) {
+		tail += character_length(all + tail, &width);
+		total -= width;
+	}
+	/* Not with a combining character, which would now stand on the "…". */
+	for (size_t n; all[tail] && (n = character_length(all + tail, &width), width == 0);)
+		tail += n;
+	buf_puts(b, all + tail);
+}
+
+/* "CRITICAL disk /, process web, WARNING load and 3 more", as far as the columns reach. */
+struct list {
+	struct buf *b;
+	const char *word; /* of the entry before */
+	size_t n, n_left_out;
+};
+
+/* The first name is cut further rather than left out. */
+static size_t label_columns(const struct list *l, size_t used)
+{
+	if (l->n || l->n_left_out || used + LABEL_COLUMNS_MIN > SUBJECT_COLUMNS || used + LABEL_COLUMNS_IN_LIST <= SUBJECT_COLUMNS)
+		return LABEL_COLUMNS_IN_LIST;
+	return SUBJECT_COLUMNS - used;
+}
+
+static void list_add(struct list *l, const char *word, const char *label, bool is_last)
+{
+	FORMAT_BUF(entry);
+	/* Room for ", 123 more" behind it. */
+	size_t used = text_columns(buf_text(l->b)) + (is_last && !l->n_left_out ? 0 : 10);
+
+	buf_puts(&entry, l->n ? ", " : "");
+	if (!text_equal(word, l->word))
+		buf_printf(&entry, "%s ", word);
+	put_fitted(&entry, label, label_columns(l, used + text_columns(buf_text(&entry))));
+	if (l->n_left_out || used + text_columns(buf_text(&entry)) > SUBJECT_COLUMNS) {
+		l->n_left_out++;
+		return;
+	}
+	buf_puts(l->b, buf_text(&entry));
+	l->word = word;
+	l->n++;
+}
+
+static void list_end(struct list *l)
+{
+	if (l->n_left_out)
+		buf_printf(l->b, "%s" SAY_MORE, l->n ? ", " : "", l->n_left_out);
+}
+
+static void put_host(struct buf *b, const struct report *r)
+{
+	buf_putc(b, '[');
+	put_fitted(b, r->host, HOST_COLUMNS);
+	buf_puts(b, "] ");
+}
+
+static void subject_status(struct buf *b, const struct report *r)
+{
+	struct report_numbers c = report_count_items(r);
+	const char *worst = state_name(report_worst(r));
+	size_t n_bad = c.looked_at - c.of[TOCSIN_OK], n = 0;
+	struct list l = { .b = b, .word = worst };
+
+	buf_puts(b, SAY_SUBJECT_STATUS);
+	if (n_bad == 0) {
+		report_counts(b, r);
+		return;
+	}
+	buf_printf(b, SAY_SUBJECT_OF, worst, n_bad, c.looked_at, plural(c.looked_at, SAY_CHECK, SAY_CHECKS));
+	for (int rank = 0; rank < state_rank(TOCSIN_OK); rank++) {
+		for (size_t i = 0; i < r->n_items; i++) {
+			const struct report_item *item = &r->items[i];
+			FORMAT_BUF(label);
+
+			if (!report_item_is_looked_at(item) || state_rank(report_item_state(item)) != rank)
+				continue;
+			report_put_label(&label, item->module, item->check, item->item);
+			list_add(&l, state_name(report_item_state(item)), buf_text(&label), ++n == n_bad);
+		}
+	}
+	list_end(&l);
+}
+
+/* Both ends of the sentence tell more than its middle, and the name gives way to what befell it. */
+static void subject_one(struct buf *b, const struct report *r, const struct report_story *s)
+{
+	FORMAT_BUF(label);
+	FORMAT_BUF(tail);
+	FORMAT_BUF(text);
+
+	report_put_event_title(b, s->last);
+	report_put_event_label(&label, r, s->last);
+	report_put_story_tail(&tail, s);
+	report_put_story_text(&text, s);
+	size_t used = text_columns(buf_text(b)) + 1 + text_columns(buf_text(&tail)) + 1;
+	size_t room = SUBJECT_COLUMNS - LABEL_COLUMNS_MIN > used ? SUBJECT_COLUMNS - used : LABEL_COLUMNS_MIN;
+	buf_putc(b, ' ');
+	put_fitted(b, buf_text(&label), room < LABEL_COLUMNS ? room : LABEL_COLUMNS);
+	put_joined(b, " ", buf_text(&tail));
+	used = text_columns(buf_text(b)) + 2;
+	if (report_event_is_recovery(s->last) || s->last->event == ALERT_ESCALATED || text.len == 0 ||
+		used + TEXT_COLUMNS_MIN > SUBJECT_COLUMNS)
+		return;
+	buf_puts(b, ": ");
+	put_fitted(b, buf_text(&text), SUBJECT_COLUMNS - used);
+}
+
+static void subject_restarted(struct buf *b, const struct report_event *e)
+{
+	buf_puts(b, SAY_SUBJECT_RESTARTED);
+	if (e->text)
+		buf_printf(b, ", %s", e->text);
+}
+
+static bool is_restart(const struct report_story *s)
+{
+	return s->last->event == ALERT_RESTARTED;
+}
+
+/* The host is no item of the list. */
+static void list_stories(struct buf *b, const struct report *r, const struct report_stories *stories)
+{
+	struct list l = { .b = b };
+	size_t left = 0;
+
+	for (size_t i = 0; i < stories->n; i++)
+		left += !is_restart(&stories->items[i]);
+	for (size_t i = 0; i < stories->n; i++) {
+		const struct report_event *e = stories->items[i].last;
+		FORMAT_BUF(label);
+
+		if (is_restart(&stories->items[i]))
+			continue;
+		report_put_event_label(&label, r, e);
+		list_add(&l, report_event_word(e), buf_text(&label), --left == 0);
+	}
+	list_end(&l);
+}
+
+/* "2 problems, 1 recovered, host restarted" */
+void report_put_story_counts(struct buf *b, const struct report_stories *stories)
+{
+	static const struct {
+		const char *one, *many;
+	} names[] = {
+		[REPORT_PROBLEM] = { SAY_PROBLEM, SAY_PROBLEMS },
+		[REPORT_NOTICE] = { SAY_NOTICE, SAY_NOTICES },
+		[REPORT_WELL] = { SAY_RECOVERED, SAY_RECOVERED },
+	};
+	size_t n[ELEMENTS(names)] = { 0 }, n_restarts = 0;
+	const char *comma = "";
+
+	for (size_t i = 0; i < stories->n; i++) {
+		n_restarts += is_restart(&stories->items[i]);
+		n[report_story_part(&stories->items[i])] += !is_restart(&stories->items[i]);
+	}
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		if (n[i] == 0)
+			continue;
+		buf_printf(b, "%s%zu %s", comma, n[i], plural(n[i], names[i].one, names[i].many));
+		comma = ", ";
+	}
+	if (n_restarts)
+		buf_printf(b, "%s" SAY_SUBJECT_RESTARTED, comma);
+}
+
+static void subject_several(struct buf *b, const struct report *r, const struct report_stories *stories)
+{
+	report_put_story_counts(b, stories);
+	buf_puts(b, ": ");
+	list_stories(b, r, stories);
+}
+
+static void subject_stories(struct buf *b, const struct report *r)
+{
+	_cleanup_stories_ struct report_stories stories = { 0 };
+
+	if (report_stories_make(r, &stories) < 0)
+		b->error = -ENOMEM;
+	else if (stories.n > 1)
+		subject_several(b, r, &stories);
+	else if (is_restart(&stories.items[0]))
+		subject_restarted(b, stories.items[0].last);
+	else
+		subject_one(b, r, &stories.items[0]);
+}
+
+static void subject_digest(struct buf *b, const struct report *r)
+{
+	buf_puts(b, SAY_SUBJECT_DIGEST);
+	if (r->n_events)
+		subject_stories(b, r);
+	else
+		buf_printf(b, SAY_SUBJECT_MAILS, r->n_merged, plural(r->n_merged, SAY_MAIL, SAY_MAILS));
+}
+
+void report_subject(struct buf *b, enum report_kind kind, const struct report *r)
+{
+	FORMAT_BUF(line);
+
+	put_host(&line, r);
+	if (kind == REPORT_TEST) {
+		buf_puts(&line, SAY_SUBJECT_TEST);
+	} else if (kind == REPORT_STARTED) {
+		buf_puts(&line, SAY_SUBJECT_STARTED);
+		report_counts(&line, r);
+	} else if (kind == REPORT_DIGEST) {
+		subject_digest(&line, r);
+	} else if (kind == REPORT_STATUS || r->n_events == 0) {
+		subject_status(&line, r);
+	} else {
+		subject_stories(&line, r);
+	}
+	if (line.error)
+		b->error = line.error;
+	/* What is too long now has fixed parts only ("…, 3 not looked at yet"). */
+	put_fitted(b, buf_text(&line), SUBJECT_COLUMNS);
+}
