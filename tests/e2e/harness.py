@@ -216,6 +216,12 @@ class Daemon:
         assert self.leftovers() == [], "processes outlived the daemon"
         return took
 
+    def crash(self):
+        """SIGKILL for the daemon alone: what it started is left to itself."""
+        self.process.kill()
+        self.process.wait()
+        self._close()
+
     def kill(self):
         """For the end of a test that failed: the daemon, and what it started, by their ids."""
         if self.process.poll() is None:
