@@ -40,9 +40,10 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 {
 	struct asked *a = userdata;
 
-	helper_describe_end(end, &a->why);
 	if (helper_phase(h) == HELPER_STUCK)
-		buf_puts(&a->why, ", but is stuck in the kernel");
+		buf_puts(&a->why, "is stuck in the kernel");
+	else
+		helper_describe_end(end, &a->why);
 	sd_event_exit(a->event, 0);
 }
 

@@ -329,6 +329,29 @@ static void check_reported(struct check *c, int64_t error, const char *text)
 	check_ended(c);
 }
 
+static bool all_are_reported(const struct check *c)
+{
+	for (const struct item *i = c->items; i; i = i->next)
+		if (!i->is_reported)
+			return false;
+	return true;
+}
+
+/* The UNKNOWN of a check that did not come to its end must stand somewhere: at the item that was announced, if that was
+ * never seen before; at the check itself, if every item was reported before its end. (Each look begins with an
+ * announcement of the check's own name.) */
+static void stand_in(struct check *c, const char *announced)
+{
+	bool is_new = announced && strcmp(announced, c->conf->name) != 0 && !item_find(c->items, announced);
+	const char *name = is_new ? announced : c->conf->name;
+
+	if (item_find(c->items, name) || (!is_new && !all_are_reported(c)))
+		return;
+	struct item *item = item_add(&c->items, c, name);
+	if (item)
+		item->stands_in = true;
+}
+
 /* The process died or stalled over the check. */
 static void check_failed(struct check *c, const char *announced, const char *text)
 {
@@ -336,8 +359,7 @@ static void check_failed(struct check *c, const char *announced, const char *tex
 
 	c->has_failed = true;
 	take_over_reports(c);
-	if (announced && !item_find(c->items, announced) && !c->items)
-		item_add(&c->items, c, announced);
+	stand_in(c, announced);
 	buf_printf(&words, "the check %s", text);
 	if (announced)
 		buf_printf(&words, " while it looked at %s", announced);
@@ -810,7 +832,8 @@ static void add_due(struct daemon *d, struct check *c, struct batch **quick)
 		look_at_stuck(c);
 		return;
 	}
-	b = c->conf->is_slow ? batch_new(d, 1) : *quick ? *quick : (*quick = batch_new(d, d->n_checks));
+	/* One that cost its process at the last look may do so again: the others do not wait for that. */
+	b = c->conf->is_slow || c->has_failed ? batch_new(d, 1) : *quick ? *quick : (*quick = batch_new(d, d->n_checks));
 	if (!b || batch_add(b, c) < 0) {
 		set_due(c, usec_add(clock_boottime_usec(), USEC_PER_SEC));
 		return;

@@ -28,6 +28,8 @@
 #define SOCKET_FD_MIN 600
 /* A module that allocates without end gets NULL, before the host runs out of memory. */
 #define DATA_MAX_BYTES ((rlim_t)1 << 30)
+/* And one that shares memory, which does not count as data. Files that are mapped (the journal) count here too. */
+#define ADDRESS_MAX_BYTES ((rlim_t)3 << 30)
 /* AddressSanitizer reserves terabytes; gcc and clang tell of it in different ways. */
 #ifdef __SANITIZE_ADDRESS__
 #define WITH_SHADOW_MEMORY
@@ -114,15 +116,21 @@ static int replace_by_null(int fd, int flags)
 	return r;
 }
 
+static void lower_limit(int resource, rlim_t max)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) == 0 && limit.rlim_cur > max) {
+		limit.rlim_cur = max;
+		setrlimit(resource, &limit);
+	}
+}
+
 static void limit_memory(void)
 {
 #ifndef WITH_SHADOW_MEMORY
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > DATA_MAX_BYTES) {
-		limit.rlim_cur = DATA_MAX_BYTES;
-		setrlimit(RLIMIT_DATA, &limit);
-	}
+	lower_limit(RLIMIT_DATA, DATA_MAX_BYTES);
+	lower_limit(RLIMIT_AS, ADDRESS_MAX_BYTES);
 #endif
 }
 

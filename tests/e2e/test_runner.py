@@ -270,6 +270,15 @@ def test_a_module_that_devours_memory(runner):
     assert of(batch(h, deed("devour")), "item")[0][3] == "got NULL"
 
 
+def test_a_module_that_shares_memory_without_end(runner):
+    if sanitized():
+        pytest.skip("AddressSanitizer needs more address space than the limit allows")
+    h = runner()
+    h.expect("ready")
+    messages = batch(h, deed("share"), deed("echo", "good"))
+    assert of(messages, "item")[0][3] == "got refused" and end(messages, "good") == (0, "")
+
+
 def test_a_module_that_prints_garbage(runner):
     h = runner()
     h.expect("ready")

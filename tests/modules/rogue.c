@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -68,6 +69,54 @@ static int devour(struct tocsin_run *run)
 		lost[0] = 1;
 	}
 	tocsin_item(run, tocsin_name(run), TOCSIN_OK, "got %s", n < 4096 ? "NULL" : "everything");
+	return 0;
+}
+
+/* Takes NULL for no answer. A page of each megabyte is touched, so that the host of the test keeps its memory. */
+static int gorge(struct tocsin_run *run)
+{
+	volatile char *lost;
+
+	do {
+		lost = malloc(1 << 20);
+		if (lost)
+			lost[0] = 1;
+		else
+			usleep(1000);
+	} while (getppid() > 0); /* for ever */
+	return 0;
+}
+
+/* Memory that is no "data" (RLIMIT_DATA); untouched, so that nothing is used. */
+static int share(struct tocsin_run *run)
+{
+	size_t n = 0;
+
+	while (n < 256 && mmap(NULL, 1 << 26, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		n++;
+	tocsin_item(run, tocsin_name(run), TOCSIN_OK, "got %s", n < 256 ? "refused" : "everything");
+	return 0;
+}
+
+/* Talks without end. */
+static int chatter(struct tocsin_run *run)
+{
+	char item[32];
+	unsigned i = 0;
+
+	do {
+		snprintf(item, sizeof(item), "item %u", i % 100);
+		tocsin_look(run, item);
+		if (i++ < 100)
+			tocsin_item(run, item, TOCSIN_OK, "and so on");
+	} while (getppid() > 0); /* for ever */
+	return 0;
+}
+
+static int stop(struct tocsin_run *run)
+{
+	raise(SIGSTOP);
+	report(run, "nobody woke me");
 	return 0;
 }
 
@@ -291,6 +340,10 @@ static const struct {
 	{ "hang", hang },
 	{ "leak", leak },
 	{ "devour", devour },
+	{ "gorge", gorge },
+	{ "share", share },
+	{ "chatter", chatter },
+	{ "stop", stop },
 	{ "garbage", garbage },
 	{ "flood", flood },
 	{ "exit", leave },
@@ -310,7 +363,8 @@ static const struct {
 	{ "absent", not_here },
 };
 
-static const char *const choices[] = { "echo", "crash", "hang", "leak", "devour", "garbage", "flood", "exit",
+static const char *const choices[] = { "echo", "crash", "hang", "leak", "devour",
+	"gorge", "share", "chatter", "stop", "garbage", "flood", "exit",
 	"close", "fork", "double", "spoil", "inspect", "nothing", "twice", "state", "early", "positive",
 	"nan", "fail", "silent", "absent", NULL };
 
