@@ -6,6 +6,7 @@ src_libtocsin_a_SOURCES =
 src_libtocsin_a_SOURCES += src/alert-text.c
 src_libtocsin_a_SOURCES += src/alert.c src/alert.h
 src_libtocsin_a_SOURCES += src/buf.c src/buf.h
+src_libtocsin_a_SOURCES += src/calendar.c src/calendar.h
 src_libtocsin_a_SOURCES += src/certificate.c src/certificate.h
 src_libtocsin_a_SOURCES += src/cleanup.h
 src_libtocsin_a_SOURCES += src/clock.c src/clock.h

@@ -16,6 +16,8 @@ tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/
 UNIT_TESTS += tests/unit/test-alert-properties
 tests_unit_test_alert_properties_SOURCES = tests/unit/test-alert-properties.c tests/support/random.h
 UNIT_TESTS += tests/unit/test-buf
+UNIT_TESTS += tests/unit/test-calendar
+tests_unit_test_calendar_SOURCES = tests/unit/test-calendar.c tests/support/random.h
 UNIT_TESTS += tests/unit/test-conf
 UNIT_TESTS += tests/unit/test-config-service
 UNIT_TESTS += tests/unit/test-connect
