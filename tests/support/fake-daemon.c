@@ -155,8 +155,8 @@ static struct notice_parent find_parent(const struct fake_daemon *d, const char 
 		parent.is_holding |= notice_holds_dependents(&item->alert);
 		if (item->looked_usec < parent.looked_usec)
 			parent.looked_usec = item->looked_usec;
-		if (item->held_usec > parent.held_usec)
-			parent.held_usec = item->held_usec;
+		if (item->released_usec > parent.released_usec)
+			parent.released_usec = item->released_usec;
 	}
 	return parent;
 }
@@ -321,6 +321,7 @@ void fake_look(struct fake_daemon *d, struct fake_item *item)
 	struct metric metrics[FAKE_METRICS_MAX];
 	struct alert_policy policy = notice_policy(&item->conf);
 	int64_t now = fake_boottime(d), incident = item->alert.incident ? item->alert.incident : item->alert.told_incident;
+	bool did_hold = notice_holds_dependents(&item->alert);
 	struct notice notices[NOTICES_MAX];
 
 	item->last_result_usec = fake_realtime(d);
@@ -331,8 +332,8 @@ void fake_look(struct fake_daemon *d, struct fake_item *item)
 	if (item->alert.incident == d->next_incident)
 		d->next_incident++;
 	keep_fault(item, &found, metrics);
-	if (notice_holds_dependents(&item->alert))
-		item->held_usec = now;
+	if (did_hold && !notice_holds_dependents(&item->alert))
+		item->released_usec = now;
 	for (size_t i = 0; i < n; i++)
 		note(d, item, &notices[i], incident, UINT64_MAX);
 	escalate(d, item, &c);
@@ -419,7 +420,8 @@ static void mail(struct fake_daemon *d, uint64_t to)
 			m.events[m.n_events++] = &d->events[i];
 	for (size_t i = 0; i < d->n_recipients; i++)
 		if (to & UINT64_C(1) << i)
-			m.is_limited |= group_is_limited(&d->recipients[i].route.group, &policy, fake_realtime(d));
+			m.is_limited |= group_is_limited(&d->recipients[i].route.group, &policy, fake_boottime(d),
+				fake_realtime(d));
 	must(m.n_events > 0); /* nobody is mailed for nothing */
 	d->calls->on_mail(d, &m);
 	free(m.events);
@@ -561,7 +563,7 @@ static void resume_item(struct fake_daemon *d, struct fake_item *item, bool same
 	memset(&item->alert, 0x5a, sizeof(item->alert));
 	must(alert_parse(buf_text(&b), &item->alert) == 0);
 	alert_resume(&item->alert, &policy, item->last_result_usec, same_boot, fake_realtime(d));
-	item->looked_usec = item->held_usec = 0;
+	item->looked_usec = item->released_usec = 0;
 	item->look = ALERT_LOOK_OK;
 }
 
@@ -600,7 +602,7 @@ void fake_start(struct fake_daemon *d, bool is_new_boot)
 
 void fake_tell_restart(struct fake_daemon *d)
 {
-	struct fake_item host = { .name = "host", .check = "host" };
+	struct fake_item host = { .name = "host", .check = "host", .alert = { .since_usec = fake_realtime(d) } };
 
 	note(d, &host, &(struct notice){ ALERT_RESTARTED, NOTICE_NO_REASON }, 0, UINT64_MAX);
 }

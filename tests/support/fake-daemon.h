@@ -40,7 +40,7 @@ struct fake_item {
 	enum alert_look look; /* the last one */
 	uint64_t escalated; /* to these recipients */
 	int64_t last_result_usec; /* realtime */
-	int64_t looked_usec, held_usec; /* boottime: last look; last look after which it held others back; 0: none */
+	int64_t looked_usec, released_usec; /* boottime: last look; the look that ended its holding others; 0: none */
 };
 
 struct fake_recipient {
