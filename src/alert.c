@@ -362,7 +362,7 @@ enum alert_event alert_owed(const struct alert_state *a, const struct alert_poli
 	if (a->is_flapping)
 		return ALERT_NONE;
 	if (a->incident == 0)
-		return alert_is_believed_well(a) || a->rows[ALERT_ROW_BAD].length > 0 ? ALERT_NONE : ALERT_RECOVERED;
+		return !alert_is_believed_well(a) && a->rows[ALERT_ROW_GOOD].length > 0 ? ALERT_RECOVERED : ALERT_NONE;
 	if (is_told(a) && a->told_blind && !a->is_blind)
 		return ALERT_SEEN_AGAIN;
 	if (!alert_lasts(a))

@@ -42,7 +42,7 @@ static const char *const reasons[NOTICE_REASONS] = {
 	[NOTICE_STOPPING] = "the host is going down",
 	[NOTICE_SILENCED] = "silenced",
 	[NOTICE_MAINTENANCE] = "maintenance",
-	[NOTICE_DEPENDS] = "a check that it depends on is bad",
+	[NOTICE_DEPENDS] = "a check that it depends on comes first",
 	[NOTICE_FLAPPING] = "unstable",
 	[NOTICE_MINOR] = "",
 };
@@ -171,7 +171,7 @@ enum notice_dependence notice_dependence(const struct alert_state *child, enum a
 		return NOTICE_FREE;
 	if (parent->looked_usec < since)
 		return NOTICE_ASK_PARENT;
-	return parent->held_usec > 0 && looked_usec < parent->held_usec ? NOTICE_ASK_CHILD : NOTICE_FREE;
+	return looked_usec < parent->released_usec ? NOTICE_ASK_CHILD : NOTICE_FREE;
 }
 
 struct alert_policy notice_policy(const struct conf_alert *a)

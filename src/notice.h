@@ -57,7 +57,7 @@ bool notice_holds_dependents(const struct alert_state *parent);
 struct notice_parent {
 	bool is_holding; /* notice_holds_dependents() of any of its items */
 	int64_t looked_usec; /* when its last look began */
-	int64_t held_usec; /* its last look after which it was holding */
+	int64_t released_usec; /* the look that ended its holding last */
 };
 
 /* Is a child free to tell a problem? Unless NOTICE_FREE it is_dependent, and by the last two somebody is to look at
@@ -66,7 +66,7 @@ enum notice_dependence {
 	NOTICE_FREE,
 	NOTICE_HELD, /* it waits until the parent is well */
 	NOTICE_ASK_PARENT, /* nobody has looked at the parent since the child became bad */
-	NOTICE_ASK_CHILD, /* nobody has looked at the child since the parent was bad: it may have been bad no longer */
+	NOTICE_ASK_CHILD, /* nobody has looked at the child since the parent is well: it may be so too */
 };
 
 /* LOOK is the child's last look, which began at LOOKED (boottime), whether it was fed already or is about to be. */
