@@ -576,6 +576,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "disk",
 	.summary = "Space, inodes and read-only state of file systems",
+	.flags = TOCSIN_CHECK_STEADY,
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -2,6 +2,7 @@
 #include "conf-loader.h"
 
 #include "clock.h"
+#include "conf-table.h"
 #include "helper.h"
 
 #include <errno.h>
@@ -66,13 +67,11 @@ static int add_module(struct conf_loader *l, const struct msg *m)
 	if (!grown)
 		return -ENOMEM;
 	l->modules = grown;
-	struct conf_module module = {
-		.name = strdup(m->field[0]),
-		.is_slow = strstr(m->field[1], "slow") != NULL,
-		.is_event = strstr(m->field[1], "event") != NULL,
-	};
+	struct conf_module module = { .name = strdup(m->field[0]) };
 	if (!module.name)
 		return -ENOMEM;
+	for (const struct conf_flag *f = conf_flags; f->word; f++)
+		*conf_flag_of(&module, f) = strstr(m->field[1], f->word) != NULL;
 	l->modules[l->n_modules++] = module;
 	return 0;
 }

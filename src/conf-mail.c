@@ -158,14 +158,14 @@ static int check_from(struct conf_work *b, struct conf_mail *m)
 	return 0;
 }
 
-static int check_recipients(struct conf_work *b, struct conf_mail *m)
+int conf_check_addresses(struct conf_work *b, const char *section, const char *name)
 {
 	const struct conf_settings *all = b->settings;
 
 	for (size_t i = 0; i < all->n; i++) {
 		const struct conf_setting *s = &all->items[i];
 
-		if (!conf_is_in_section(s, "mail", m->name) || strcmp(s->key, "to") != 0 || mime_is_address(s->value) ||
+		if (!conf_is_in_section(s, section, name) || strcmp(s->key, "to") != 0 || mime_is_address(s->value) ||
 			!*s->value /* told already */)
 			continue;
 		int r = error_at(b, s, "to: expected one mail address, like ops@example.org; for more, repeat the line");
@@ -173,6 +173,11 @@ static int check_recipients(struct conf_work *b, struct conf_mail *m)
 			return r;
 	}
 	return 0;
+}
+
+static int check_recipients(struct conf_work *b, struct conf_mail *m)
+{
+	return conf_check_addresses(b, "mail", m->name);
 }
 
 static int check_secret(struct conf_work *b, struct conf_mail *m)
@@ -297,25 +302,6 @@ static int check_mail(struct conf_work *b, struct conf_mail *m)
 	return r;
 }
 
-/* Without a way to send, or nobody to send to, the daemon still watches and says so in its status. */
-static int check_mail_is_possible(struct conf_work *b)
-{
-	const struct conf *c = b->conf;
-	size_t recipients = 0;
-
-	if (b->problems->n_errors > 0) /* perhaps that is why */
-		return 0;
-	for (size_t i = 0; i < c->n_mails; i++)
-		recipients += c->mails[i].to.n;
-	if (c->n_mails == 0)
-		return conf_add_problem(b->problems, false, b->settings->n ? b->settings->items[0].file : "tocsin.conf", 0,
-			"there is no [mail] section, so no mail will be sent: add one with provider or server, and to");
-	if (recipients == 0)
-		return warning_at(b, mail_place(b, &c->mails[0], NULL),
-			"nobody is named in [mail], so no mail will be sent: add to = ADDRESS");
-	return 0;
-}
-
 int conf_build_mails(struct conf_work *b)
 {
 	int r = build_mail_sections(b);
@@ -325,5 +311,5 @@ int conf_build_mails(struct conf_work *b)
 	put_unnamed_mail_first(b->conf);
 	for (size_t i = 0; r == 0 && i < b->conf->n_mails; i++)
 		r = check_mail(b, &b->conf->mails[i]);
-	return r < 0 ? r : check_mail_is_possible(b);
+	return r;
 }

@@ -257,7 +257,23 @@ static int read_dropins(struct reader *reader, const char *directory)
 	return r;
 }
 
-/* Hands the settings over, section by section; a check without any would get lost here. */
+/* Kinds of sections that mean nothing without a certain key. */
+static const struct {
+	const char *kind, *line;
+} never_empty[] = { { "check", "type = disk" }, { "recipient", "to = ops@example.org" } };
+
+static int report_empty(struct reader *reader, const struct section *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ELEMENTS(never_empty); i++)
+		if (strcmp(s->kind, never_empty[i].kind) == 0)
+			r = conf_add_problem(reader->problems, true, s->file, s->line,
+				"[%s %s] is empty: expected at least a line like %s", s->kind, s->name, never_empty[i].line);
+	return r;
+}
+
+/* Hands the settings over, section by section; one without any would get lost here. */
 static int take_settings(struct reader *reader, struct conf_settings *ret)
 {
 	int r = 0;
@@ -265,9 +281,8 @@ static int take_settings(struct reader *reader, struct conf_settings *ret)
 	for (size_t i = 0; r == 0 && i < reader->n_sections; i++) {
 		struct section *s = &reader->sections[i];
 
-		if (s->settings.n == 0 && strcmp(s->kind, "check") == 0)
-			r = conf_add_problem(reader->problems, true, s->file, s->line,
-				"[check %s] is empty: expected at least a line like type = disk", s->name);
+		if (s->settings.n == 0)
+			r = report_empty(reader, s);
 		for (size_t k = 0; r == 0 && k < s->settings.n; k++) {
 			const struct conf_setting *item = &s->settings.items[k];
 

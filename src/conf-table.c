@@ -21,12 +21,18 @@ const struct tocsin_option conf_tocsin_options[] = {
 	{ "language", TOCSIN_STRING, IN(conf, language), NULL, 0, 0, NULL, "The language of mails, like zh_CN" },
 	{ "interval", TOCSIN_DURATION, IN(conf, interval), "60s", 100 * MSEC, 7 * DAY, NULL,
 		"How often each check looks, unless [alert] or the check says otherwise" },
+	{ "keep_samples", TOCSIN_DURATION, IN(conf, keep_samples), "7d", HOUR, 366 * DAY, NULL,
+		"How long the values of metrics are kept" },
+	{ "keep_events", TOCSIN_DURATION, IN(conf, keep_events), "90d", DAY, 3660 * DAY, NULL,
+		"How long it is kept what happened" },
 	{ 0 },
 };
 
 const struct tocsin_option conf_report_options[] = {
 	{ "every", TOCSIN_DURATION, IN(conf, report_every), "24h", 0, 366 * DAY, NULL,
 		"How often a status report is mailed; 0 for never" },
+	{ "at", TOCSIN_LIST, IN(conf, report_at), NULL, 0, 0, NULL,
+		"When a status report is mailed, instead of every: hours, behind days if not on every day" },
 	{ "on_first_start", TOCSIN_BOOL, IN(conf, report_on_first_start), "yes", 0, 0, NULL,
 		"Whether the very first start is mailed" },
 	{ 0 },
@@ -45,16 +51,43 @@ const struct tocsin_option conf_alert_options[] = {
 		"Looks in a row that failed before that is mailed" },
 	{ "grace", TOCSIN_DURATION, IN(conf_alert, grace), "0", 0, DAY, NULL,
 		"How long a bad state must last before an alert" },
+	{ "hysteresis", TOCSIN_PERCENT, IN(conf_alert, hysteresis), "10%", 0, 100, NULL,
+		"How far a value must be clear of a limit that it was past, in percent of the limit, before it counts as good" },
+	{ "hysteresis_points", TOCSIN_NUMBER, IN(conf_alert, hysteresis_points), NULL, 0, 100, NULL,
+		"The same for values in percent: no more than so many points; 0: no such bound" },
+	{ "flap_count", TOCSIN_INT, IN(conf_alert, flap_count), "5", 0, ALERT_CHANGES_MAX, NULL,
+		"Changes within flap_window that make an item unstable: it is not mailed until it is steady; 0 for never" },
+	{ "flap_window", TOCSIN_DURATION, IN(conf_alert, flap_window), "3h", SEC, 7 * DAY, NULL,
+		"The time within which changes are counted for that" },
+	{ "flap_quiet", TOCSIN_DURATION, IN(conf_alert, flap_quiet), "2h", SEC, 7 * DAY, NULL,
+		"How long an unstable item must not have changed to be steady again" },
+	{ "remind_critical", TOCSIN_STRING, IN(conf_alert, remind_critical), "4h 12h 36h", 0, 0, NULL,
+		"The ages of a CRITICAL problem at which it is mailed again; the last distance goes on; or none" },
+	{ "remind_warning", TOCSIN_STRING, IN(conf_alert, remind_warning), "1d 2d 3d 4d 5d 6d 7d 14d", 0, 0, NULL,
+		"The same for WARNING and UNKNOWN" },
+	{ "quiet_hours", TOCSIN_LIST, IN(conf_alert, quiet_hours), NULL, 0, 0, NULL,
+		"Windows of the week in which only CRITICAL is mailed; the rest waits for their end; or none" },
+	{ "maintenance", TOCSIN_LIST, IN(conf_alert, maintenance), NULL, 0, 0, NULL,
+		"Windows of the week in which nothing is mailed but what still lasts at their end; or none" },
+	{ "forget", TOCSIN_DURATION, IN(conf_alert, forget), "7d", SEC, 366 * DAY, NULL,
+		"How long an item is kept that its check no longer reports" },
+	{ 0 },
+};
+
+/* What is about mails, and not about the item that they tell of. */
+const struct tocsin_option conf_alert_only_options[] = {
 	{ "group_wait", TOCSIN_DURATION, IN(conf_alert, group_wait), "2s", 0, HOUR, NULL,
 		"How long the first event of a quiet host waits for others to share its mail" },
 	{ "group_second", TOCSIN_DURATION, IN(conf_alert, group_second), "30s", 0, DAY, NULL,
 		"How long the second mail waits after the first" },
 	{ "group_interval", TOCSIN_DURATION, IN(conf_alert, group_interval), "5m", 0, DAY, NULL,
 		"How long each further mail waits after the one before" },
+	{ "max_per_hour", TOCSIN_INT, IN(conf_alert, max_per_hour), "10", 1, 3600, NULL,
+		"Alert mails to one recipient in an hour; what is over it is collected" },
+	{ "max_per_day", TOCSIN_INT, IN(conf_alert, max_per_day), "50", 1, 86400, NULL,
+		"Alert mails to one recipient in a day; what is over it is collected" },
 	{ "give_up", TOCSIN_DURATION, IN(conf_alert, give_up), "5d", SEC, 30 * DAY, NULL,
 		"How long a mail is tried that cannot be delivered" },
-	{ "forget", TOCSIN_DURATION, IN(conf_alert, forget), "7d", SEC, 366 * DAY, NULL,
-		"How long an item is kept that its check no longer reports" },
 	{ 0 },
 };
 
@@ -62,6 +95,31 @@ const struct tocsin_option conf_check_options[] = {
 	{ "type", TOCSIN_STRING, IN(conf_check, module), NULL, 0, 0, NULL, "The check module" },
 	{ "timeout", TOCSIN_DURATION, IN(conf_check, timeout), "10s", 100 * MSEC, HOUR, NULL,
 		"How long the whole check may take" },
+	{ "depends", TOCSIN_LIST, IN(conf_check, alert.depends), NULL, 0, 0, NULL,
+		"Checks without which this one cannot be good: while one of them is bad, this one is not mailed by itself" },
+	{ 0 },
+};
+
+static const char *const minima[] = { "warning", "critical", NULL };
+
+const struct tocsin_option conf_recipient_options[] = {
+	{ "to", TOCSIN_LIST, IN(conf_recipient, to), NULL, 0, 0, NULL, "Who gets the mails" },
+	{ "minimum", TOCSIN_CHOICE, IN(conf_recipient, minimum), "warning", 0, 0, minima,
+		"How bad a problem must be or have been to be mailed" },
+	{ "checks", TOCSIN_LIST, IN(conf_recipient, checks), NULL, 0, 0, NULL,
+		"Wildcards for the checks that are mailed, CHECK or CHECK/ITEM; without any, all of them" },
+	{ "quiet_hours", TOCSIN_LIST, IN(conf_recipient, quiet_hours), NULL, 0, 0, NULL,
+		"Windows of the week in which only CRITICAL is mailed; the rest waits for their end; or none" },
+	{ "reports", TOCSIN_BOOL, IN(conf_recipient, reports), "yes", 0, 0, NULL, "Whether status reports are mailed too" },
+	{ "escalate_after", TOCSIN_DURATION, IN(conf_recipient, escalate_after), "0", 0, 30 * DAY, NULL,
+		"Mail only problems that nobody has acknowledged for so long; 0: all of them at once" },
+	{ 0 },
+};
+
+const struct conf_flag conf_flags[] = {
+	{ TOCSIN_CHECK_SLOW, "slow", IN(conf_module, is_slow) },
+	{ TOCSIN_CHECK_EVENT, "event", IN(conf_module, is_event) },
+	{ TOCSIN_CHECK_STEADY, "steady", IN(conf_module, is_steady) },
 	{ 0 },
 };
 
@@ -108,7 +166,8 @@ static const struct conf_kind kinds[] = {
 	{ "tocsin", CONF_NEVER_NAMED, conf_tocsin_options, NULL, false },
 	{ "mail", CONF_MAY_BE_NAMED, conf_mail_options, NULL, false },
 	{ "report", CONF_NEVER_NAMED, conf_report_options, NULL, false },
-	{ "alert", CONF_NEVER_NAMED, conf_alert_options, NULL, false },
+	{ "alert", CONF_NEVER_NAMED, conf_alert_only_options, conf_alert_options, false },
+	{ "recipient", CONF_ALWAYS_NAMED, conf_recipient_options, NULL, false },
 	{ "check", CONF_ALWAYS_NAMED, conf_check_options, conf_alert_options, true },
 };
 
@@ -129,20 +188,34 @@ const struct tocsin_option *conf_kind_option(const struct conf_kind *kind, const
 
 bool conf_is_check_key(const char *key)
 {
-	return conf_kind_option(conf_kind_find("check"), key);
+	return conf_kind_option(conf_kind_find("check"), key) || option_find(conf_alert_only_options, key);
+}
+
+size_t conf_kind_keys(const struct conf_kind *kind, const char **ret_names, size_t max)
+{
+	size_t n = 0;
+
+	for (const struct tocsin_option *o = kind->options; o->name && n < max; o++)
+		ret_names[n++] = o->name;
+	for (const struct tocsin_option *o = kind->more; o && o->name && n < max; o++)
+		ret_names[n++] = o->name;
+	return n;
 }
 
 const char *conf_nearest_check_key(const char *key)
 {
-	const struct conf_kind *kind = conf_kind_find("check");
-	const char *names[64];
-	size_t n = 0;
+	const char *names[CONF_KEYS_MAX];
+	size_t n = conf_kind_keys(conf_kind_find("check"), names, ELEMENTS(names));
 
-	for (const struct tocsin_option *o = kind->options; o->name; o++)
-		names[n++] = o->name;
-	for (const struct tocsin_option *o = kind->more; o->name; o++)
-		names[n++] = o->name;
 	return text_nearest(key, names, n);
+}
+
+void conf_kinds_with(const char *key, const struct conf_kind *kind, struct buf *b)
+{
+	for (size_t i = 0; i < ELEMENTS(kinds); i++)
+		if (&kinds[i] != kind && conf_kind_option(&kinds[i], key))
+			buf_printf(b, "%s[%s%s]", b->len ? " and " : "", kinds[i].name,
+				kinds[i].naming == CONF_ALWAYS_NAMED ? " NAME" : "");
 }
 
 /* One word of [A-Za-z0-9._-]: it stands in subjects, file names and on command lines. */
@@ -165,7 +238,7 @@ static void put_unknown_section(const char *section, struct buf *b)
 	if (nearest)
 		buf_printf(b, "]: did you mean [%s]?", nearest);
 	else
-		buf_puts(b, "]: expected [tocsin], [mail], [report], [alert] or [check NAME]");
+		buf_puts(b, "]: expected [tocsin], [mail], [report], [alert], [recipient NAME] or [check NAME]");
 }
 
 bool conf_section_is_valid(const char *section, const char *name, struct buf *b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What conf.c, which builds a configuration, and conf-mail.c, which does so for [mail], share. */
+/* What conf.c, which builds a configuration, and the files that do so for some of its sections share. */
 #pragma once
 
 #include "conf.h"
@@ -13,6 +13,7 @@ struct conf_work {
 	size_t n_modules;
 	struct conf_problems *problems;
 	struct conf *conf;
+	bool alert_sets_hysteresis; /* or hysteresis_points */
 };
 
 #define error_at(work, setting, ...)                                                                        \
@@ -38,5 +39,33 @@ const struct conf_setting *conf_place_of(
 /* Sets the member of BASE that S names. A wrong value or an unknown key becomes a problem. -ENOMEM. */
 int conf_apply(struct conf_work *w, const struct tocsin_option *options, void *base, const struct conf_setting *s);
 
-/* All of [mail] and [mail NAME]. -ENOMEM. */
+/* The same when VALUE, one of a list, is wrong. */
+const struct conf_setting *conf_place_of_item(
+	const struct conf_work *w, const char *section, const char *name, const char *key, const char *value);
+
+/* The following make problems of what is wrong. -ENOMEM. */
+
+/* All of [mail] and [mail NAME]. */
 int conf_build_mails(struct conf_work *w);
+
+/* Is each `to` of a section a mail address? */
+int conf_check_addresses(struct conf_work *w, const char *section, const char *name);
+
+/* All of [recipient NAME], and the recipient "mail"; when checks and mails are complete. */
+int conf_build_recipients(struct conf_work *w);
+
+/* Parses a list of windows of the week; "none" alone is an empty one. */
+int conf_build_windows(struct conf_work *w, const char *section, const char *name, const char *key,
+	const struct tocsin_list *list, struct calendar_windows *ret);
+
+/* Fills the parsed members of a policy from those that its section wrote, and bounds what needs it. */
+int conf_build_alert(struct conf_work *w, const char *section, const char *name, struct conf_alert *a);
+
+/* What a check has of [alert] before its own keys are applied; nothing that is owned. */
+void conf_inherit_alert(const struct conf_alert *from, struct conf_alert *to);
+
+/* When they are: the rest, owned by the check. */
+int conf_finish_check(struct conf_work *w, struct conf_check *check);
+
+/* Do all `depends` name checks, and do they end somewhere? When checks are complete. */
+int conf_check_dependencies(struct conf_work *w);

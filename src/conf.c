@@ -20,6 +20,7 @@ static const struct {
 	{ "mail", "password", "a password does not belong into this file, which others may read and backups copy: put it "
 		"into a file of its own and name that as password_file = /etc/tocsin/mail-password, or use credential" },
 };
+
 bool conf_is_in_section(const struct conf_setting *s, const char *section, const char *name)
 {
 	return strcmp(s->section, section) == 0 && strcmp(s->name, name) == 0;
@@ -52,26 +53,29 @@ static int report_refused(struct conf_work *b, const struct conf_setting *s, boo
 	return 0;
 }
 
-static int report_unknown_key(struct conf_work *b, const struct tocsin_option *options, const struct conf_setting *s)
+/* A key that another section has belongs there; one that none has was perhaps meant to be one of these. */
+static int report_unknown_key(struct conf_work *b, const struct conf_setting *s)
 {
-	_cleanup_buf_ struct buf expected = BUF(CONF_TEXT_MAX / 2);
+	_cleanup_buf_ struct buf expected = BUF(CONF_TEXT_MAX / 2), others = BUF(CONF_TEXT_MAX / 2);
 	_cleanup_free_ char *key = text_cleaned(s->key, 60);
-	const char *names[64];
+	const struct conf_kind *kind = conf_kind_find(s->section);
+	const char *names[CONF_KEYS_MAX];
+	size_t n = conf_kind_keys(kind, names, ELEMENTS(names));
 	bool done = false;
-	size_t n = 0;
 
 	int r = report_refused(b, s, &done);
 	if (r < 0 || done)
 		return r;
-	for (; options[n].name && n < ELEMENTS(names); n++) {
-		names[n] = options[n].name;
-		buf_printf(&expected, "%s%s", n ? ", " : "", names[n]);
-	}
 	if (!key)
 		return -ENOMEM;
+	conf_kinds_with(s->key, kind, &others);
+	if (others.len)
+		return error_at(b, s, "%s is no key of [%s]: expected it in %s", key, s->section, buf_text(&others));
 	const char *nearest = text_nearest(s->key, names, n);
 	if (nearest)
 		return error_at(b, s, "unknown key '%s' in [%s]: did you mean %s?", key, s->section, nearest);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&expected, "%s%s", i ? ", " : "", names[i]);
 	return error_at(b, s, "unknown key '%s' in [%s]: expected one of %s", key, s->section, buf_text(&expected));
 }
 
@@ -91,34 +95,44 @@ int conf_apply(
 {
 	const struct tocsin_option *option = option_find(options, s->key);
 
-	return option ? apply(b, option, base, s) : report_unknown_key(b, options, s);
+	return option ? apply(b, option, base, s) : report_unknown_key(b, s);
+}
+
+/* The tables of a section that there is once, and what they fill. */
+struct plain {
+	const char *section;
+	const struct tocsin_option *options, *more;
+	void *base;
+};
+
+static int build_plain_section(struct conf_work *b, const struct plain *plain)
+{
+	int r = option_set_defaults(plain->options, plain->base, NULL);
+
+	if (r == 0)
+		r = option_set_defaults(plain->more, plain->base, NULL);
+	for (size_t i = 0; r == 0 && i < b->settings->n; i++) {
+		const struct conf_setting *s = &b->settings->items[i];
+
+		if (strcmp(s->section, plain->section) == 0)
+			r = conf_apply(b, option_find(plain->more, s->key) ? plain->more : plain->options, plain->base, s);
+	}
+	return r;
 }
 
 /* [tocsin], [report] and [alert]: the sections that every check builds on. */
 static int build_plain_sections(struct conf_work *b)
 {
 	struct conf *c = b->conf;
-	const struct {
-		const char *section;
-		const struct tocsin_option *options;
-		void *base;
-	} plain[] = {
-		{ "tocsin", conf_tocsin_options, c }, { "report", conf_report_options, c }, { "alert", conf_alert_options, &c->alert },
+	const struct plain plain[] = {
+		{ "tocsin", conf_tocsin_options, NULL, c }, { "report", conf_report_options, NULL, c },
+		{ "alert", conf_alert_only_options, conf_alert_options, &c->alert },
 	};
+	int r = 0;
 
-	for (size_t k = 0; k < ELEMENTS(plain); k++) {
-		int r = option_set_defaults(plain[k].options, plain[k].base, NULL);
-
-		for (size_t i = 0; r == 0 && i < b->settings->n; i++) {
-			const struct conf_setting *s = &b->settings->items[i];
-
-			if (strcmp(s->section, plain[k].section) == 0)
-				r = conf_apply(b, plain[k].options, plain[k].base, s);
-		}
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < ELEMENTS(plain); i++)
+		r = build_plain_section(b, &plain[i]);
+	return r;
 }
 
 /* What conf_read() has refused cannot be here, unless whoever sent the settings is broken. */
@@ -160,6 +174,47 @@ static int build_host(struct conf_work *b)
 	return c->host ? 0 : -ENOMEM;
 }
 
+static int add_moment(struct conf_work *b, const char *text)
+{
+	const struct conf_setting *s = conf_place_of_item(b, "report", "", "at", text);
+	struct calendar_moments *m = &b->conf->report_moments;
+	_cleanup_free_ char *shown = text_cleaned(text, 60);
+
+	if (!shown)
+		return -ENOMEM;
+	if (calendar_parse_moment(text, &m->moment[m->n]) < 0)
+		return error_at(b, s, "at: '%s' is no time of the week: expected an hour, behind days if not on every day, like 08:00 "
+			"or Mon,Thu 08:00; for more, repeat the line", shown);
+	m->n++;
+	return 0;
+}
+
+static int build_report(struct conf_work *b)
+{
+	const struct conf_setting *every = conf_find_setting(b->settings, 0, "report", "", "every");
+	struct conf *c = b->conf;
+	int r = 0;
+
+	if (every && c->report_every > 0 && c->report_every < USEC_PER_SEC)
+		r = error_at(b, every, "every: expected 0 for no reports, or at least 1s");
+	if (r < 0 || c->report_at.n == 0)
+		return r;
+	if (every)
+		return error_at(b, conf_place_of(b, "report", "", "at"), "at and every are both given: expected one of them");
+	if (c->report_at.n > CALENDAR_MAX)
+		return error_at(b, conf_place_of(b, "report", "", "at"), "at: there are too many times: expected at most %d",
+			CALENDAR_MAX);
+	c->report_every = 0;
+	for (size_t i = 0; r == 0 && i < c->report_at.n; i++)
+		r = add_moment(b, c->report_at.items[i]);
+	return r;
+}
+
+static bool alert_sets(const struct conf_work *b, const char *key)
+{
+	return conf_find_setting(b->settings, 0, "alert", "", key);
+}
+
 static int build_general(struct conf_work *b)
 {
 	struct conf *c = b->conf;
@@ -167,10 +222,14 @@ static int build_general(struct conf_work *b)
 	if (c->alert.interval == 0)
 		c->alert.interval = c->interval;
 	int r = build_host(b);
-	if (r == 0 && c->report_every > 0 && c->report_every < USEC_PER_SEC)
-		r = error_at(b, conf_place_of(b, "report", "", "every"), "every: expected 0 for no reports, or at least 1s");
+	if (r == 0)
+		r = build_report(b);
+	if (r == 0)
+		r = conf_build_alert(b, "alert", "", &c->alert);
+	b->alert_sets_hysteresis = alert_sets(b, "hysteresis") || alert_sets(b, "hysteresis_points");
 	return r;
 }
+
 static const struct conf_module *find_module(const struct conf_work *b, const char *name)
 {
 	for (size_t i = 0; i < b->n_modules; i++)
@@ -179,22 +238,18 @@ static const struct conf_module *find_module(const struct conf_work *b, const ch
 	return NULL;
 }
 
-static bool alert_sets(const struct conf_work *b, const char *key)
-{
-	return conf_find_setting(b->settings, 0, "alert", "", key);
-}
-
 /* What its section does not set: [alert]. For events there is nothing to confirm, so there a general `confirm` does
  * not apply; the other two are only other defaults. */
 static void set_check_defaults(const struct conf_work *b, struct conf_check *check, const char *module_name)
 {
 	const struct conf_module *module = module_name ? find_module(b, module_name) : NULL;
 
-	check->alert = b->conf->alert;
+	conf_inherit_alert(&b->conf->alert, &check->alert);
 	if (!module)
 		return;
 	check->is_slow = module->is_slow;
 	check->is_event = module->is_event;
+	check->is_steady = module->is_steady;
 	if (module->is_event) {
 		check->alert.confirm = 1;
 		if (!alert_sets(b, "recover"))
@@ -243,6 +298,8 @@ static int apply_to_check(struct conf_work *b, struct conf_check *check, const s
 	option = option_find(conf_alert_options, s->key);
 	if (option)
 		return apply(b, option, &check->alert, s);
+	if (option_find(conf_alert_only_options, s->key))
+		return report_unknown_key(b, s);
 	return add_module_option(check, s);
 }
 
@@ -278,23 +335,17 @@ static bool is_module_name(const char *name)
 	return conf_is_name(name) && *name != '.';
 }
 
-/* A confirmation that looked less often than the ordinary check would make an alert later, not sooner. */
-static void bound_retry(struct conf_alert *alert)
-{
-	if (alert->retry_interval > alert->interval)
-		alert->retry_interval = alert->interval;
-}
-
 static int build_checks(struct conf_work *b)
 {
 	struct conf *c = b->conf;
 	int r = build_check_sections(b);
 
-	bound_retry(&c->alert);
 	for (size_t i = 0; r == 0 && i < c->n_checks; i++) {
 		struct conf_check *check = &c->checks[i];
 
-		bound_retry(&check->alert);
+		r = conf_finish_check(b, check);
+		if (r < 0)
+			return r;
 		if (!check->module)
 			r = conf_add_problem(b->problems, true, check->file, check->line,
 				"[check %s] has no type: expected a line like type = disk", check->name);
@@ -310,7 +361,8 @@ int conf_build(const struct conf_settings *s, const struct conf_module *modules,
 {
 	struct conf_work b = { .settings = s, .modules = modules, .n_modules = n_modules, .problems = p };
 	static int (*const steps[])(struct conf_work *) = {
-		check_sections, build_plain_sections, build_general, conf_build_mails, build_checks,
+		check_sections, build_plain_sections, build_general, conf_build_mails, build_checks, conf_check_dependencies,
+		conf_build_recipients,
 	};
 	int r = 0;
 
@@ -343,6 +395,14 @@ static void check_clear(struct conf_check *check)
 	free(check->name);
 	free(check->file);
 	option_free(conf_check_options, check);
+	option_free(conf_alert_options, &check->alert);
+}
+
+static void recipient_clear(struct conf_recipient *recipient)
+{
+	free(recipient->name);
+	free(recipient->file);
+	option_free(conf_recipient_options, recipient);
 }
 
 struct conf *conf_free(struct conf *c)
@@ -353,11 +413,22 @@ struct conf *conf_free(struct conf *c)
 		mail_clear(&c->mails[i]);
 	for (size_t i = 0; i < c->n_checks; i++)
 		check_clear(&c->checks[i]);
+	for (size_t i = 0; i < c->n_recipients; i++)
+		recipient_clear(&c->recipients[i]);
 	free(c->mails);
 	free(c->checks);
+	free(c->recipients);
 	option_free(conf_tocsin_options, c);
+	option_free(conf_report_options, c);
+	option_free(conf_alert_options, &c->alert);
 	free(c);
 	return NULL;
+}
+
+/* A default that does not hold because another key stands in its place. */
+static bool is_replaced(const struct conf_settings *s, const char *section, const char *key)
+{
+	return strcmp(section, "report") == 0 && strcmp(key, "every") == 0 && conf_find_setting(s, 0, section, "", "at");
 }
 
 /* Adds the values in force of one section that its settings leave out, unless BESIDE has the same. */
@@ -367,11 +438,13 @@ static int add_section_defaults(struct conf_settings *s, const char *section, co
 	for (const struct tocsin_option *o = options; o->name; o++) {
 		_cleanup_buf_ struct buf value = BUF(CONF_TEXT_MAX), other = BUF(CONF_TEXT_MAX);
 
-		if (conf_find_setting(s, 0, section, name, o->name))
+		if (conf_find_setting(s, 0, section, name, o->name) || is_replaced(s, section, o->name))
 			continue;
 		option_format(o, base, &value);
 		if (beside)
 			option_format(o, beside, &other);
+		if (buf_error(&value) || buf_error(&other))
+			return -ENOMEM;
 		if (value.len == 0 || (beside && strcmp(buf_text(&value), buf_text(&other)) == 0))
 			continue;
 		int r = conf_add_setting(s, section, name, o->name, buf_text(&value), "default", 0);
@@ -389,8 +462,14 @@ static int add_defaults(struct conf_settings *s, const struct conf *c)
 		r = add_section_defaults(s, "report", "", conf_report_options, c, NULL);
 	if (r == 0)
 		r = add_section_defaults(s, "alert", "", conf_alert_options, &c->alert, NULL);
+	if (r == 0)
+		r = add_section_defaults(s, "alert", "", conf_alert_only_options, &c->alert, NULL);
 	for (size_t i = 0; r == 0 && i < c->n_mails; i++)
 		r = add_section_defaults(s, "mail", c->mails[i].name, conf_mail_options, &c->mails[i], NULL);
+	for (size_t i = 0; r == 0 && i < c->n_recipients; i++)
+		if (strcmp(c->recipients[i].name, CONF_RECIPIENT_MAIL) != 0)
+			r = add_section_defaults(
+				s, "recipient", c->recipients[i].name, conf_recipient_options, &c->recipients[i], NULL);
 	for (size_t i = 0; r == 0 && i < c->n_checks; i++) {
 		const struct conf_check *check = &c->checks[i];
 

@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "conf.h"
+#include "conf-table.h"
 #include "module.h"
 #include "msg.h"
 #include "option.h"
@@ -98,10 +99,12 @@ static int add_loaded(struct service *s, const char *name, const struct tocsin_c
 	if (!copy)
 		return -ENOMEM;
 	loaded[s->n_loaded++] = (struct loaded){ .name = copy, .module = module, .is_deadly = is_deadly };
-	if (module)
-		modules[s->n_modules++] = (struct conf_module){
-			.name = copy, .is_slow = module->flags & TOCSIN_CHECK_SLOW, .is_event = module->flags & TOCSIN_CHECK_EVENT,
-		};
+	if (!module)
+		return 0;
+	modules[s->n_modules] = (struct conf_module){ .name = copy };
+	for (const struct conf_flag *f = conf_flags; f->word; f++)
+		*conf_flag_of(&modules[s->n_modules], f) = module->flags & f->flag;
+	s->n_modules++;
 	return 0;
 }
 
@@ -332,11 +335,14 @@ static int send_modules(const struct service *s, int socket)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < s->n_modules; i++) {
-		const struct conf_module *m = &s->modules[i];
-		const char *flags = m->is_slow ? m->is_event ? "slow event" : "slow" : m->is_event ? "event" : "";
-		_cleanup_free_ char *summary = text_cleaned(find_loaded(s, m->name)->module->summary, 200);
+		const struct tocsin_check *m = find_loaded(s, s->modules[i].name)->module;
+		_cleanup_free_ char *summary = text_cleaned(m->summary, 200);
+		_cleanup_buf_ struct buf flags = BUF(100);
 
-		r = summary ? msg_send(socket, MSG_MODULE, -1, m->name, flags, summary) : -ENOMEM;
+		for (const struct conf_flag *f = conf_flags; f->word; f++)
+			if (m->flags & f->flag)
+				buf_printf(&flags, "%s%s", flags.len ? " " : "", f->word);
+		r = summary ? msg_send(socket, MSG_MODULE, -1, s->modules[i].name, buf_text(&flags), summary) : -ENOMEM;
 	}
 	return r;
 }

@@ -28,7 +28,7 @@ enum msg_kind {
 
 	/* tocsin-check --config FILE → daemon: nothing is asked first, MSG_DONE ends it */
 	MSG_PROBLEM, /* severity ("error" | "warning"), file, line, text */
-	MSG_MODULE, /* name, flags (words: "slow", "event"), summary */
+	MSG_MODULE, /* name, flags (words: "slow", "event", "steady"), summary */
 	MSG_SETTING, /* section kind, section name or "", key, value, file or "default", line.
 	              * Also daemon → tocsin-mail: the [mail] sections in order, ended by MSG_LOAD. After MSG_LOAD and
 	              * before MSG_RUN what earlier mailers have learned of a relay, and back when it changes:

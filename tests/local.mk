@@ -9,7 +9,7 @@ LDADD = src/libtocsin.a $(CMOCKA_LIBS) $(GNUTLS_LIBS) $(SYSTEMD_LIBS) $(INIH_LIB
 UNIT_TESTS =
 if HAVE_CMOCKA
 # Tests of memory running out replace these functions.
-TORTURE_WRAPS = -Wl,--wrap=calloc,--wrap=reallocarray,--wrap=strdup
+TORTURE_WRAPS = -Wl,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup
 UNIT_TESTS += tests/unit/test-alert
 tests_unit_test_alert_SOURCES = tests/unit/test-alert.c $(FAKE_DAEMON)
 tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/tests/scenarios\"
@@ -19,6 +19,9 @@ UNIT_TESTS += tests/unit/test-buf
 UNIT_TESTS += tests/unit/test-calendar
 tests_unit_test_calendar_SOURCES = tests/unit/test-calendar.c tests/support/random.h
 UNIT_TESTS += tests/unit/test-conf
+UNIT_TESTS += tests/unit/test-conf-torture
+tests_unit_test_conf_torture_SOURCES = tests/unit/test-conf-torture.c tests/support/torture.h
+tests_unit_test_conf_torture_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-config-service
 UNIT_TESTS += tests/unit/test-connect
 UNIT_TESTS += tests/unit/test-content

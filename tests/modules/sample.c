@@ -37,7 +37,7 @@ static int run(struct tocsin_run *r, const void *config)
 
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
-	.flags = TOCSIN_CHECK_EVENT,
+	.flags = TOCSIN_CHECK_EVENT | TOCSIN_CHECK_STEADY,
 	.name = "sample",
 	.summary = "a module for tests",
 	.options = options,

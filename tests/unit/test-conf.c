@@ -114,6 +114,13 @@ CASE(later_files_replace, "merge")
 CASE(wrong_values_that_are_replaced, "merge-wrong")
 CASE(inih_traps, "traps")
 CASE(providers, "providers")
+CASE(report_at_times, "at")
+CASE(report_at_wrong_times, "at-wrong")
+CASE(wrong_policies_and_recipients, "policy")
+CASE(checks_that_depend_in_a_round, "rounds")
+CASE(an_empty_recipient, "empty-recipient")
+CASE(escalation_only, "only-escalation")
+CASE(recipient_without_to_in_mail, "only-recipient")
 
 /* ---- conf_build() from settings */
 
@@ -154,6 +161,16 @@ static void mechanisms_are_those_of_sasl(void **state)
 	assert_null(conf_mechanisms[n + 1]);
 }
 
+/* AGES in UNIT, ended by 0. */
+static void assert_ages(const struct alert_ages *actual, const int *ages, int64_t unit)
+{
+	size_t n = 0;
+
+	for (; ages[n]; n++)
+		assert_int_equal(actual->age_usec[n], ages[n] * unit);
+	assert_int_equal(actual->n, n);
+}
+
 static void an_empty_configuration_has_all_defaults(void **state)
 {
 	static const char *const lines[] = { NULL };
@@ -176,7 +193,18 @@ static void an_empty_configuration_has_all_defaults(void **state)
 	assert_int_equal(f.conf->alert.group_interval, 5 * USEC_PER_MINUTE);
 	assert_int_equal(f.conf->alert.give_up, 5 * USEC_PER_DAY);
 	assert_int_equal(f.conf->alert.forget, 7 * USEC_PER_DAY);
-	assert_int_equal(f.conf->n_mails + f.conf->n_checks, 0);
+	assert_true(f.conf->alert.hysteresis == 10 && f.conf->alert.hysteresis_points == 0);
+	assert_int_equal(f.conf->alert.flap_count, 5);
+	assert_int_equal(f.conf->alert.flap_window, 3 * USEC_PER_HOUR);
+	assert_int_equal(f.conf->alert.flap_quiet, 2 * USEC_PER_HOUR);
+	assert_ages(&f.conf->alert.remind_critical_ages, (const int[]){ 4, 12, 36, 0 }, USEC_PER_HOUR);
+	assert_ages(&f.conf->alert.remind_warning_ages, (const int[]){ 1, 2, 3, 4, 5, 6, 7, 14, 0 }, USEC_PER_DAY);
+	assert_int_equal(f.conf->alert.max_per_hour, 10);
+	assert_int_equal(f.conf->alert.max_per_day, 50);
+	assert_int_equal(f.conf->alert.quiet.n + f.conf->alert.maintained.n + f.conf->report_moments.n, 0);
+	assert_int_equal(f.conf->keep_samples, 7 * USEC_PER_DAY);
+	assert_int_equal(f.conf->keep_events, 90 * USEC_PER_DAY);
+	assert_int_equal(f.conf->n_mails + f.conf->n_checks + f.conf->n_recipients, 0);
 	fixture_clear(&f);
 }
 
@@ -212,7 +240,7 @@ static void checks_inherit(void **state)
 
 static void events_need_no_confirmation(void **state)
 {
-	static const struct conf_module modules[] = { { "process", false, true }, { "http", true, false } };
+	static const struct conf_module modules[] = { { "process", false, true, false }, { "http", true, false, false } };
 	static const char *const plain[] = { "alert..confirm=4", "check.p.type=process", "check.h.type=http", NULL };
 	static const char *const own[] = {
 		"alert..grace=1s", "alert..recover=3", "check.p.type=process", "check.p.confirm=2", NULL,
@@ -233,6 +261,212 @@ static void events_need_no_confirmation(void **state)
 	assert_int_equal(f.conf->checks[0].alert.confirm, 2);
 	assert_int_equal(f.conf->checks[0].alert.recover, 3);
 	assert_int_equal(f.conf->checks[0].alert.grace, USEC_PER_SEC);
+	fixture_clear(&f);
+}
+
+/* What an own section says replaces what [alert] says; the rest is a copy that each owns. */
+static void checks_inherit_windows_and_reminders(void **state)
+{
+	static const char *const lines[] = {
+		"check.a.type=disk", "check.a.quiet_hours=Mon 10:00-11:00", "check.a.quiet_hours=12:00-13:00",
+		"check.a.maintenance=none", "check.a.remind_critical=none", "check.b.type=load", "check.b.remind_warning=2h 3h",
+		"check.b.maintenance=05:00-06:00", "alert..quiet_hours=22:00-07:00", "alert..quiet_hours=Sun 00:00-24:00",
+		"alert..maintenance=03:00-04:00", "alert..remind_critical=1h", "alert..remind_warning=5m 1h 2h", NULL,
+	};
+	struct fixture f;
+
+	assert_int_equal(build(&f, NULL, 0, lines), 0);
+	const struct conf_alert *general = &f.conf->alert, *a = &f.conf->checks[0].alert, *b = &f.conf->checks[1].alert;
+	assert_int_equal(general->quiet.n, 2);
+	assert_int_equal(general->quiet.window[1].days, 64);
+	assert_int_equal(general->maintained.n, 1);
+
+	assert_int_equal(a->quiet.n, 2);
+	assert_int_equal(a->quiet.window[0].days, 1);
+	assert_int_equal(a->quiet.window[1].from_minute, 720);
+	assert_int_equal(a->quiet_hours.n, 2);
+	assert_string_equal(a->quiet_hours.items[1], "12:00-13:00");
+	assert_int_equal(a->maintained.n, 0);
+	assert_int_equal(a->remind_critical_ages.n, 0);
+	assert_ages(&a->remind_warning_ages, (const int[]){ 5, 60, 120, 0 }, USEC_PER_MINUTE);
+	assert_string_equal(a->remind_warning, "5m 1h 2h");
+
+	assert_memory_equal(&b->quiet, &general->quiet, sizeof(b->quiet));
+	assert_int_equal(b->quiet_hours.n, 2);
+	assert_string_equal(b->quiet_hours.items[0], "22:00-07:00");
+	assert_int_equal(b->maintained.n, 1);
+	assert_int_equal(b->maintained.window[0].from_minute, 300);
+	assert_ages(&b->remind_critical_ages, (const int[]){ 1, 0 }, USEC_PER_HOUR);
+	assert_ages(&b->remind_warning_ages, (const int[]){ 2, 3, 0 }, USEC_PER_HOUR);
+
+	assert_ptr_not_equal(a->remind_warning, general->remind_warning);
+	assert_ptr_not_equal(b->quiet_hours.items, general->quiet_hours.items);
+	assert_ptr_not_equal(b->quiet_hours.items[0], general->quiet_hours.items[0]);
+	fixture_clear(&f);
+}
+
+static void steady_values_need_less_hysteresis(void **state)
+{
+	static const struct conf_module modules[] = { { "disk", false, false, true }, { "load", false, false, false } };
+	static const struct {
+		const char *const lines[5];
+		double disk, disk_points, load_points;
+	} cases[] = {
+		{ { NULL }, 10, 2, 0 },
+		{ { "alert..hysteresis=20%", NULL }, 20, 0, 0 },
+		{ { "alert..hysteresis_points=7", NULL }, 10, 7, 7 },
+		{ { "alert..hysteresis_points=0", NULL }, 10, 0, 0 },
+		{ { "check.d.hysteresis=5%", NULL }, 5, 0, 0 },
+		{ { "check.d.hysteresis=0%", NULL }, 0, 0, 0 },
+		{ { "check.d.hysteresis_points=1.5", NULL }, 10, 1.5, 0 },
+		{ { "check.d.hysteresis_points=0", NULL }, 10, 0, 0 },
+		{ { "alert..hysteresis_points=7", "check.d.hysteresis=5%", "check.l.hysteresis_points=3", NULL }, 5, 7, 3 },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		const char *lines[ELEMENTS(cases[i].lines) + 2] = { "check.d.type=disk", "check.l.type=load" };
+		struct fixture f;
+
+		memcpy(&lines[2], cases[i].lines, sizeof(cases[i].lines));
+		assert_int_equal(build(&f, modules, ELEMENTS(modules), lines), 0);
+		assert_true(f.conf->checks[0].is_steady && !f.conf->checks[1].is_steady);
+		assert_true(f.conf->checks[0].alert.hysteresis == cases[i].disk);
+		assert_true(f.conf->checks[0].alert.hysteresis_points == cases[i].disk_points);
+		assert_true(f.conf->checks[1].alert.hysteresis_points == cases[i].load_points);
+
+		/* What `tocsin config` shows is in force when it is read again. */
+		struct conf *again = NULL;
+		assert_int_equal(conf_add_defaults(&f.settings, modules, ELEMENTS(modules)), 0);
+		assert_int_equal(conf_build(&f.settings, modules, ELEMENTS(modules), &f.problems, &again), 0);
+		assert_true(again->checks[0].alert.hysteresis_points == cases[i].disk_points);
+		conf_free(again);
+		fixture_clear(&f);
+	}
+}
+
+static void recipients_are_those_of_mail_and_further_ones(void **state)
+{
+	static const char *const lines[] = {
+		"recipient.night.to=n@example.org", "recipient.night.minimum=critical", "recipient.night.quiet_hours=Sat 08:00-09:00",
+		"recipient.night.checks=a", "recipient.night.checks=a/*", "mail.b.server=localhost", "mail.b.from=a@example.org",
+		"mail.b.to=x@example.org", "mail.b.to=y@example.org", "mail..server=localhost", "mail..from=a@example.org",
+		"mail..to=Y@example.org", "mail..to=z@example.org", "recipient.boss.to=b@example.org",
+		"recipient.boss.escalate_after=2h", "recipient.boss.reports=no", "recipient.night.to=m@example.org", "check.a.type=disk",
+		NULL,
+	};
+	struct fixture f;
+
+	assert_int_equal(build(&f, NULL, 0, lines), 0);
+	assert_int_equal(f.problems.n, 0);
+	assert_int_equal(f.conf->n_recipients, 3);
+	const struct conf_recipient *mail = &f.conf->recipients[0], *night = &f.conf->recipients[1], *boss = &f.conf->recipients[2];
+	assert_string_equal(mail->name, CONF_RECIPIENT_MAIL);
+	assert_int_equal(mail->to.n, 3); /* [mail] first; Y is y */
+	assert_string_equal(mail->to.items[0], "Y@example.org");
+	assert_string_equal(mail->to.items[1], "z@example.org");
+	assert_string_equal(mail->to.items[2], "x@example.org");
+	assert_true(mail->minimum == 0 && mail->reports && mail->escalate_after == 0 && mail->checks.n == 0 && mail->quiet.n == 0);
+	assert_string_equal(mail->file, "x.conf");
+	assert_int_equal(mail->line, 12);
+	assert_string_equal(night->name, "night");
+	assert_int_equal(night->to.n, 2);
+	assert_string_equal(night->to.items[1], "m@example.org");
+	assert_true(night->minimum == 1 && night->reports && night->checks.n == 2 && night->quiet.n == 1);
+	assert_int_equal(night->line, 1);
+	assert_string_equal(boss->name, "boss");
+	assert_true(boss->minimum == 0 && !boss->reports);
+	assert_int_equal(boss->escalate_after, 2 * USEC_PER_HOUR);
+	fixture_clear(&f);
+}
+
+/* N recipients, besides those in [mail]. */
+static int build_many_recipients(struct fixture *f, size_t n)
+{
+	*f = (struct fixture){ 0 };
+	conf_add_setting(&f->settings, "mail", "", "server", "localhost", "x.conf", 1);
+	conf_add_setting(&f->settings, "mail", "", "from", "a@example.org", "x.conf", 2);
+	conf_add_setting(&f->settings, "mail", "", "to", "a@example.org", "x.conf", 3);
+	for (size_t i = 0; i < n; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "r%zu", i);
+		conf_add_setting(&f->settings, "recipient", name, "to", "a@example.org", "x.conf", 10 + (unsigned)i);
+		conf_add_setting(&f->settings, "recipient", name, "reports", "no", "x.conf", 10 + (unsigned)i);
+	}
+	return conf_build(&f->settings, NULL, 0, &f->problems, &f->conf);
+}
+
+static void the_limit_of_recipients(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF(10000);
+	struct fixture f;
+
+	assert_int_equal(build_many_recipients(&f, CONF_RECIPIENTS_MAX - 1), 0);
+	assert_int_equal(f.conf->n_recipients, CONF_RECIPIENTS_MAX);
+	fixture_clear(&f);
+
+	assert_int_equal(build_many_recipients(&f, CONF_RECIPIENTS_MAX), -EINVAL);
+	put_problems(&b, &f.problems);
+	assert_string_equal(buf_text(&b),
+		"x.conf:73: error: there are too many recipients: expected at most 64 with those in [mail]\n");
+	fixture_clear(&f);
+}
+
+static void the_limit_of_windows_and_moments(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF(10000);
+	struct fixture f = { 0 };
+
+	for (unsigned i = 0; i < 2 * (CALENDAR_MAX + 1); i++) {
+		char moment[16], window[16];
+
+		snprintf(moment, sizeof(moment), "00:%02u", i % (CALENDAR_MAX + 1));
+		snprintf(window, sizeof(window), "00:%02u-00:59", i % (CALENDAR_MAX + 1));
+		conf_add_setting(&f.settings, "report", "", "at", moment, "x.conf", i + 1);
+		conf_add_setting(&f.settings, "alert", "", "quiet_hours", window, "x.conf", 1000);
+		if (i + 1 != CALENDAR_MAX)
+			continue;
+		assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), 0);
+		assert_int_equal(f.conf->alert.quiet.n, CALENDAR_MAX);
+		assert_int_equal(f.conf->report_moments.n, CALENDAR_MAX);
+		assert_int_equal(f.conf->report_moments.moment[CALENDAR_MAX - 1].minute, CALENDAR_MAX - 1);
+		f.conf = conf_free(f.conf);
+		conf_problems_free(&f.problems);
+	}
+	assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), -EINVAL);
+	put_problems(&b, &f.problems);
+	assert_string_equal(buf_text(&b),
+		"x.conf:1: error: at: there are too many times: expected at most 32\n"
+		"x.conf:1000: error: quiet_hours: there are too many windows: expected at most 32\n");
+	fixture_clear(&f);
+}
+
+/* Long chains and wide ones end; a round among them is found. */
+static void many_checks_that_depend_on_each_other(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF(10000);
+	struct fixture f = { 0 };
+
+	for (unsigned i = 0; i < 5000; i++) {
+		char name[16], other[16];
+
+		snprintf(name, sizeof(name), "c%u", i);
+		conf_add_setting(&f.settings, "check", name, "type", "load", "x.conf", i);
+		for (unsigned k = 1; k < 4 && i + k < 5000; k++) {
+			snprintf(other, sizeof(other), "c%u", i + k);
+			conf_add_setting(&f.settings, "check", name, "depends", other, "x.conf", i);
+		}
+	}
+	assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), 0);
+	assert_int_equal(f.conf->checks[0].alert.depends.n, 3);
+	f.conf = conf_free(f.conf);
+	conf_problems_free(&f.problems);
+
+	conf_add_setting(&f.settings, "check", "c4999", "depends", "c4900", "x.conf", 9999);
+	assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), -EINVAL);
+	put_problems(&b, &f.problems);
+	assert_non_null(strstr(buf_text(&b), "in a round: c4900 → c4901 → "));
+	assert_non_null(strstr(buf_text(&b), " → c4919 → … → c4900\n"));
 	fixture_clear(&f);
 }
 
@@ -301,6 +535,8 @@ static void problems_are_limited(void **state)
 static void keys_of_checks_are_known(void **state)
 {
 	assert_true(conf_is_check_key("type") && conf_is_check_key("timeout") && conf_is_check_key("confirm"));
+	assert_true(conf_is_check_key("depends") && conf_is_check_key("quiet_hours"));
+	assert_true(conf_is_check_key("max_per_hour")); /* not there, but it is not the module's either */
 	assert_false(conf_is_check_key("path") || conf_is_check_key("host") || conf_is_check_key(""));
 	assert_string_equal(conf_nearest_check_key("timeot"), "timeout");
 	assert_null(conf_nearest_check_key("completely_different"));
@@ -443,7 +679,48 @@ static void the_packaged_file(void **state)
 	assert_int_equal(f.conf->n_mails, 1);
 	assert_string_equal(f.conf->mails[0].server, "smtp.qq.com");
 	assert_int_equal(f.conf->n_checks, 4);
+	assert_int_equal(f.conf->n_recipients, 2);
+	assert_int_equal(f.conf->alert.quiet.n, 1);
 	fixture_clear(&f);
+}
+
+/* Does a line of the manual introduce KEY? "… Cm key", "… Cm this , key". */
+static bool is_introduced(const char *manual, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = manual; (at = strstr(at, key)); at += len) {
+		const char *line = at;
+
+		while (line > manual && line[-1] != '\n')
+			line--;
+		if (strncmp(line, ".It Cm ", 7) == 0 && at[-1] == ' ' && strchr(" \n", at[len]))
+			return true;
+	}
+	return false;
+}
+
+static void the_manual_has_every_key(void **state)
+{
+	static const char *const kinds[] = { "tocsin", "mail", "report", "alert", "recipient", "check" };
+	_cleanup_buf_ struct buf manual = BUF(TEXT_MAX);
+	_cleanup_free_ char *path = NULL;
+
+	assert_true(asprintf(&path, "%s/../../conf/tocsin.conf.5", data_folder()) > 0);
+	put_file(&manual, path);
+	assert_false(is_introduced(buf_text(&manual), "no_such_key"));
+	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
+		_cleanup_buf_ struct buf title = BUF(100);
+		const char *names[CONF_KEYS_MAX];
+		size_t n = conf_kind_keys(conf_kind_find(kinds[i]), names, ELEMENTS(names));
+
+		buf_printf(&title, "[%s", kinds[i]);
+		assert_non_null(strstr(buf_text(&manual), buf_text(&title)));
+		assert_in_range(n, 1, CONF_KEYS_MAX - 1);
+		for (size_t k = 0; k < n; k++)
+			if (!is_introduced(buf_text(&manual), names[k]))
+				fail_msg("tocsin.conf(5) does not say what %s in [%s] is", names[k], kinds[i]);
+	}
 }
 
 static int make_folder(void **state)
@@ -488,9 +765,22 @@ int main(void)
 		cmocka_unit_test(wrong_values_that_are_replaced),
 		cmocka_unit_test(inih_traps),
 		cmocka_unit_test(providers),
+		cmocka_unit_test(report_at_times),
+		cmocka_unit_test(report_at_wrong_times),
+		cmocka_unit_test(wrong_policies_and_recipients),
+		cmocka_unit_test(checks_that_depend_in_a_round),
+		cmocka_unit_test(an_empty_recipient),
+		cmocka_unit_test(escalation_only),
+		cmocka_unit_test(recipient_without_to_in_mail),
 		cmocka_unit_test(an_empty_configuration_has_all_defaults),
 		cmocka_unit_test(checks_inherit),
 		cmocka_unit_test(events_need_no_confirmation),
+		cmocka_unit_test(checks_inherit_windows_and_reminders),
+		cmocka_unit_test(steady_values_need_less_hysteresis),
+		cmocka_unit_test(recipients_are_those_of_mail_and_further_ones),
+		cmocka_unit_test(the_limit_of_recipients),
+		cmocka_unit_test(the_limit_of_windows_and_moments),
+		cmocka_unit_test(many_checks_that_depend_on_each_other),
 		cmocka_unit_test(mails_are_tried_in_order),
 		cmocka_unit_test(settings_of_no_section_are_refused),
 		cmocka_unit_test(problems_are_limited),
@@ -499,6 +789,7 @@ int main(void)
 		cmocka_unit_test(the_limit_of_sections),
 		cmocka_unit_test(the_limit_of_settings),
 		cmocka_unit_test(the_packaged_file),
+		cmocka_unit_test(the_manual_has_every_key),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, make_folder, remove_folder);

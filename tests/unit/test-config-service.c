@@ -55,7 +55,7 @@ static void assert_serves(const char *text, bool with_defaults, const char *expe
 
 #define NO_MAIL "problem|warning|x.conf|0|there is no [mail] section, so no mail will be sent: add one with provider " \
 		"or server, and to\n"
-#define SAMPLE "module|sample|event|a module for tests\n"
+#define SAMPLE "module|sample|event steady|a module for tests\n"
 
 static void sends_what_is_right(void **state)
 {
@@ -114,6 +114,8 @@ static void defaults_are_added_to_their_sections(void **state)
 		NO_MAIL SAMPLE
 		"setting|tocsin||host|h|x.conf|2\n"
 		"setting|tocsin||interval|1m|default|0\n"
+		"setting|tocsin||keep_samples|7d|default|0\n"
+		"setting|tocsin||keep_events|90d|default|0\n"
 		"setting|check|a|type|sample|x.conf|4\n"
 		"setting|check|a|most|5|x.conf|5\n"
 		"setting|check|a|interval|10s|x.conf|6\n"
@@ -122,6 +124,7 @@ static void defaults_are_added_to_their_sections(void **state)
 		"setting|check|a|confirm|1|default|0\n"
 		"setting|check|a|recover|1|default|0\n"
 		"setting|check|a|grace|5s|default|0\n"
+		"setting|check|a|hysteresis_points|2|default|0\n"
 		"setting|check|a|warning|80%|default|0\n"
 		"setting|check|a|path|/|default|0\n"
 		"setting|check|a|least|1|default|0\n"
@@ -133,11 +136,20 @@ static void defaults_are_added_to_their_sections(void **state)
 		"setting|alert||recover|5|default|0\n"
 		"setting|alert||unknown_confirm|5|default|0\n"
 		"setting|alert||grace|0|default|0\n"
+		"setting|alert||hysteresis|10%|default|0\n"
+		"setting|alert||hysteresis_points|0|default|0\n"
+		"setting|alert||flap_count|5|default|0\n"
+		"setting|alert||flap_window|3h|default|0\n"
+		"setting|alert||flap_quiet|2h|default|0\n"
+		"setting|alert||remind_critical|4h 12h 36h|default|0\n"
+		"setting|alert||remind_warning|1d 2d 3d 4d 5d 6d 7d 14d|default|0\n"
+		"setting|alert||forget|7d|default|0\n"
 		"setting|alert||group_wait|2s|default|0\n"
 		"setting|alert||group_second|30s|default|0\n"
 		"setting|alert||group_interval|5m|default|0\n"
+		"setting|alert||max_per_hour|10|default|0\n"
+		"setting|alert||max_per_day|50|default|0\n"
 		"setting|alert||give_up|5d|default|0\n"
-		"setting|alert||forget|7d|default|0\n"
 		"done\n");
 }
 
