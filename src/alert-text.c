@@ -35,7 +35,10 @@ static const struct field {
 	FIELD("told", FIELD_STATE, told),
 	FIELD("told_blind", FIELD_BOOL, told_blind),
 	FIELD("told_at", FIELD_INT, told_usec),
-	FIELD("reminders", FIELD_INT, reminders),
+	FIELD("reminded_at", FIELD_INT, reminded_usec),
+	FIELD("told_incident", FIELD_INT, told_incident),
+	FIELD("told_open", FIELD_INT, told_open_usec),
+	FIELD("told_critical", FIELD_INT, told_critical_usec),
 	FIELD("acknowledged", FIELD_INT, acknowledged_until_usec),
 };
 

@@ -183,11 +183,19 @@ static enum sight sight_of(const struct alert_state *a, const struct alert_polic
 	return row_is_full(a, ALERT_ROW_SEEN, policy->recover) ? SIGHT_LIGHT : SIGHT_NONE;
 }
 
+bool alert_is_believed_well(const struct alert_state *a)
+{
+	return a->told == TOCSIN_OK && !a->told_blind && !a->is_flapping;
+}
+
 static void open_incident(struct alert_state *a, int64_t incident, enum alert_row_kind row)
 {
 	a->incident = incident;
 	a->incident_since_usec = a->rows[row].since_usec;
 	a->eased_boottime_usec = 0;
+	/* Else it is to readers what they were told of already: nobody has told them that it was over. */
+	if (alert_is_believed_well(a))
+		a->told_open_usec = a->told_critical_usec = 0;
 }
 
 static void change_level(struct alert_state *a, const struct level_change *change, int64_t next_incident,
@@ -312,31 +320,41 @@ static bool is_told(const struct alert_state *a)
 	return a->told == a->state || (a->told == TOCSIN_CRITICAL && a->state == TOCSIN_WARNING);
 }
 
-static const struct alert_ages *ages_of(const struct alert_state *a, const struct alert_policy *policy)
+enum tocsin_state alert_told_worst(const struct alert_state *a)
 {
-	return a->state == TOCSIN_CRITICAL ? &policy->remind_critical : &policy->remind_warning;
+	if (a->told_critical_usec > 0)
+		return TOCSIN_CRITICAL;
+	return a->told_open_usec > 0 ? TOCSIN_WARNING : TOCSIN_OK;
 }
 
-/* The I-th age, from 0; past the last one the last distance goes on. */
-static int64_t age_at(const struct alert_ages *ages, int64_t i)
+/* NEARLY_OK breaks both GOOD and BAD, and is no end of a problem. */
+bool alert_lasts(const struct alert_state *a)
 {
-	int64_t n = (int64_t)ages->n;
+	if (alert_seen(a) == TOCSIN_UNKNOWN)
+		return a->rows[ALERT_ROW_UNKNOWN].length > 0;
+	return a->rows[ALERT_ROW_GOOD].length == 0 &&
+		(a->rows[ALERT_ROW_BAD].length > 0 || a->rows[ALERT_ROW_MILD].length > 0);
+}
 
-	if (n == 0)
+/* From the mail at that AGE to the next one. Told by distances, so that nothing depends on how many there were: the ages
+ * are others when CRITICAL eases, or with another configuration. */
+static int64_t distance_after(const struct alert_ages *ages, int64_t age_usec)
+{
+	size_t i = 0;
+
+	if (ages->n == 0)
 		return USEC_NEVER;
-	if (i < n)
-		return ages->age_usec[i];
-	int64_t last = ages->age_usec[n - 1], distance = n > 1 ? last - ages->age_usec[n - 2] : last;
-	if (distance <= 0 || i - n + 1 > (USEC_NEVER - last) / distance)
-		return USEC_NEVER;
-	return last + (i - n + 1) * distance;
+	while (i + 1 < ages->n && ages->age_usec[i] <= age_usec)
+		i++;
+	int64_t distance = ages->age_usec[i] - (i > 0 ? ages->age_usec[i - 1] : 0);
+	return distance > 0 ? distance : USEC_NEVER;
 }
 
 static int64_t reminder_due(const struct alert_state *a, const struct alert_policy *policy)
 {
-	int64_t age = age_at(ages_of(a, policy), a->reminders);
+	const struct alert_ages *ages = a->state == TOCSIN_CRITICAL ? &policy->remind_critical : &policy->remind_warning;
 
-	return age == USEC_NEVER ? USEC_NEVER : usec_add(a->told_usec, age);
+	return usec_add(a->reminded_usec, distance_after(ages, a->reminded_usec - a->told_usec));
 }
 
 enum alert_event alert_owed(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
@@ -344,11 +362,15 @@ enum alert_event alert_owed(const struct alert_state *a, const struct alert_poli
 	if (a->is_flapping)
 		return ALERT_NONE;
 	if (a->incident == 0)
-		return a->told != TOCSIN_OK || a->told_blind ? ALERT_RECOVERED : ALERT_NONE;
+		return !alert_is_believed_well(a) && a->rows[ALERT_ROW_GOOD].length > 0 ? ALERT_RECOVERED : ALERT_NONE;
+	if (is_told(a) && a->told_blind && !a->is_blind)
+		return ALERT_SEEN_AGAIN;
+	if (!alert_lasts(a))
+		return ALERT_NONE;
 	if (!is_told(a))
 		return ALERT_LATE;
-	if (a->is_blind != a->told_blind)
-		return a->is_blind ? ALERT_BLIND : ALERT_SEEN_AGAIN;
+	if (a->is_blind && !a->told_blind)
+		return ALERT_BLIND;
 	return a->acknowledged_until_usec <= now_realtime_usec && reminder_due(a, policy) <= now_realtime_usec ?
 		ALERT_REMINDER : ALERT_NONE;
 }
@@ -361,20 +383,25 @@ int64_t alert_owed_next(const struct alert_state *a, const struct alert_policy *
 	return a->acknowledged_until_usec > due ? a->acknowledged_until_usec : due;
 }
 
-void alert_tell(struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
+void alert_tell(struct alert_state *a, int64_t now_realtime_usec)
 {
 	enum tocsin_state state = a->incident ? a->state : TOCSIN_OK;
+	bool is_other = a->incident && a->told_incident != a->incident;
 
-	if (a->told != state || a->told_blind != a->is_blind) {
-		a->told = state;
-		a->told_blind = a->is_blind;
+	if (a->told != state || a->told_blind != a->is_blind || is_other)
 		a->told_usec = now_realtime_usec;
-		a->reminders = 0;
-	}
+	a->told = state;
+	a->told_blind = a->is_blind;
+	a->reminded_usec = now_realtime_usec;
 	if (a->is_flapping)
 		a->flap_worst = worse_of(a->flap_worst, state);
-	while (a->incident && reminder_due(a, policy) <= now_realtime_usec)
-		a->reminders++;
+	if (!a->incident)
+		return;
+	a->told_incident = a->incident;
+	if (a->told_open_usec == 0)
+		a->told_open_usec = now_realtime_usec;
+	if (state == TOCSIN_CRITICAL && a->told_critical_usec == 0)
+		a->told_critical_usec = now_realtime_usec;
 }
 
 bool alert_is_confirming(const struct alert_state *a)
@@ -414,7 +441,8 @@ static void shift(int64_t *time_usec, int64_t delta_usec)
 
 void alert_clock_stepped(struct alert_state *a, int64_t delta_usec)
 {
-	int64_t *const times[] = { &a->since_usec, &a->incident_since_usec, &a->told_usec, &a->acknowledged_until_usec };
+	int64_t *const times[] = { &a->since_usec, &a->incident_since_usec, &a->told_usec, &a->reminded_usec,
+		&a->told_open_usec, &a->told_critical_usec, &a->acknowledged_until_usec };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++)
 		shift(times[i], delta_usec);
@@ -424,10 +452,13 @@ void alert_clock_stepped(struct alert_state *a, int64_t delta_usec)
 		shift(&a->changes_usec[i], delta_usec);
 }
 
-/* A host that was going down, or a silence: the readers know nothing of it, and it may have ended with the boot. */
-static bool is_unknown_to_readers(const struct alert_state *a)
+static void forget_when_told(struct alert_state *a, int64_t now_usec)
 {
-	return a->incident != 0 && a->told == TOCSIN_OK && !a->told_blind && !a->is_flapping;
+	a->told_usec = a->reminded_usec = now_usec;
+	if (a->told_open_usec > now_usec)
+		a->told_open_usec = now_usec;
+	if (a->told_critical_usec > now_usec)
+		a->told_critical_usec = now_usec;
 }
 
 void alert_resume(struct alert_state *a, const struct alert_policy *policy, int64_t last_result_realtime_usec,
@@ -437,12 +468,14 @@ void alert_resume(struct alert_state *a, const struct alert_policy *policy, int6
 
 	for (size_t i = 0; i < 3; i++)
 		too_old = usec_add(too_old, policy->interval);
-	if (!same_boot && is_unknown_to_readers(a))
+	/* A host that was going down, or a silence: the readers know nothing of it, and it may have ended with the boot. */
+	if (!same_boot && a->incident && alert_is_believed_well(a))
 		*a = (struct alert_state){ 0 };
 	if (!same_boot)
 		a->eased_boottime_usec = 0;
-	if (a->told_usec == 0 || a->told_usec > now_realtime_usec)
-		a->told_usec = now_realtime_usec;
+	/* The clock that said so was wrong, and reminders must not wait for it. */
+	if (a->reminded_usec > now_realtime_usec)
+		forget_when_told(a, now_realtime_usec);
 	if (same_boot && last_result_realtime_usec <= now_realtime_usec && now_realtime_usec <= too_old)
 		return;
 	for (size_t i = 0; i < ALERT_ROWS; i++)

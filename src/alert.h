@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 /* Ages of a problem, counted from when it was told, at which it is told again: µs, rising. The last distance goes on
- * for ever. None: no reminders. */
+ * for ever. None: no reminders. A reminder that comes late moves those after it: it is the distances that count. */
 #define ALERT_AGES_MAX 16
 
 struct alert_ages {
@@ -95,7 +95,10 @@ struct alert_state {
 	enum tocsin_state told; /* of the open incident, or of one whose recovery they have not been told yet */
 	bool told_blind;
 	int64_t told_usec; /* realtime: since when they believe that */
-	int64_t reminders; /* ages of the policy that are past */
+	int64_t reminded_usec; /* realtime: when they were told that last */
+	int64_t told_incident; /* the number of the incident that they were told of last */
+	int64_t told_open_usec; /* realtime: when they were first told of the incident; 0: they were not, yet */
+	int64_t told_critical_usec; /* the same of CRITICAL. Both stay after the end, for those who are told of that */
 	int64_t acknowledged_until_usec; /* realtime; USEC_NEVER: while the incident lasts; 0: nobody has */
 };
 
@@ -151,7 +154,8 @@ enum alert_event alert_flaps(struct alert_state *a, const struct alert_policy *p
 	int64_t now_realtime_usec);
 
 /* What the readers would have to be told if nothing kept mails back: ALERT_LATE, ALERT_RECOVERED, ALERT_BLIND,
- * ALERT_SEEN_AGAIN, ALERT_REMINDER or ALERT_NONE. Asked again whenever what kept a mail back has ended. */
+ * ALERT_SEEN_AGAIN, ALERT_REMINDER or ALERT_NONE. Asked again whenever what kept a mail back has ended. It waits for the
+ * next looks while the last one speaks against it: a problem that may just have ended is not worth a late mail. */
 enum alert_event alert_owed(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec);
 
 /* When alert_owed() may answer something else without anything having happened: the next reminder, or the end of an
@@ -159,7 +163,17 @@ enum alert_event alert_owed(const struct alert_state *a, const struct alert_poli
 int64_t alert_owed_next(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec);
 
 /* The readers will be told (a mail was queued, or is sure to be) how things are now. */
-void alert_tell(struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec);
+void alert_tell(struct alert_state *a, int64_t now_realtime_usec);
+
+/* The worst that readers were told of the incident, also when it has just ended: who was told of that much gets the
+ * rest. WARNING stands for UNKNOWN too; OK: they were told nothing. */
+enum tocsin_state alert_told_worst(const struct alert_state *a);
+
+/* Do readers believe that the item is well, and steady? Then to whom its incident was escalated may be forgotten. */
+bool alert_is_believed_well(const struct alert_state *a);
+
+/* Did the last look that could see bear the problem out? After a restart nobody knows before the first look. */
+bool alert_lasts(const struct alert_state *a);
 
 /* The state that a reader sees: UNKNOWN while the item is blind. */
 enum tocsin_state alert_seen(const struct alert_state *a);

@@ -57,3 +57,8 @@ enum alert_look damp_look(const struct damp_policy *policy, enum tocsin_state co
 		return ALERT_LOOK_NEARLY_WARNING;
 	return (enum alert_look)look->state;
 }
+
+bool damp_is_fault(enum tocsin_state confirmed, enum tocsin_state look)
+{
+	return look == TOCSIN_CRITICAL || (look == TOCSIN_WARNING && confirmed != TOCSIN_CRITICAL);
+}

@@ -15,3 +15,6 @@ struct damp_policy {
  * as long as it is within the band. Which side is the bad one need not be known. */
 enum alert_look damp_look(const struct damp_policy *policy, enum tocsin_state confirmed, const struct result *look,
 	const struct metric *fault, size_t n_fault);
+
+/* After the look was fed: are its metrics the FAULT of later looks? Those of a better look leave it as it is. */
+bool damp_is_fault(enum tocsin_state confirmed, enum tocsin_state look);

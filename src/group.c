@@ -29,30 +29,50 @@ void group_add(struct group *g, const struct group_policy *policy, int64_t now_u
 	g->first_event_usec = now_usec;
 }
 
-/* Mails within LENGTH before NOW. A clock that was set back must not count those of the future for ever. */
-static int64_t sent_within(const struct group *g, int64_t length_usec, int64_t now_realtime_usec)
+/* Mails within LENGTH up to the last one. */
+static int64_t sent_within(const struct group *g, int64_t length_usec)
 {
-	int64_t n = 0;
+	int64_t last = g->sent_usec[g->n_sent - 1], n = 0;
 
 	for (size_t i = 0; i < g->n_sent; i++)
-		n += g->sent_usec[i] > now_realtime_usec - length_usec && g->sent_usec[i] <= now_realtime_usec;
+		n += g->sent_usec[i] > last - length_usec;
 	return n;
 }
 
-bool group_is_limited(const struct group *g, const struct group_policy *policy, int64_t now_realtime_usec)
+/* Did the last mail reach a limit? That is so until the next one goes: what waits must not depend on who asks when. */
+static bool is_at_limit(const struct group *g, const struct group_policy *policy)
 {
-	return (policy->max_per_hour > 0 && sent_within(g, USEC_PER_HOUR, now_realtime_usec) >= policy->max_per_hour) ||
-		(policy->max_per_day > 0 && sent_within(g, USEC_PER_DAY, now_realtime_usec) >= policy->max_per_day);
+	return g->n_sent > 0 &&
+		((policy->max_per_hour > 0 && sent_within(g, USEC_PER_HOUR) >= policy->max_per_hour) ||
+			(policy->max_per_day > 0 && sent_within(g, USEC_PER_DAY) >= policy->max_per_day));
 }
 
-/* Past a limit one mail goes an hour, with all that has come together. */
+/* Past a limit one mail goes an hour, with all that has come together. A mail of the future was noted by a clock that was
+ * wrong, and holds up nothing. */
 static int64_t limited_until(const struct group *g, const struct group_policy *policy, int64_t now_usec,
 	int64_t now_realtime_usec)
 {
-	if (g->n_sent == 0 || !group_is_limited(g, policy, now_realtime_usec))
+	if (!is_at_limit(g, policy) || g->sent_usec[g->n_sent - 1] > now_realtime_usec)
 		return 0;
-	int64_t ago = now_realtime_usec - g->sent_usec[g->n_sent - 1];
-	return usec_add(now_usec, ago < USEC_PER_HOUR ? USEC_PER_HOUR - ago : 0);
+	return usec_add(now_usec, g->sent_usec[g->n_sent - 1] + USEC_PER_HOUR - now_realtime_usec);
+}
+
+/* When it would be due without limits. Also within a burst an event waits for its companions, however long ago the last
+ * mail went. */
+static int64_t wanted_at(const struct group *g, const struct group_policy *policy)
+{
+	int64_t due = usec_add(g->first_event_usec, policy->wait);
+
+	if (g->mails == 0)
+		return due;
+	int64_t pause = usec_add(g->last_mail_usec, g->mails == 1 ? policy->second : policy->interval);
+	return pause > due ? pause : due;
+}
+
+bool group_is_limited(const struct group *g, const struct group_policy *policy, int64_t now_usec,
+	int64_t now_realtime_usec)
+{
+	return g->is_waiting && limited_until(g, policy, now_usec, now_realtime_usec) > wanted_at(g, policy);
 }
 
 int64_t group_due(const struct group *g, const struct group_policy *policy, int64_t now_usec,
@@ -61,14 +81,7 @@ int64_t group_due(const struct group *g, const struct group_policy *policy, int6
 	if (!g->is_waiting)
 		return USEC_NEVER;
 
-	/* Also within a burst an event waits for its companions, however long ago the last mail went. */
-	int64_t due = usec_add(g->first_event_usec, policy->wait);
-	int64_t limited = limited_until(g, policy, now_usec, now_realtime_usec);
-	if (g->mails > 0) {
-		int64_t pause = usec_add(g->last_mail_usec, g->mails == 1 ? policy->second : policy->interval);
-
-		due = pause > due ? pause : due;
-	}
+	int64_t due = wanted_at(g, policy), limited = limited_until(g, policy, now_usec, now_realtime_usec);
 	return limited > due ? limited : due;
 }
 
@@ -76,6 +89,8 @@ void group_was_mailed(struct group *g, int64_t realtime_usec)
 {
 	size_t old = 0;
 
+	while (g->n_sent > 0 && g->sent_usec[g->n_sent - 1] > realtime_usec) /* by a clock that was wrong */
+		g->n_sent--;
 	while (old < g->n_sent && (g->sent_usec[old] <= realtime_usec - USEC_PER_DAY || g->n_sent - old >= GROUP_SENT_MAX))
 		old++;
 	g->n_sent -= old;

@@ -3,7 +3,7 @@
  *
  * The first event of a quiet host waits `group_wait` for its companions; what follows is collected: the next mail
  * after `group_second`, then at most one per `group_interval`, until nothing has happened for a `group_interval`.
- * And never more than so many mails an hour and a day: past that, what happens is collected for an hour at a time.
+ * A mail that is the last of so many an hour, or a day, is followed by none for an hour, in which all is collected.
  * All times are CLOCK_BOOTTIME µs, but for those of the mails that went, which must outlive a boot. */
 #pragma once
 
@@ -36,8 +36,9 @@ void group_add(struct group *g, const struct group_policy *policy, int64_t now_u
 int64_t group_due(const struct group *g, const struct group_policy *policy, int64_t now_usec,
 	int64_t now_realtime_usec);
 
-/* A limit is reached, so what waits is collected: the mail should say so. */
-bool group_is_limited(const struct group *g, const struct group_policy *policy, int64_t now_realtime_usec);
+/* Is a limit what holds up, or held up, the events that wait? The mail should say so. */
+bool group_is_limited(const struct group *g, const struct group_policy *policy, int64_t now_usec,
+	int64_t now_realtime_usec);
 
 /* The waiting events are in a mail now. */
 void group_mailed(struct group *g, int64_t now_usec, int64_t now_realtime_usec);

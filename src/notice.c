@@ -42,7 +42,7 @@ static const char *const reasons[NOTICE_REASONS] = {
 	[NOTICE_STOPPING] = "the host is going down",
 	[NOTICE_SILENCED] = "silenced",
 	[NOTICE_MAINTENANCE] = "maintenance",
-	[NOTICE_DEPENDS] = "a check that it depends on is bad",
+	[NOTICE_DEPENDS] = "a check that it depends on comes first",
 	[NOTICE_FLAPPING] = "unstable",
 	[NOTICE_MINOR] = "",
 };
@@ -58,6 +58,11 @@ static bool is_untold(enum alert_event event, const struct alert_state *a)
 	if (kinds[event] != KIND_BETTER)
 		return false;
 	return a->incident ? a->told_blind == a->is_blind : a->told == TOCSIN_OK && !a->told_blind;
+}
+
+static bool says_bad(enum alert_event event, const struct alert_state *a)
+{
+	return kinds[event] == KIND_WORSE || (kinds[event] == KIND_CHANGING && a->incident != 0);
 }
 
 /* While an item is unstable only one change matters: that it is worse than anything that readers know of. */
@@ -77,11 +82,11 @@ enum notice_reason notice_judge(enum alert_event event, const struct alert_state
 	} tests[] = {
 		{ kinds[event] == KIND_NOTED, NOTICE_MINOR },
 		{ kinds[event] == KIND_FACT, NOTICE_NO_REASON },
-		{ is_untold(event, a), NOTICE_UNTOLD },
+		{ !a->is_flapping && is_untold(event, a), NOTICE_UNTOLD },
 		{ c->is_stopping, NOTICE_STOPPING },
 		{ c->is_silenced, NOTICE_SILENCED },
 		{ c->is_maintained, NOTICE_MAINTENANCE },
-		{ c->is_dependent && kinds[event] == KIND_WORSE, NOTICE_DEPENDS },
+		{ c->is_dependent && says_bad(event, a), NOTICE_DEPENDS },
 		{ is_mere_change(event, a), NOTICE_FLAPPING },
 	};
 
@@ -91,12 +96,26 @@ enum notice_reason notice_judge(enum alert_event event, const struct alert_state
 	return NOTICE_NO_REASON;
 }
 
+/* Changes that are kept back do not make an item unstable: not what a service does while it is maintained, nor what its
+ * network does to it. They keep one unstable that is; and it is not steady again before that may be said. */
+static enum alert_event flaps(struct alert_state *a, const struct alert_policy *policy, enum alert_event fed,
+	const struct notice_circumstances *c, int64_t now_realtime_usec)
+{
+	bool is_change = alert_event_is_mailed(fed);
+	enum notice_reason reason = notice_judge(is_change ? fed : ALERT_STEADY, a, c);
+	bool is_kept_back = reason != NOTICE_NO_REASON && reason != NOTICE_FLAPPING;
+
+	if (is_kept_back && !(is_change && a->is_flapping))
+		return ALERT_NONE;
+	return alert_flaps(a, policy, fed, now_realtime_usec);
+}
+
 size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enum alert_look look,
 	const struct notice_circumstances *c, int64_t next_incident, int64_t now_boottime_usec,
 	int64_t now_realtime_usec, struct notice ret[NOTICES_MAX])
 {
 	enum alert_event fed = alert_feed(a, policy, look, next_incident, now_boottime_usec, now_realtime_usec);
-	const enum alert_event events[] = { fed, alert_flaps(a, policy, fed, now_realtime_usec) };
+	const enum alert_event events[] = { fed, flaps(a, policy, fed, c, now_realtime_usec) };
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
@@ -104,7 +123,7 @@ size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enu
 			continue;
 		ret[n] = (struct notice){ events[i], notice_judge(events[i], a, c) };
 		if (ret[n++].reason == NOTICE_NO_REASON)
-			alert_tell(a, policy, now_realtime_usec);
+			alert_tell(a, now_realtime_usec);
 	}
 	enum alert_event owed = notice_reconsider(a, policy, c, now_realtime_usec);
 	if (owed != ALERT_NONE)
@@ -119,7 +138,7 @@ enum alert_event notice_reconsider(struct alert_state *a, const struct alert_pol
 
 	if (owed == ALERT_NONE || notice_judge(owed, a, c) != NOTICE_NO_REASON)
 		return ALERT_NONE;
-	alert_tell(a, policy, now_realtime_usec);
+	alert_tell(a, now_realtime_usec);
 	return owed;
 }
 
@@ -127,6 +146,33 @@ bool notice_holds_dependents(const struct alert_state *parent)
 {
 	return parent->state == TOCSIN_WARNING || parent->state == TOCSIN_CRITICAL ||
 		parent->rows[ALERT_ROW_BAD].length > 0;
+}
+
+/* Since when the child may be in trouble: the first of the bad looks that now follow each other. USEC_NEVER: it is not. */
+static int64_t troubled_since(const struct alert_state *a, enum alert_look look, int64_t looked_usec)
+{
+	bool is_bad = look != ALERT_LOOK_OK && look != ALERT_LOOK_NEARLY_OK;
+	const struct alert_row *const rows[] = { &a->rows[ALERT_ROW_BAD], &a->rows[ALERT_ROW_UNKNOWN] };
+	int64_t since = is_bad ? looked_usec : USEC_NEVER;
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++)
+		if (rows[i]->length > 0 && rows[i]->boottime_usec < since)
+			since = rows[i]->boottime_usec;
+	return since;
+}
+
+enum notice_dependence notice_dependence(const struct alert_state *child, enum alert_look look, int64_t looked_usec,
+	const struct notice_parent *parent)
+{
+	int64_t since = troubled_since(child, look, looked_usec);
+
+	if (parent->is_holding)
+		return NOTICE_HELD;
+	if (since == USEC_NEVER)
+		return NOTICE_FREE;
+	if (parent->looked_usec < since)
+		return NOTICE_ASK_PARENT;
+	return looked_usec < parent->released_usec ? NOTICE_ASK_CHILD : NOTICE_FREE;
 }
 
 struct alert_policy notice_policy(const struct conf_alert *a)
@@ -137,6 +183,11 @@ struct alert_policy notice_policy(const struct conf_alert *a)
 		.flap_count = a->flap_count, .flap_window = a->flap_window, .flap_quiet = a->flap_quiet,
 		.remind_critical = a->remind_critical_ages, .remind_warning = a->remind_warning_ages,
 	};
+}
+
+struct damp_policy notice_damping(const struct conf_alert *a)
+{
+	return (struct damp_policy){ a->hysteresis, a->hysteresis_points };
 }
 
 bool notice_matches(const char *glob, const char *check, const char *item)
@@ -167,6 +218,24 @@ bool notice_wants(const struct conf_recipient *r, enum alert_event event, const 
 	if (event == ALERT_ESCALATED)
 		return r->escalate_after > 0 && is_escalated;
 	return r->escalate_after == 0 || is_escalated;
+}
+
+int64_t notice_escalates_next(const struct conf_recipient *r, const struct alert_state *a, const char *check,
+	const char *item)
+{
+	int64_t told = r->minimum > 0 ? a->told_critical_usec : a->told_open_usec;
+
+	if (r->escalate_after == 0 || a->incident == 0 || told == 0 || !is_about(r, check, item))
+		return USEC_NEVER;
+	int64_t due = usec_add(told, r->escalate_after);
+	return a->acknowledged_until_usec > due ? a->acknowledged_until_usec : due;
+}
+
+bool notice_escalates(const struct conf_recipient *r, const struct alert_state *a, const struct notice_circumstances *c,
+	const char *check, const char *item, int64_t now_realtime_usec)
+{
+	return notice_escalates_next(r, a, check, item) <= now_realtime_usec && alert_lasts(a) &&
+		notice_judge(ALERT_ESCALATED, a, c) == NOTICE_NO_REASON;
 }
 
 int64_t notice_waits(const struct conf_recipient *r, const struct conf_alert *policy, enum alert_event event,

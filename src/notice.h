@@ -9,6 +9,7 @@
 
 #include "alert.h"
 #include "conf.h"
+#include "damp.h"
 
 /* Reasons to keep an item quiet, the first that holds is told. */
 enum notice_reason {
@@ -53,7 +54,28 @@ enum alert_event notice_reconsider(struct alert_state *a, const struct alert_pol
  * One that nobody can look at keeps nothing back. */
 bool notice_holds_dependents(const struct alert_state *parent);
 
+/* A check as those see it that depend on it. CLOCK_BOOTTIME µs; 0: not since the daemon started. */
+struct notice_parent {
+	bool is_holding; /* notice_holds_dependents() of any of its items */
+	int64_t looked_usec; /* when its last look began */
+	int64_t released_usec; /* the look that ended its holding last */
+};
+
+/* Is a child free to tell a problem? Unless NOTICE_FREE it is_dependent, and by the last two somebody is to look at
+ * once. When the parent has looked, its children are reconsidered. */
+enum notice_dependence {
+	NOTICE_FREE,
+	NOTICE_HELD, /* it waits until the parent is well */
+	NOTICE_ASK_PARENT, /* nobody has looked at the parent since the child became bad */
+	NOTICE_ASK_CHILD, /* nobody has looked at the child since the parent is well: it may be so too */
+};
+
+/* LOOK is the child's last look, which began at LOOKED (boottime), whether it was fed already or is about to be. */
+enum notice_dependence notice_dependence(const struct alert_state *child, enum alert_look look, int64_t looked_usec,
+	const struct notice_parent *parent);
+
 struct alert_policy notice_policy(const struct conf_alert *a);
+struct damp_policy notice_damping(const struct conf_alert *a);
 
 /* "silenced", "maintenance" …: for the history; "" for NOTICE_NO_REASON. */
 const char *notice_reason_name(enum notice_reason reason);
@@ -61,10 +83,19 @@ const char *notice_reason_name(enum notice_reason reason);
 /* Does the glob match the check ("disk*"), or CHECK/ITEM ("disk//home*")? */
 bool notice_matches(const char *glob, const char *check, const char *item);
 
-/* Does R get EVENT of this item at all? WORST is the worst state of the incident so far (a recovery is told to whom the
- * problem was); IS_ESCALATED: it was escalated to R already. */
+/* Does R get EVENT of this item at all? WORST is the worst that readers were told (alert_told_worst(): a recovery is told
+ * to whom the problem was); IS_ESCALATED: it was escalated to R already. */
 bool notice_wants(const struct conf_recipient *r, enum alert_event event, const char *check, const char *item,
 	enum tocsin_state worst, bool is_escalated);
+
+/* R gets only what nobody has acknowledged for a while: is the open incident told to R now, as ALERT_ESCALATED? Then the
+ * caller keeps that it was, until alert_is_believed_well(); asked only of those to whom it was not. */
+bool notice_escalates(const struct conf_recipient *r, const struct alert_state *a, const struct notice_circumstances *c,
+	const char *check, const char *item, int64_t now_realtime_usec);
+
+/* When that may become so without anything having happened: realtime, USEC_NEVER. */
+int64_t notice_escalates_next(const struct conf_recipient *r, const struct alert_state *a, const char *check,
+	const char *item);
 
 /* Until when EVENT waits for R: the end of quiet hours of R, of [alert] or of the check; NOW: it does not wait. STATE is
  * what the event says of the item: CRITICAL never waits. */

@@ -27,5 +27,8 @@ int64_t route_due(const struct route *r, const struct group_policy *policy, int6
 bool route_is_due(struct route *r, const struct group_policy *policy, int64_t now_usec, int64_t now_realtime_usec);
 
 void route_mailed(struct route *r, int64_t now_usec, int64_t now_realtime_usec);
+
+/* The realtime clock was set: quiet hours are others now. The caller adds again (route_add()) what waits. */
 void route_clock_stepped(struct route *r, int64_t delta_usec);
+
 void route_clear(struct route *r);
