@@ -164,8 +164,9 @@ void incident_free(struct incident *i)
 struct incident *incident_open(struct daemon *d, struct item *item)
 {
 	struct incident *i = calloc(1, sizeof(*i));
+	uint64_t escalated = item->incident ? item->incident->escalated : 0;
 
-	if (item->incident) /* its end was never told, and now it is of no interest */
+	if (item->incident) /* its end was never told: to readers this one goes on with it */
 		incident_forget(d, item);
 	if (!i)
 		return NULL;
@@ -173,7 +174,7 @@ struct incident *incident_open(struct daemon *d, struct item *item)
 		.next = d->incidents, .number = item->alert.incident, .check = strdup(item->check->conf->name),
 		.item = strdup(item->name), .module = strdup(item->check->conf->module),
 		.text = strdup(item->last.text ? item->last.text : ""), .opened_usec = item->alert.incident_since_usec,
-		.worst = item->alert.state,
+		.worst = item->alert.state, .escalated = escalated,
 	};
 	if (!i->check || !i->item || !i->module || !i->text) {
 		incident_free(i);
@@ -336,8 +337,8 @@ static uint64_t routes_that_want(const struct daemon *d, enum alert_event event,
 	uint64_t mask = 0, escalated = i ? i->escalated : 0;
 
 	for (size_t r = 0; r < d->n_routes && mail_is_configured(d); r++)
-		if (notice_wants(d->routes[r].conf, event, item->check->conf->name, item->name, i ? i->worst : item->alert.state,
-				escalated & UINT64_C(1) << r))
+		if (notice_wants(d->routes[r].conf, event, item->check->conf->name, item->name,
+				alert_told_worst(&item->alert), escalated & UINT64_C(1) << r))
 			mask |= UINT64_C(1) << r;
 	return mask;
 }
@@ -435,35 +436,29 @@ void event_reported(struct daemon *d)
 
 /* ---- escalation ---- */
 
-static int64_t escalation_due(const struct daemon *d, const struct item *item, size_t r)
+void event_escalate(struct daemon *d, struct item *item, const struct notice_circumstances *c)
 {
-	const struct conf_recipient *conf = d->routes[r].conf;
-	const struct incident *i = item->incident;
-
-	if (conf->escalate_after == 0 || !i || item->alert.incident == 0 || item->alert.told == TOCSIN_OK ||
-		item->alert.is_flapping || i->escalated & UINT64_C(1) << r ||
-		!notice_wants(conf, ALERT_ESCALATED, i->check, i->item, i->worst, true))
-		return USEC_NEVER;
-	int64_t due = usec_add(item->alert.told_usec, conf->escalate_after);
-	return item->alert.acknowledged_until_usec > due ? item->alert.acknowledged_until_usec : due;
-}
-
-static void escalate(struct daemon *d, struct item *item, int64_t now_usec)
-{
+	int64_t now = clock_realtime_usec();
 	uint64_t routes = 0;
 
-	for (size_t r = 0; r < d->n_routes; r++)
-		if (escalation_due(d, item, r) <= now_usec)
+	for (size_t r = 0; item->incident && mail_is_configured(d) && r < d->n_routes; r++)
+		if (!(item->incident->escalated & UINT64_C(1) << r) &&
+			notice_escalates(d->routes[r].conf, &item->alert, c, item->check->conf->name, item->name, now))
 			routes |= UINT64_C(1) << r;
-	if (!routes || event_silence_of(d, item->check->conf->name, item->name, now_usec))
-		return;
-	struct happening *h = happening_of(d, item, ALERT_ESCALATED, &item->alert);
+	struct happening *h = routes ? happening_of(d, item, ALERT_ESCALATED, &item->alert) : NULL;
 	if (!h)
 		return;
 	item->incident->escalated |= routes;
 	state_put_incident(d, item->incident);
 	h->waits_for = routes;
 	finish_happening(d, h);
+}
+
+static int64_t escalates_next(const struct daemon *d, const struct item *item, size_t r)
+{
+	if (!item->incident || item->incident->escalated & UINT64_C(1) << r)
+		return USEC_NEVER;
+	return notice_escalates_next(d->routes[r].conf, &item->alert, item->check->conf->name, item->name);
 }
 
 /* ---- silences and acknowledgements ---- */
@@ -713,13 +708,9 @@ static void arm_routes(struct daemon *d)
 static int on_owed(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct daemon *d = userdata;
-	int64_t now = clock_realtime_usec();
 
-	drop_expired_silences(d, now);
+	drop_expired_silences(d, clock_realtime_usec());
 	item_reconsider_all(d);
-	for (size_t i = 0; i < d->n_checks; i++)
-		for (struct item *item = d->checks[i]->items; item; item = item->next)
-			escalate(d, item, now);
 	d->is_owed_stale = true;
 	return 0;
 }
@@ -729,7 +720,7 @@ static int64_t item_next(const struct daemon *d, const struct item *item, int64_
 	int64_t next = item_owed_next(item, now_usec);
 
 	for (size_t r = 0; r < d->n_routes; r++) {
-		int64_t due = escalation_due(d, item, r);
+		int64_t due = escalates_next(d, item, r);
 
 		next = due > now_usec && due < next ? due : next;
 	}
@@ -753,6 +744,14 @@ static void arm_owed(struct daemon *d)
 	if (next < usec_add(now, USEC_PER_SEC)) /* no spinning */
 		next = usec_add(now, USEC_PER_SEC);
 	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, next, on_owed, d);
+}
+
+void event_clock_set(struct daemon *d, int64_t delta_usec)
+{
+	for (size_t i = 0; i < d->n_routes; i++)
+		route_clock_stepped(&d->routes[i], delta_usec);
+	wait_for_all(d);
+	d->is_route_stale = d->is_owed_stale = true;
 }
 
 void event_turn(struct daemon *d)

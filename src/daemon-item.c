@@ -108,47 +108,54 @@ static bool holds_dependents(const struct check *parent)
 	return false;
 }
 
-/* When the item began to fail; one that fails at this look for the first time, when that look began. */
-static int64_t bad_since(const struct item *item)
+/* C is to be looked at before anything is said of ITEM. Not for long: a check that hangs must not hold up the alert of
+ * another (law 2). */
+static bool waits_for_look(struct item *item, struct check *c)
 {
-	const struct alert_row *bad = &item->alert.rows[ALERT_ROW_BAD];
+	int64_t now = clock_boottime_usec();
 
-	return bad->length > 0 ? bad->boottime_usec : item->check->started_usec;
-}
-
-/* Looks of one batch are of one time. */
-static bool is_since(int64_t look_usec, int64_t since_usec)
-{
-	return look_usec > 0 && usec_add(look_usec, USEC_PER_SEC) >= since_usec;
-}
-
-/* The parent was not looked at since the item failed; it is asked to, and waited for, but not for long. */
-static bool waits_for_look(struct item *item, struct check *parent, int64_t now_usec)
-{
-	int64_t since = bad_since(item);
-
-	if (is_since(parent->looked_usec, since))
-		return false;
 	if (item->waits_since_usec == 0) {
-		item->waits_since_usec = now_usec;
-		if (!parent->batch || !is_since(parent->started_usec, since))
-			look_soon(parent);
+		item->waits_since_usec = now;
+		look_soon(c);
 	}
-	return now_usec - item->waits_since_usec < DEPEND_LIMIT_USEC;
+	return now - item->waits_since_usec < DEPEND_LIMIT_USEC;
+}
+
+static bool waits_for(struct item *item, struct check *parent, bool *ret_is_held)
+{
+	/* Looks of one batch are of one time. */
+	const struct notice_parent p = {
+		.is_holding = holds_dependents(parent), .released_usec = parent->released_usec,
+		.looked_usec = parent->looked_usec ? usec_add(parent->looked_usec, USEC_PER_SEC) : 0,
+	};
+
+	switch (notice_dependence(&item->alert, item->look, item->looked_usec, &p)) {
+	case NOTICE_ASK_PARENT:
+		return waits_for_look(item, parent);
+	case NOTICE_ASK_CHILD:
+		return waits_for_look(item, item->check);
+	case NOTICE_HELD:
+		*ret_is_held = true;
+		break;
+	case NOTICE_FREE:
+		break;
+	}
+	return false;
 }
 
 static bool is_dependent(struct item *item)
 {
 	const struct tocsin_list *depends = &item->check->conf->alert.depends;
-	bool is_held = false, is_open = false;
+	bool is_held = false, waits = false;
 
 	for (size_t i = 0; i < depends->n; i++) {
 		struct check *parent = look_find_check(item->check->daemon, depends->items[i]);
 
-		is_held |= parent && holds_dependents(parent);
-		is_open |= parent && waits_for_look(item, parent, clock_boottime_usec());
+		waits |= parent && waits_for(item, parent, &is_held);
 	}
-	return is_held || is_open;
+	if (!waits)
+		item->waits_since_usec = 0;
+	return is_held || waits;
 }
 
 bool item_depends_on(const struct item *item, const struct check *parent)
@@ -157,20 +164,17 @@ bool item_depends_on(const struct item *item, const struct check *parent)
 		item->alert.told == TOCSIN_OK;
 }
 
-/* IS_BAD: the item fails, or did at its last look. */
-static struct notice_circumstances circumstances(struct item *item, bool is_bad)
+static struct notice_circumstances circumstances_of(struct item *item)
 {
 	const struct daemon *d = item->check->daemon;
 	const struct conf_check *conf = item->check->conf;
 	int64_t now = clock_realtime_usec();
 
-	if (!is_bad)
-		item->waits_since_usec = 0;
 	return (struct notice_circumstances){
 		.is_stopping = d->host_stops,
 		.is_silenced = event_silence_of(d, conf->name, item->name, now) != NULL,
 		.is_maintained = calendar_covers(&conf->alert.maintained, now),
-		.is_dependent = is_bad && is_dependent(item),
+		.is_dependent = is_dependent(item),
 	};
 }
 
@@ -181,18 +185,10 @@ static int severity(enum tocsin_state state)
 	return -state_rank(state);
 }
 
-static bool is_bad(const struct item *item)
-{
-	return item->last.state == TOCSIN_WARNING || item->last.state == TOCSIN_CRITICAL ||
-		item->alert.rows[ALERT_ROW_BAD].length > 0;
-}
-
 /* Hysteresis asks which values were past their limits when the item was as bad as it is said to be. */
 static void note_fault(struct item *item)
 {
-	enum tocsin_state state = item->last.state;
-
-	if ((state != TOCSIN_WARNING && state != TOCSIN_CRITICAL) || severity(state) < severity(item->alert.state))
+	if (!damp_is_fault(item->alert.state, item->last.state))
 		return;
 	clear_fault(item);
 	metrics_copy(item->last.metrics, item->last.n_metrics, &item->fault, &item->n_fault);
@@ -200,8 +196,7 @@ static void note_fault(struct item *item)
 
 static enum alert_look look_of(const struct item *item)
 {
-	const struct conf_alert *conf = &item->check->conf->alert;
-	const struct damp_policy damp = { conf->hysteresis, conf->hysteresis_points };
+	const struct damp_policy damp = notice_damping(&item->check->conf->alert);
 
 	return damp_look(&damp, item->alert.state, &item->last, item->fault, item->n_fault);
 }
@@ -229,26 +224,47 @@ static void follow_incident(struct item *item, const struct alert_state *before)
 	}
 }
 
-void item_feed(struct item *item)
+/* Readers know how it ended, or never knew of it. */
+static bool is_over(const struct item *item)
+{
+	return item->alert.incident == 0 && alert_is_believed_well(&item->alert);
+}
+
+/* Events that the look has brought, and what follows from them. */
+static void raise_all(struct item *item, const struct notice *notices, size_t n, const struct alert_state *before)
 {
 	struct daemon *d = item->check->daemon;
-	const struct alert_policy policy = notice_policy(&item->check->conf->alert);
+
+	follow_incident(item, before);
+	for (size_t i = 0; i < n; i++)
+		event_raise(d, item, &notices[i], before);
+	if (before->incident && item->alert.incident != before->incident)
+		incident_close(d, item);
+	if (is_over(item))
+		incident_forget(d, item);
+}
+
+void item_feed(struct item *item)
+{
+	struct check *c = item->check;
+	struct daemon *d = c->daemon;
+	const struct alert_policy policy = notice_policy(&c->conf->alert);
 	const struct alert_state before = item->alert;
 	struct notice notices[NOTICES_MAX];
+	bool did_hold = holds_dependents(c);
 	int64_t now = clock_boottime_usec();
 
-	enum alert_look look = look_of(item);
+	item->look = look_of(item);
+	item->looked_usec = c->started_usec;
 	note_fault(item);
-	/* What it depends on is looked at from its first bad result on, not only when that is confirmed. */
-	const struct notice_circumstances c = circumstances(item, is_bad(item));
-	size_t n = notice_look(&item->alert, &policy, look, &c, d->next_incident, now, clock_realtime_usec(), notices);
-	follow_incident(item, &before);
-	for (size_t i = 0; i < n; i++)
-		event_raise(d, item, &notices[i], &before);
-	if (before.incident && item->alert.incident != before.incident)
-		incident_close(d, item);
-	if (item->alert.incident == 0 && item->alert.told == TOCSIN_OK)
-		incident_forget(d, item);
+	const struct notice_circumstances circumstances = circumstances_of(item);
+	size_t n = notice_look(&item->alert, &policy, item->look, &circumstances, d->next_incident, now,
+		clock_realtime_usec(), notices);
+	if (did_hold && !holds_dependents(c))
+		c->released_usec = now;
+	raise_all(item, notices, n, &before);
+	event_escalate(d, item, &circumstances);
+	is_dependent(item); /* which may want a look at another check as soon as the first result is bad */
 	d->is_owed_stale |= n > 0 || item->alert.incident != 0;
 	/* Steady results are no news for the state file; it gets them now and then. */
 	if (n > 0 || alert_is_confirming(&before) || alert_is_confirming(&item->alert) || item->stored_usec == 0 ||
@@ -275,20 +291,18 @@ void item_reconsider(struct item *item)
 	const struct alert_policy policy = notice_policy(&item->check->conf->alert);
 	const struct alert_state before = item->alert;
 
-	if (!d->has_state || (item->alert.incident == 0 && item->alert.told == TOCSIN_OK && !item->alert.told_blind))
+	if (!d->has_state || is_over(item))
 		return;
-	const struct notice_circumstances c = circumstances(item, is_bad(item));
+	const struct notice_circumstances circumstances = circumstances_of(item);
 	const struct notice notice = {
-		.event = notice_reconsider(&item->alert, &policy, &c, clock_realtime_usec()),
+		.event = notice_reconsider(&item->alert, &policy, &circumstances, clock_realtime_usec()),
 	};
 
 	d->is_owed_stale = true;
-	if (notice.event == ALERT_NONE)
-		return;
-	event_raise(d, item, &notice, &before);
-	if (item->alert.incident == 0 && item->alert.told == TOCSIN_OK)
-		incident_forget(d, item);
-	state_put_item(d, item);
+	raise_all(item, &notice, notice.event != ALERT_NONE, &before);
+	event_escalate(d, item, &circumstances);
+	if (notice.event != ALERT_NONE)
+		state_put_item(d, item);
 }
 
 static void reconsider_check(struct check *c)
@@ -317,7 +331,7 @@ int64_t item_owed_next(const struct item *item, int64_t now_realtime_usec)
 	const struct daemon *d = item->check->daemon;
 	const struct conf_check *conf = item->check->conf;
 
-	if (item->alert.incident == 0 && item->alert.told == TOCSIN_OK && !item->alert.told_blind)
+	if (is_over(item))
 		return USEC_NEVER;
 	const struct alert_policy policy = notice_policy(&conf->alert);
 	const struct silence *silence = event_silence_of(d, conf->name, item->name, now_realtime_usec);

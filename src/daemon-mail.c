@@ -449,7 +449,7 @@ static void remark_limit(struct daemon *d, uint64_t routes)
 	const struct group_policy policy = route_policy(&d->conf->alert);
 
 	for (size_t i = 0; i < d->n_routes; i++) {
-		if (!(routes & UINT64_C(1) << i) || !group_is_limited(&d->routes[i].group, &policy, clock_realtime_usec()))
+		if (!(routes & UINT64_C(1) << i) || !group_is_limited(&d->routes[i].group, &policy, clock_boottime_usec(), clock_realtime_usec()))
 			continue;
 		mail_remark(d, "So many alert mails went to this address (max_per_hour = %" PRId64 ", max_per_day = %" PRId64
 			") that all that happens is collected, and mailed once an hour.", policy.max_per_hour, policy.max_per_day);

@@ -520,7 +520,7 @@ static void load_incident(struct daemon *d, const char *const *v)
 	struct check *c = look_find_check(d, v[1]);
 	struct item *item = c ? item_find(c->items, v[2]) : NULL;
 	bool is_open = item && item->alert.incident == to_number(v[0]);
-	bool is_owed = item && item->alert.incident == 0 && item->alert.told != TOCSIN_OK && to_number(v[5]);
+	bool is_owed = item && item->alert.incident == 0 && !alert_is_believed_well(&item->alert) && to_number(v[5]);
 
 	if ((!is_open && !is_owed) || item->incident)
 		return;

@@ -18,6 +18,7 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
+#include <time.h>
 
 #define STOP_MAILER_USEC (2 * USEC_PER_SEC) /* a mail in flight may still get its receipt */
 #define STOP_STORE_USEC (2 * USEC_PER_SEC) /* then the daemon ends, whatever hangs */
@@ -259,7 +260,7 @@ void daemon_state_loaded(struct daemon *d)
 
 		for (struct item *item = d->checks[i]->items; item; item = item->next) {
 			alert_resume(&item->alert, &policy, item->last.time_usec, d->is_same_boot, now);
-			if (item->incident && item->alert.incident == 0 && item->alert.told == TOCSIN_OK) {
+			if (item->incident && item->alert.incident == 0 && alert_is_believed_well(&item->alert)) {
 				incident_close(d, item); /* it is judged again */
 				incident_forget(d, item);
 			}
@@ -288,9 +289,7 @@ static void clock_was_set(struct daemon *d, int64_t delta_usec)
 	for (size_t i = 0; i < d->n_checks; i++)
 		for (struct item *item = d->checks[i]->items; item; item = item->next)
 			alert_clock_stepped(&item->alert, delta_usec);
-	for (size_t i = 0; i < d->n_routes; i++)
-		route_clock_stepped(&d->routes[i], delta_usec);
-	d->is_route_stale = d->is_owed_stale = true;
+	event_clock_set(d, delta_usec);
 	outbox_clock_set(d, delta_usec);
 	mail_clock_stepped(d);
 }
@@ -533,6 +532,7 @@ static int start(struct daemon *d)
 		return log_error_errno(r, "cannot set up the event loop");
 	if (sd_id128_get_boot(&boot) >= 0)
 		sd_id128_to_string(boot, d->boot_id);
+	tzset(); /* now: it reads a file, and so would the first localtime_r() in the loop */
 	use_all_descriptors();
 	/* Strays of helpers come to us, and are ended (helper_sweep_strays()). */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)

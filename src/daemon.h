@@ -57,6 +57,8 @@ struct item {
 	bool stands_in; /* for a check that never came to report an item: goes when it does */
 	int64_t absent_since_usec; /* realtime: no longer reported since; 0: it is */
 	int64_t stored_usec; /* boottime: when its row was last written */
+	enum alert_look look; /* the last */
+	int64_t looked_usec; /* boottime: when that began */
 	int64_t waits_since_usec; /* boottime: a problem waits for a look at what it depends on; 0: it does not */
 };
 
@@ -87,6 +89,7 @@ struct check {
 	int64_t due_usec; /* boottime */
 	int64_t started_usec; /* boottime of the last look's start */
 	int64_t looked_usec; /* boottime: when the last look that has ended began */
+	int64_t released_usec; /* boottime: the look since which it holds up no check that depends on it */
 	bool has_looked; /* at least one run has ended */
 	bool has_failed; /* the last run cost its process: the journal knows */
 	bool look_again; /* a watch was ready while a run was under way */
@@ -308,6 +311,12 @@ void event_free(struct daemon *d);
 
 /* Notes that EVENT befell ITEM, and whom it waits for. BEFORE is the alert state before the look. */
 void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before);
+
+/* Tells those recipients of the open incident who are told only now, as nobody has acknowledged it. */
+void event_escalate(struct daemon *d, struct item *item, const struct notice_circumstances *c);
+
+/* The realtime clock was set. */
+void event_clock_set(struct daemon *d, int64_t delta_usec);
 
 /* Notes something that is no change of an item: "host" "web1". It waits for all who want it when IS_TOLD. */
 void event_note(struct daemon *d, enum alert_event event, const char *check, const char *item, const char *text,
