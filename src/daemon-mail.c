@@ -44,12 +44,16 @@ void mail_remark(struct daemon *d, const char *format, ...)
 	}
 	d->remarks = grown;
 	grown[d->n_remarks++] = text;
+	state_put_remark(d, d->n_remarks - 1);
 }
 
+/* A mail has them now. */
 static void forget_remarks(struct daemon *d)
 {
-	for (size_t i = 0; i < d->n_remarks; i++)
+	for (size_t i = 0; i < d->n_remarks; i++) {
+		state_delete_remark(d, i);
 		free(d->remarks[i]);
+	}
 	d->n_remarks = 0;
 }
 
@@ -678,6 +682,7 @@ void mail_free(struct daemon *d)
 	d->report_source = sd_event_source_disable_unref(d->report_source);
 	d->round_source = sd_event_source_disable_unref(d->round_source);
 	outbox_free(d);
-	forget_remarks(d);
+	for (size_t i = 0; i < d->n_remarks; i++)
+		free(d->remarks[i]);
 	free(d->remarks);
 }

@@ -22,6 +22,7 @@
 #define RETRY_FIRST_USEC USEC_PER_SEC /* a writer that crashed is back soon; a disk that is full takes longer */
 #define RETRY_MOST_USEC (30 * USEC_PER_SEC)
 #define ALIVE_PAUSE_USEC (30 * USEC_PER_SEC) /* between two notes that we live; they go with what is written anyway */
+#define REMARK "remark " /* in "meta": and its number */
 #define SENT "sent " /* in "meta": and the name of a recipient */
 #define NAMES_MAX (64 * 1024) /* bytes of a list of numbers or names */
 
@@ -214,6 +215,27 @@ void state_put_fact(struct daemon *d, const char *name, const char *value)
 	SEND(d, MSG_PUT, "meta", name, value);
 }
 
+static void remark_name(char name[static 32], size_t i)
+{
+	snprintf(name, 32, REMARK "%zu", i);
+}
+
+void state_put_remark(struct daemon *d, size_t i)
+{
+	char name[32];
+
+	remark_name(name, i);
+	state_put_fact(d, name, d->remarks[i]);
+}
+
+void state_delete_remark(struct daemon *d, size_t i)
+{
+	char name[32];
+
+	remark_name(name, i);
+	SEND(d, MSG_DELETE, "meta", name);
+}
+
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m)
 {
 	SEND(d, MSG_PUT, "memory", c->conf->name, m->name, m->value, MSG_NUMBER(m->time_usec));
@@ -302,6 +324,8 @@ static void send_snapshot(struct daemon *d)
 		for (size_t j = 0; j < c->n_memory; j++)
 			state_put_memory(d, c, &c->memory[j]);
 	}
+	for (size_t i = 0; i < d->n_remarks; i++)
+		state_put_remark(d, i);
 	for (const struct incident *i = d->incidents; i; i = i->next)
 		state_put_incident(d, i);
 	for (const struct silence *i = d->silences; i; i = i->next)
@@ -440,6 +464,15 @@ static void load_sent(struct daemon *d, const char *name, const char *text)
 			group_was_mailed(&d->routes[r].group, times[i]);
 }
 
+/* It gets the number that is next now, and with it a row that was read already. */
+static void load_remark(struct daemon *d, const char *text)
+{
+	for (size_t i = 0; i < d->n_remarks; i++)
+		if (strcmp(d->remarks[i], text) == 0)
+			return;
+	mail_remark(d, "%s", text);
+}
+
 static void load_meta(struct daemon *d, const char *const *v)
 {
 	static const struct {
@@ -468,6 +501,8 @@ static void load_meta(struct daemon *d, const char *const *v)
 		d->is_same_boot = strcmp(v[1], d->boot_id) == 0;
 		d->has_former_boot = true;
 	}
+	if (strncmp(v[0], REMARK, strlen(REMARK)) == 0)
+		load_remark(d, v[1]);
 	if (strncmp(v[0], SENT, strlen(SENT)) == 0)
 		load_sent(d, v[0] + strlen(SENT), v[1]);
 }

@@ -445,6 +445,8 @@ void state_put_item(struct daemon *d, struct item *item);
 void state_put_happening(struct daemon *d, struct happening *h);
 void state_put_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_put_fact(struct daemon *d, const char *name, const char *value);
+void state_put_remark(struct daemon *d, size_t i); /* daemon.remarks[I] */
+void state_delete_remark(struct daemon *d, size_t i);
 void state_put_facts(struct daemon *d); /* next incident, last report, boot …: one row each by name */
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m);
 void state_delete_item(struct daemon *d, const struct item *item);
