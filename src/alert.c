@@ -357,10 +357,16 @@ static int64_t reminder_due(const struct alert_state *a, const struct alert_poli
 	return usec_add(a->reminded_usec, distance_after(ages, a->reminded_usec - a->told_usec));
 }
 
+/* It is unstable, and now CRITICAL as it has not been to readers' knowledge. */
+static bool hides_critical(const struct alert_state *a)
+{
+	return a->is_flapping && a->incident != 0 && a->state == TOCSIN_CRITICAL && a->flap_worst != TOCSIN_CRITICAL;
+}
+
 enum alert_event alert_owed(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
 {
 	if (a->is_flapping)
-		return ALERT_NONE;
+		return hides_critical(a) && alert_lasts(a) ? ALERT_LATE : ALERT_NONE;
 	if (a->incident == 0)
 		return !alert_is_believed_well(a) && a->rows[ALERT_ROW_GOOD].length > 0 ? ALERT_RECOVERED : ALERT_NONE;
 	if (is_told(a) && a->told_blind && !a->is_blind)

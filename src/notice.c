@@ -96,16 +96,22 @@ enum notice_reason notice_judge(enum alert_event event, const struct alert_state
 	return NOTICE_NO_REASON;
 }
 
+static bool is_kept_back(enum alert_event event, const struct alert_state *a, const struct notice_circumstances *c)
+{
+	enum notice_reason reason = notice_judge(event, a, c);
+
+	return reason != NOTICE_NO_REASON && reason != NOTICE_FLAPPING;
+}
+
 /* Changes that are kept back do not make an item unstable: not what a service does while it is maintained, nor what its
- * network does to it. They keep one unstable that is; and it is not steady again before that may be said. */
+ * network does to it. They keep one unstable that is. And nothing is unstable, or steady again, before that may be said. */
 static enum alert_event flaps(struct alert_state *a, const struct alert_policy *policy, enum alert_event fed,
 	const struct notice_circumstances *c, int64_t now_realtime_usec)
 {
 	bool is_change = alert_event_is_mailed(fed);
-	enum notice_reason reason = notice_judge(is_change ? fed : ALERT_STEADY, a, c);
-	bool is_kept_back = reason != NOTICE_NO_REASON && reason != NOTICE_FLAPPING;
+	bool is_kept = is_kept_back(ALERT_STEADY, a, c) || (is_change && is_kept_back(fed, a, c));
 
-	if (is_kept_back && !(is_change && a->is_flapping))
+	if (is_kept && !(is_change && a->is_flapping))
 		return ALERT_NONE;
 	return alert_flaps(a, policy, fed, now_realtime_usec);
 }
