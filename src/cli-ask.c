@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #define ASK_USEC (10 * USEC_PER_SEC)
 #define CHECK_USEC (5 * USEC_PER_MINUTE)
@@ -80,8 +79,7 @@ void cli_print_dialogue(const char *direction, const char *line)
 	fflush(stdout);
 }
 
-/* A member as text, cleaned for the terminal; "" for null. Valid until the next call but seven. */
-static const char *text_of(const json_t *object, const char *name)
+const char *cli_text_of(const json_t *object, const char *name)
 {
 	static char *kept[8];
 	static size_t next;
@@ -120,7 +118,7 @@ static void print_error(const char *error, const json_t *reply)
 	const char *reason = json_string_value(json_object_get(reply, "reason"));
 
 	if (reason)
-		fprintf(stderr, "tocsin: %s\n", text_of(reply, "reason"));
+		fprintf(stderr, "tocsin: %s\n", cli_text_of(reply, "reason"));
 	else if (last && strcmp(last, ".PermissionDenied") == 0)
 		fprintf(stderr, "tocsin: only root may do this\n");
 	else if (last && strcmp(last, ".NotReady") == 0)
@@ -129,10 +127,29 @@ static void print_error(const char *error, const json_t *reply)
 		fprintf(stderr, "tocsin: tocsind refused: %s\n", error);
 }
 
-static void print_json(const json_t *reply)
+void cli_print_json(const json_t *reply)
 {
 	json_dumpf(reply, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
+}
+
+int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_t **ret_reply)
+{
+	_cleanup_free_ char *error = NULL, *name = NULL;
+	json_t *reply = NULL;
+
+	if (asprintf(&name, "org.tocsin.Control.%s", method) < 0)
+		return EX_OSERR;
+	int r = ask(cli, name, parameters, ASK_USEC, NULL, NULL, &reply, &error);
+	if (r == 0 && error) {
+		print_error(error, reply);
+		r = strcmp(error, "org.tocsin.Control.HistoryUnavailable") == 0 ? EX_UNAVAILABLE : EX_CONFIG;
+	}
+	if (r == 0)
+		*ret_reply = reply;
+	else
+		json_decref(reply);
+	return r;
 }
 
 /* ---- status ---- */
@@ -151,17 +168,13 @@ static int rank(const json_t *item)
 
 static int64_t to_realtime(const char *rfc3339)
 {
-	struct tm tm = { 0 };
-	int hours, minutes;
-	char sign;
-	const char *rest = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t usec = 0;
 
-	if (!rest || sscanf(rest, ".%*d%c%d:%d", &sign, &hours, &minutes) != 3)
-		return 0;
-	return (timegm(&tm) - (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60)) * USEC_PER_SEC;
+	parse_time_rfc3339(rfc3339, &usec);
+	return usec;
 }
 
-static void print_padded(const char *text, size_t width)
+void cli_print_padded(const char *text, size_t width)
 {
 	size_t columns = text_columns(text);
 
@@ -171,13 +184,13 @@ static void print_padded(const char *text, size_t width)
 	fputs("  ", stdout);
 }
 
-static size_t widest(const json_t *items, const char *name, size_t least)
+size_t cli_widest(const json_t *items, const char *name, size_t least)
 {
 	size_t width = least, i;
 	const json_t *item;
 
 	json_array_foreach(items, i, item) {
-		size_t columns = text_columns(text_of(item, name));
+		size_t columns = text_columns(cli_text_of(item, name));
 
 		width = columns > width ? columns : width;
 	}
@@ -187,21 +200,21 @@ static size_t widest(const json_t *items, const char *name, size_t least)
 static void print_item(const json_t *item, size_t check_width, size_t item_width, int64_t now)
 {
 	_cleanup_buf_ struct buf age = BUF(100);
-	int64_t since = to_realtime(text_of(item, "since"));
+	int64_t since = to_realtime(cli_text_of(item, "since"));
 	bool is_idle = json_is_string(json_object_get(item, "not_applicable"));
 	bool has_state = json_is_string(json_object_get(item, "state"));
 
 	if (has_state && since)
 		format_duration(&age, now - since);
-	cli_print_state(has_state ? text_of(item, "state") : is_idle ? "n/a" : "-", 8);
+	cli_print_state(has_state ? cli_text_of(item, "state") : is_idle ? "n/a" : "-", 8);
 	fputs("  ", stdout);
-	print_padded(text_of(item, "check"), check_width);
-	print_padded(text_of(item, "item"), item_width);
-	print_padded(buf_text(&age), 12);
-	puts(is_idle ? text_of(item, "not_applicable") : *text_of(item, "text") ? text_of(item, "text") : "not looked at yet");
+	cli_print_padded(cli_text_of(item, "check"), check_width);
+	cli_print_padded(cli_text_of(item, "item"), item_width);
+	cli_print_padded(buf_text(&age), 12);
+	puts(is_idle ? cli_text_of(item, "not_applicable") : *cli_text_of(item, "text") ? cli_text_of(item, "text") : "not looked at yet");
 	/* A look that the confirmed state does not show yet. */
-	if (has_state && strcmp(text_of(item, "last_state"), text_of(item, "state")) != 0)
-		printf("          %s at the last look, not confirmed yet\n", text_of(item, "last_state"));
+	if (has_state && strcmp(cli_text_of(item, "last_state"), cli_text_of(item, "state")) != 0)
+		printf("          %s at the last look, not confirmed yet\n", cli_text_of(item, "last_state"));
 }
 
 static void print_outbox(const json_t *outbox)
@@ -212,32 +225,32 @@ static void print_outbox(const json_t *outbox)
 	if (json_array_size(outbox))
 		printf("\n%zu mail(s) wait for delivery:\n", json_array_size(outbox));
 	json_array_foreach(outbox, i, mail) {
-		printf("  %s\n    queued %s, %lld attempt(s), next %s\n", text_of(mail, "subject"), text_of(mail, "queued"),
-			(long long)json_integer_value(json_object_get(mail, "attempts")), text_of(mail, "next_try"));
+		printf("  %s\n    queued %s, %lld attempt(s), next %s\n", cli_text_of(mail, "subject"), cli_text_of(mail, "queued"),
+			(long long)json_integer_value(json_object_get(mail, "attempts")), cli_text_of(mail, "next_try"));
 		json_array_foreach(json_object_get(mail, "recipients"), j, recipient)
-			printf("    %s %s: %s\n", text_of(recipient, "fate"), text_of(recipient, "address"),
-				text_of(recipient, "answer"));
+			printf("    %s %s: %s\n", cli_text_of(recipient, "fate"), cli_text_of(recipient, "address"),
+				cli_text_of(recipient, "answer"));
 	}
 }
 
 static void print_status(const json_t *reply)
 {
 	const json_t *items = json_object_get(reply, "items"), *notes = json_object_get(reply, "notes"), *item, *note;
-	size_t check_width = widest(items, "check", 5), item_width = widest(items, "item", 4), i;
+	size_t check_width = cli_widest(items, "check", 5), item_width = cli_widest(items, "item", 4), i;
 	int64_t now = clock_realtime_usec();
 
-	printf("%s: ", text_of(reply, "host"));
-	cli_print_state(text_of(reply, "state"), 0);
-	printf(" (%s)\n", text_of(reply, "summary"));
+	printf("%s: ", cli_text_of(reply, "host"));
+	cli_print_state(cli_text_of(reply, "state"), 0);
+	printf(" (%s)\n", cli_text_of(reply, "summary"));
 	json_array_foreach(notes, i, note) {
 		_cleanup_free_ char *cleaned = text_cleaned(json_string_value(note), 1000);
 
 		printf("! %s\n", cleaned ? cleaned : "");
 	}
 	printf("\n%-8s  ", "STATE");
-	print_padded("CHECK", check_width);
-	print_padded("ITEM", item_width);
-	print_padded("SINCE", 12);
+	cli_print_padded("CHECK", check_width);
+	cli_print_padded("ITEM", item_width);
+	cli_print_padded("SINCE", 12);
 	puts("LAST LOOK");
 	for (int r = 0; r <= 4; r++)
 		json_array_foreach(items, i, item)
@@ -258,7 +271,7 @@ int cli_status(const struct cli *cli, char **arguments)
 		print_error(error, reply);
 	} else {
 		if (cli->json)
-			print_json(reply);
+			cli_print_json(reply);
 		else
 			print_status(reply);
 		status = cli_exit_status(json_string_value(json_object_get(reply, "state")));
@@ -273,8 +286,8 @@ static void print_metric(const json_t *metric)
 {
 	static const char *const names[] = { "warning", "critical", "min", "max" };
 
-	printf("    %s = %.6g%s", text_of(metric, "name"), json_number_value(json_object_get(metric, "value")),
-		text_of(metric, "unit"));
+	printf("    %s = %.6g%s", cli_text_of(metric, "name"), json_number_value(json_object_get(metric, "value")),
+		cli_text_of(metric, "unit"));
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		if (json_is_number(json_object_get(metric, names[i])))
 			printf(", %s %.6g", names[i], json_number_value(json_object_get(metric, names[i])));
@@ -286,7 +299,7 @@ static void print_evidence(const json_t *evidence)
 	_cleanup_buf_ struct buf text = BUF(1024 * 1024);
 	const char *content = json_string_value(json_object_get(evidence, "text"));
 
-	printf("\n    %s:\n", text_of(evidence, "title"));
+	printf("\n    %s:\n", cli_text_of(evidence, "title"));
 	text_clean_lines(&text, content ? content : "", 100000);
 	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n"))
 		printf("      %s\n", line);
@@ -305,8 +318,8 @@ static int print_run(const json_t *reply)
 		/* CRITICAL is the worst, then UNKNOWN (3), then WARNING */
 		if (worst < 0 || (status == 2 || (worst != 2 && status > worst)))
 			worst = status;
-		cli_print_state(text_of(item, "state"), 8);
-		printf("  %s: %s\n", text_of(item, "item"), text_of(item, "text"));
+		cli_print_state(cli_text_of(item, "state"), 8);
+		printf("  %s: %s\n", cli_text_of(item, "item"), cli_text_of(item, "text"));
 		json_array_foreach(json_object_get(item, "metrics"), j, part)
 			print_metric(part);
 		json_array_foreach(json_object_get(item, "evidence"), j, part)
@@ -314,7 +327,7 @@ static int print_run(const json_t *reply)
 	}
 	if (json_is_string(json_object_get(reply, "error"))) {
 		cli_print_state("UNKNOWN", 8);
-		printf("  %s: %s\n", text_of(reply, "check"), text_of(reply, "error"));
+		printf("  %s: %s\n", cli_text_of(reply, "check"), cli_text_of(reply, "error"));
 		return worst == 2 ? 2 : NO_DAEMON;
 	}
 	return worst < 0 ? NO_DAEMON : worst;
@@ -329,7 +342,7 @@ static void print_check_error(const char *error, const json_t *reply)
 		print_error(error, reply);
 		return;
 	}
-	fprintf(stderr, "tocsin: there is no check called '%s'; there are:", text_of(reply, "name"));
+	fprintf(stderr, "tocsin: there is no check called '%s'; there are:", cli_text_of(reply, "name"));
 	json_array_foreach(names, i, name)
 		fprintf(stderr, " %s", json_string_value(name));
 	fputc('\n', stderr);
@@ -349,7 +362,7 @@ int cli_check(const struct cli *cli, char **arguments)
 	if (error)
 		print_check_error(error, reply);
 	else if (cli->json)
-		print_json(reply);
+		cli_print_json(reply);
 	if (!error && !cli->json)
 		status = print_run(reply);
 	json_decref(reply);
@@ -386,7 +399,7 @@ int cli_reload(const struct cli *cli, char **arguments)
 
 static void on_dialogue(json_t *parameters, void *userdata)
 {
-	cli_print_dialogue(text_of(parameters, "direction"), text_of(parameters, "line"));
+	cli_print_dialogue(cli_text_of(parameters, "direction"), cli_text_of(parameters, "line"));
 }
 
 static int print_results(const json_t *results)
@@ -396,8 +409,8 @@ static int print_results(const json_t *results)
 	size_t i;
 
 	json_array_foreach(results, i, result) {
-		printf("%s %s: %s\n", text_of(result, "outcome"), text_of(result, "recipient"), text_of(result, "answer"));
-		status = cli_worse(status, atoi(text_of(result, "status")));
+		printf("%s %s: %s\n", cli_text_of(result, "outcome"), cli_text_of(result, "recipient"), cli_text_of(result, "answer"));
+		status = cli_worse(status, atoi(cli_text_of(result, "status")));
 	}
 	if (json_array_size(results) == 0) {
 		fputs("tocsin: the mailer reported no recipient\n", stderr);

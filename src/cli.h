@@ -5,6 +5,7 @@
 
 #include "cleanup.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@ struct cli {
 	bool json, verbose, direct, raw;
 	const char *subject, *from_name, *relay;
 	int64_t timeout_usec; /* 0: as configured */
+	const char *since, *check; /* of what was; NULL: not given */
+	bool all;
 };
 
 /* cli-ask.c: what the daemon answers */
@@ -28,6 +31,24 @@ int cli_test_mail_direct(const struct cli *cli);
 
 /* cli-ask.c, through the daemon unless cli->direct */
 int cli_test_mail(const struct cli *cli, char **arguments);
+
+/* cli-history.c: what was */
+int cli_history(const struct cli *cli, char **arguments);
+int cli_incidents(const struct cli *cli, char **arguments);
+
+/* Asks the daemon METHOD of org.tocsin.Control; PARAMETERS is taken over. Returns 0 with *ret_reply, which the caller frees,
+ * or prints what is wrong and returns an exit status. */
+int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_t **ret_reply);
+
+/* Whatever is for programs. */
+void cli_print_json(const json_t *value);
+
+/* A member as text, cleaned for the terminal; "" for null. Valid until the next call but seven. */
+const char *cli_text_of(const json_t *object, const char *name);
+
+/* The columns of the widest member NAME of all OBJECTS, LEAST at least and 40 at most; and TEXT padded to such a width. */
+size_t cli_widest(const json_t *objects, const char *name, size_t least);
+void cli_print_padded(const char *text, size_t width);
 
 /* A state as a Nagios plugin's exit status. */
 int cli_exit_status(const char *state);

@@ -2,6 +2,7 @@
 /* What the administrator may ask the daemon: interface org.tocsin.Control over Varlink. */
 #include "daemon.h"
 
+#include "control.h"
 #include "log.h"
 #include "units.h"
 #include "varlink.h"
@@ -42,6 +43,28 @@ static const char description[] =
 	"method TestMail(dialogue: bool) -> (direction: ?string, line: ?string, results: ?[]MailResult)\n\n"
 	"# Reads the configuration again; warnings are told\n"
 	"method Reload() -> (problems: []string)\n\n"
+	"# waiting: recipients that no mail has told it yet. note: why no mail tells it, or why it is late. who: did it\n"
+	"type Event (\n"
+	"  number: int, event: string, check: string, item: string, from: string, to: string, time: string,\n"
+	"  since: string, incident: ?int, text: string, waiting: []string, note: string, looks: int, who: string\n"
+	")\n\n"
+	"# What happened, oldest first; the newest of it when it is more than limit (1000; at most 10000) or too large:\n"
+	"# then cut is true. check: a glob over checks or CHECK/ITEM\n"
+	"method History(since: ?string, until: ?string, check: ?string, limit: ?int) -> (events: []Event, cut: bool)\n\n"
+	"# closed: null while it lasts. state: the worst so far\n"
+	"type Incident (\n"
+	"  number: int, check: string, item: string, module: string, opened: string, closed: ?string, state: string,\n"
+	"  text: string, acknowledged: ?IncidentAcknowledgement, escalated: []string\n"
+	")\n\n"
+	"type IncidentAcknowledgement (who: string, reason: string, time: string, until: ?string)\n\n"
+	"# Those that are open; with since, those that were at any time since then; with all, all\n"
+	"method Incidents(all: ?bool, since: ?string, check: ?string) -> (incidents: []Incident, cut: bool)\n\n"
+	"type Point (time: string, min: float, mean: float, max: float, last: float, count: int)\n\n"
+	"# The values of a metric in steps of so many seconds, a multiple of 300. By default the last 24 hours\n"
+	"method Samples(check: string, item: string, metric: string, since: ?string, until: ?string, step: ?int) -> (\n"
+	"  unit: string, step: int, points: []Point\n"
+	")\n\n"
+	"error HistoryUnavailable (reason: string)\n"
 	"error NoSuchCheck (name: string, checks: []string)\n"
 	"error NoMail (reason: string)\n"
 	"error MailerFailed (reason: string)\n"
@@ -50,7 +73,7 @@ static const char description[] =
 
 /* ---- JSON of what there is ---- */
 
-static json_t *json_time(int64_t usec)
+json_t *json_time(int64_t usec)
 {
 	_cleanup_buf_ struct buf b = BUF(100);
 
@@ -60,7 +83,7 @@ static json_t *json_time(int64_t usec)
 	return json_string(buf_text(&b));
 }
 
-static json_t *json_text(const char *text)
+json_t *json_text(const char *text)
 {
 	json_t *string = text ? json_string(text) : json_null();
 
@@ -272,6 +295,9 @@ static const struct varlink_method methods[] = {
 	{ "Check", false, method_check },
 	{ "TestMail", false, method_test_mail },
 	{ "Reload", true, method_reload },
+	{ "History", false, method_history },
+	{ "Incidents", false, method_incidents },
+	{ "Samples", false, method_samples },
 	{ 0 },
 };
 

@@ -72,7 +72,8 @@ sbin_PROGRAMS += src/tocsind
 src_tocsind_SOURCES = src/tocsind.c
 src_tocsind_SOURCES += src/daemon.c src/daemon.h
 src_tocsind_SOURCES += src/daemon-relay.c
-src_tocsind_SOURCES += src/daemon-control.c
+src_tocsind_SOURCES += src/daemon-control-history.c
+src_tocsind_SOURCES += src/daemon-control.c src/control.h
 src_tocsind_SOURCES += src/daemon-history.c
 src_tocsind_SOURCES += src/daemon-look.c
 src_tocsind_SOURCES += src/daemon-mail.c
@@ -84,6 +85,7 @@ bin_PROGRAMS += src/tocsin
 src_tocsin_SOURCES = src/tocsin.c
 src_tocsin_SOURCES += src/cli-ask.c src/cli.h
 src_tocsin_SOURCES += src/cli-direct.c
+src_tocsin_SOURCES += src/cli-history.c
 src_tocsin_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
 
 # What check modules share, built again as position-independent code.

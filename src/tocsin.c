@@ -22,6 +22,10 @@ static const struct verb {
 	{ "send", "[--raw] [--subject S] [--from-name N] RCPT...", "sends one mail from standard input", cli_send, 1, 1000,
 		false },
 	{ "config", "", "every value in force, and where it comes from", cli_config, 0, 0, false },
+	{ "history", "[--since TIME] [--check GLOB] [--json]", "what happened in the last week, or since a time", cli_history, 0, 0,
+		false },
+	{ "incidents", "[--all] [--since TIME] [--check GLOB] [--json]", "problems that are open, or all that ever were",
+		cli_incidents, 0, 0, false },
 	{ "reload", "", "the daemon reads its configuration again", cli_reload, 0, 0, false },
 };
 
@@ -36,6 +40,9 @@ static void print_help(void)
 	     "      --direct          past the daemon, with the rights of the caller\n"
 	     "      --mail NAME       the relay [mail NAME]; '' is [mail]\n"
 	     "      --timeout TIME    gives up after this time\n"
+	     "      --since TIME      2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00\n"
+	     "      --check GLOB      only checks, or CHECK/ITEM, that match\n"
+	     "      --all             ended incidents too\n"
 	     "      --json            for programs\n"
 	     "      --version, --help\n\n"
 	     "See tocsin(1).");
@@ -73,13 +80,15 @@ static int run_verb(const struct cli *cli, int argc, char **argv)
 
 int main(int argc, char *argv[])
 {
-	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_CONTROL, OPT_JSON, OPT_DIRECT, OPT_RAW, OPT_SUBJECT, OPT_FROM_NAME, OPT_MAIL, OPT_TIMEOUT, OPT_VERSION, OPT_HELP };
+	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_CONTROL, OPT_JSON, OPT_DIRECT, OPT_RAW, OPT_SUBJECT, OPT_FROM_NAME, OPT_MAIL, OPT_TIMEOUT, OPT_SINCE, OPT_CHECK, OPT_ALL, OPT_VERSION, OPT_HELP };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, OPT_CONFIG }, { "conf-dir", required_argument, NULL, OPT_CONF_DIR },
 		{ "control", required_argument, NULL, OPT_CONTROL }, { "json", no_argument, NULL, OPT_JSON },
 		{ "direct", no_argument, NULL, OPT_DIRECT }, { "raw", no_argument, NULL, OPT_RAW },
 		{ "subject", required_argument, NULL, OPT_SUBJECT }, { "from-name", required_argument, NULL, OPT_FROM_NAME },
 		{ "mail", required_argument, NULL, OPT_MAIL }, { "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "since", required_argument, NULL, OPT_SINCE }, { "check", required_argument, NULL, OPT_CHECK },
+		{ "all", no_argument, NULL, OPT_ALL },
 		{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, OPT_HELP }, { 0 },
 	};
@@ -122,6 +131,15 @@ int main(int argc, char *argv[])
 				fprintf(stderr, "tocsin: --timeout %s: expected a time like 30s or 2m\n", optarg);
 				return EX_USAGE;
 			}
+			break;
+		case OPT_SINCE:
+			cli.since = optarg;
+			break;
+		case OPT_CHECK:
+			cli.check = optarg;
+			break;
+		case OPT_ALL:
+			cli.all = true;
 			break;
 		case 'v':
 			cli.verbose = true;

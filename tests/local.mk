@@ -191,6 +191,7 @@ EXTRA_DIST += tests/e2e/test_daemon.py
 EXTRA_DIST += tests/e2e/test_disk.py
 EXTRA_DIST += tests/e2e/test_faults.py
 EXTRA_DIST += tests/e2e/test_helpers.py
+EXTRA_DIST += tests/e2e/test_history.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_mailer.py
 EXTRA_DIST += tests/e2e/test_resolver.py
