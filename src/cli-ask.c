@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #define ASK_USEC (10 * USEC_PER_SEC)
 #define CHECK_USEC (5 * USEC_PER_MINUTE)
@@ -115,7 +114,7 @@ int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_
 	int r = ask(cli, name, parameters, ASK_USEC, NULL, NULL, &reply, &error);
 	if (r == 0 && error) {
 		print_refusal(error, reply);
-		r = EX_CONFIG;
+		r = strcmp(error, "org.tocsin.Control.HistoryUnavailable") == 0 ? EX_UNAVAILABLE : EX_CONFIG;
 	}
 	if (r == 0)
 		*ret_reply = reply;
@@ -140,17 +139,13 @@ static int rank(const json_t *item)
 
 static int64_t to_realtime(const char *rfc3339)
 {
-	struct tm tm = { 0 };
-	int hours, minutes;
-	char sign;
-	const char *rest = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t usec = 0;
 
-	if (!rest || sscanf(rest, ".%*d%c%d:%d", &sign, &hours, &minutes) != 3)
-		return 0;
-	return (timegm(&tm) - (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60)) * USEC_PER_SEC;
+	parse_time_rfc3339(rfc3339, &usec);
+	return usec;
 }
 
-static void print_padded(const char *text, size_t width)
+void cli_print_padded(const char *text, size_t width)
 {
 	size_t columns = text_columns(text);
 
@@ -160,7 +155,7 @@ static void print_padded(const char *text, size_t width)
 	fputs("  ", stdout);
 }
 
-static size_t widest(const json_t *items, const char *name, size_t least)
+size_t cli_widest(const json_t *items, const char *name, size_t least)
 {
 	size_t width = least, i;
 	const json_t *item;
@@ -201,9 +196,9 @@ static void print_item(const json_t *item, size_t check_width, size_t item_width
 		format_duration(&age, now - since);
 	cli_print_state(has_state ? cli_text_of(item, "state") : is_idle ? "n/a" : "-", 8);
 	fputs("  ", stdout);
-	print_padded(cli_text_of(item, "check"), check_width);
-	print_padded(cli_text_of(item, "item"), item_width);
-	print_padded(buf_text(&age), 12);
+	cli_print_padded(cli_text_of(item, "check"), check_width);
+	cli_print_padded(cli_text_of(item, "item"), item_width);
+	cli_print_padded(buf_text(&age), 12);
 	puts(is_idle ? cli_text_of(item, "not_applicable") : *cli_text_of(item, "text") ? cli_text_of(item, "text") : "not looked at yet");
 	print_circumstances(item);
 	/* A look that the confirmed state does not show yet. */
@@ -238,7 +233,7 @@ static void print_status(const json_t *reply)
 {
 	const json_t *items = json_object_get(reply, "items"), *notes = json_object_get(reply, "notes"), *item, *note;
 	const json_t *silences = json_object_get(reply, "silences"), *outbox = json_object_get(reply, "outbox");
-	size_t check_width = widest(items, "check", 5), item_width = widest(items, "item", 4), i;
+	size_t check_width = cli_widest(items, "check", 5), item_width = cli_widest(items, "item", 4), i;
 	int64_t now = clock_realtime_usec();
 
 	printf("%s: ", cli_text_of(reply, "host"));
@@ -250,9 +245,9 @@ static void print_status(const json_t *reply)
 		printf("! %s\n", cleaned ? cleaned : "");
 	}
 	printf("\n%-8s  ", "STATE");
-	print_padded("CHECK", check_width);
-	print_padded("ITEM", item_width);
-	print_padded("SINCE", 12);
+	cli_print_padded("CHECK", check_width);
+	cli_print_padded("ITEM", item_width);
+	cli_print_padded("SINCE", 12);
 	puts("LAST LOOK");
 	for (int r = 0; r <= 4; r++)
 		json_array_foreach(items, i, item)

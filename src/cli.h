@@ -20,6 +20,8 @@ struct cli {
 	const char *root; /* of a recorded tree, or NULL */
 	int64_t timeout_usec; /* 0: as configured */
 	int64_t again_usec; /* 0: looks once */
+	const char *since, *check; /* of what was; NULL: not given */
+	bool all;
 };
 
 /* cli-ask.c: what the daemon answers */
@@ -99,6 +101,14 @@ void cli_print_mdoc(const json_t *module);
 
 /* cli-ask.c, through the daemon unless cli->direct */
 int cli_test_mail(const struct cli *cli, char **arguments);
+
+/* cli-history.c: what was */
+int cli_history(const struct cli *cli, char **arguments);
+int cli_incidents(const struct cli *cli, char **arguments);
+
+/* The columns of the widest member NAME of all OBJECTS, LEAST at least and 40 at most; and TEXT padded to such a width. */
+size_t cli_widest(const json_t *objects, const char *name, size_t least);
+void cli_print_padded(const char *text, size_t width);
 
 /* A state as a Nagios plugin's exit status. */
 int cli_exit_status(const char *state);

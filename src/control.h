@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the files of the control socket: daemon-control.c (the interface, and questions), daemon-act.c (what an
- * administrator does), daemon-json.c. Everybody else uses daemon.h. */
+/* Between the files of the control socket: daemon-control.c (the interface, and questions about what is),
+ * daemon-control-history.c (about what was), daemon-act.c (what an administrator does), daemon-json.c. Everybody else
+ * uses daemon.h. */
 #pragma once
 
 #include "daemon.h"
@@ -34,3 +35,6 @@ void method_drop_mail(struct varlink_call *call, json_t *parameters, void *userd
 void method_report(struct varlink_call *call, json_t *parameters, void *userdata);
 void method_forget(struct varlink_call *call, json_t *parameters, void *userdata);
 void method_test_alert(struct varlink_call *call, json_t *parameters, void *userdata);
+void method_history(struct varlink_call *call, json_t *parameters, void *userdata);
+void method_incidents(struct varlink_call *call, json_t *parameters, void *userdata);
+void method_samples(struct varlink_call *call, json_t *parameters, void *userdata);

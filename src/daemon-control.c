@@ -44,6 +44,28 @@ static const char description[] =
 	"method TestMail(dialogue: bool) -> (direction: ?string, line: ?string, results: ?[]MailResult)\n\n"
 	"# Reads the configuration again; warnings are told\n"
 	"method Reload() -> (problems: []string)\n\n"
+	"# waiting: recipients that no mail has told it yet. note: why no mail tells it, or why it is late. who: did it\n"
+	"type Event (\n"
+	"  number: int, event: string, check: string, item: string, from: string, to: string, time: string,\n"
+	"  since: string, incident: ?int, text: string, waiting: []string, note: string, looks: int, who: string\n"
+	")\n\n"
+	"# What happened, oldest first; the newest of it when it is more than limit (1000; at most 10000) or too large:\n"
+	"# then cut is true. check: a glob over checks or CHECK/ITEM\n"
+	"method History(since: ?string, until: ?string, check: ?string, limit: ?int) -> (events: []Event, cut: bool)\n\n"
+	"# closed: null while it lasts. state: the worst so far\n"
+	"type Incident (\n"
+	"  number: int, check: string, item: string, module: string, opened: string, closed: ?string, state: string,\n"
+	"  text: string, acknowledged: ?IncidentAcknowledgement, escalated: []string\n"
+	")\n\n"
+	"type IncidentAcknowledgement (who: string, reason: string, time: string, until: ?string)\n\n"
+	"# Those that are open; with since, those that were at any time since then; with all, all\n"
+	"method Incidents(all: ?bool, since: ?string, check: ?string) -> (incidents: []Incident, cut: bool)\n\n"
+	"type Point (time: string, min: float, mean: float, max: float, last: float, count: int)\n\n"
+	"# The values of a metric in steps of so many seconds, a multiple of 300. By default the last 24 hours\n"
+	"method Samples(check: string, item: string, metric: string, since: ?string, until: ?string, step: ?int) -> (\n"
+	"  unit: string, step: int, points: []Point\n"
+	")\n\n"
+	"error HistoryUnavailable (reason: string)\n"
 	"# Somebody knows of an incident: no reminders and no escalation until then, or until it gets worse.\n"
 	"# duration like 2h; none: as long as it lasts. name: of the caller, as the caller says\n"
 	"method Acknowledge(incident: int, duration: ?string, reason: ?string, name: ?string) -> (until: ?string)\n\n"
@@ -61,6 +83,7 @@ static const char description[] =
 	"method Forget(check: string, item: string) -> ()\n\n"
 	"# Mails a marked problem and its recovery on the way of real ones\n"
 	"method TestAlert(check: string, name: ?string) -> ()\n\n"
+	"error HistoryUnavailable (reason: string)\n"
 	"error NoSuchIncident (incident: int)\n"
 	"error NoSuchSilence (silence: string)\n"
 	"error NoSuchMail (id: string)\n"
@@ -217,6 +240,9 @@ static const struct varlink_method methods[] = {
 	{ "Report", false, method_report },
 	{ "Forget", true, method_forget },
 	{ "TestAlert", false, method_test_alert },
+	{ "History", false, method_history },
+	{ "Incidents", false, method_incidents },
+	{ "Samples", false, method_samples },
 	{ 0 },
 };
 

@@ -23,6 +23,7 @@ struct history_query {
 	struct history_query *next;
 	struct daemon *daemon;
 	int64_t id;
+	const struct store_table *table;
 	sd_event_source *source; /* when it ends without an answer */
 	int error; /* what that end is */
 	struct history_row *rows; /* newest first */
@@ -87,8 +88,8 @@ int history_query(struct daemon *d, const char *what, int64_t since_usec, int64_
 	struct history_query *q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct history_query){ .next = history->queries, .daemon = d, .id = history->last_id, .error = -ETIMEDOUT,
-		.done = done, .userdata = userdata };
+	*q = (struct history_query){ .next = history->queries, .daemon = d, .id = history->last_id,
+		.table = store_find_table(what), .error = -ETIMEDOUT, .done = done, .userdata = userdata };
 	history->queries = q;
 	history->n_queries++;
 	daemon_set_timer(d, &q->source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), ANSWER_LIMIT_USEC), on_query_overdue, q);
@@ -157,8 +158,11 @@ void history_answer(struct daemon *d, const struct msg *m)
 {
 	struct history_query *q = find_query(d, m);
 
-	if (q && add_row(q, m) < 0)
-		query_finish(q, -ENOMEM);
+	if (!q)
+		return;
+	int r = m->n_fields == 1 + q->table->n_columns ? add_row(q, m) : -EIO;
+	if (r < 0)
+		query_finish(q, r);
 }
 
 void history_answered(struct daemon *d, const struct msg *m)

@@ -84,6 +84,7 @@ src_tocsind_SOURCES += src/daemon-relay.c
 src_tocsind_SOURCES += src/daemon-act.c
 src_tocsind_SOURCES += src/daemon-control.c src/control.h
 src_tocsind_SOURCES += src/daemon-event.c
+src_tocsind_SOURCES += src/daemon-control-history.c
 src_tocsind_SOURCES += src/daemon-history.c
 src_tocsind_SOURCES += src/daemon-item.c
 src_tocsind_SOURCES += src/daemon-json.c
@@ -104,6 +105,7 @@ src_tocsin_SOURCES += src/cli-direct.c
 src_tocsin_SOURCES += src/cli-mdoc.c
 src_tocsin_SOURCES += src/cli-result.c
 src_tocsin_SOURCES += src/cli-try.c
+src_tocsin_SOURCES += src/cli-history.c
 src_tocsin_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm
 
 # What check modules share, built again as position-independent code.

@@ -36,6 +36,10 @@ static const struct verb {
 	{ "forget", "CHECK[/ITEM]", "closes what is known of an item that is no longer there", cli_forget, 1, 1, false },
 	{ "test-alert", "CHECK", "mails a marked problem and its recovery, on the way of real ones", cli_test_alert, 1, 1,
 		false },
+	{ "history", "[--since TIME] [--check GLOB] [--json]", "what happened in the last week, or since a time", cli_history, 0, 0,
+		false },
+	{ "incidents", "[--all] [--since TIME] [--check GLOB] [--json]", "problems that are open, or all that ever were",
+		cli_incidents, 0, 0, false },
 	{ "reload", "", "the daemon reads its configuration again", cli_reload, 0, 0, false },
 };
 
@@ -98,6 +102,9 @@ static const struct cli_option {
 	{ "message", "WHY", 'm', KIND_TEXT, offsetof(struct cli, message), "the reason, for those who read it later" },
 	{ "until", "TIME", 0, KIND_UNTIL, offsetof(struct cli, until_usec),
 		"until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\"" },
+	{ "since", "TIME", 0, KIND_TEXT, offsetof(struct cli, since), "2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00" },
+	{ "check", "GLOB", 0, KIND_TEXT, offsetof(struct cli, check), "only checks, or CHECK/ITEM, that match" },
+	{ "all", NULL, 0, KIND_FLAG, offsetof(struct cli, all), "ended incidents too" },
 	{ "json", NULL, 0, KIND_FLAG, offsetof(struct cli, json), "for programs" },
 	{ "words", NULL, 0, KIND_FLAG, offsetof(struct cli, words), "one word and its meaning a line, for shells" },
 	{ "mdoc", NULL, 0, KIND_FLAG, offsetof(struct cli, mdoc), "the options as a list for a manual page" },

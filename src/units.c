@@ -300,6 +300,72 @@ void format_time_rfc3339(struct buf *b, int64_t realtime_usec)
 		labs(offset) / 3600, labs(offset) / 60 % 60);
 }
 
+/* Two digits of at most MAX, and what stands behind them. */
+static int read_two(const char **text, int max, int *ret)
+{
+	const char *t = *text;
+
+	if (t[0] < '0' || t[0] > '9' || t[1] < '0' || t[1] > '9')
+		return -EINVAL;
+	*ret = (t[0] - '0') * 10 + t[1] - '0';
+	*text += 2;
+	return *ret > max ? -EINVAL : 0;
+}
+
+static int read_char(const char **text, const char *allowed)
+{
+	return **text && strchr(allowed, **text) ? *(*text)++ : -EINVAL;
+}
+
+static int64_t read_fraction(const char **text)
+{
+	int64_t usec = 0, digit = USEC_PER_SEC / 10;
+
+	for (; **text >= '0' && **text <= '9'; ++*text, digit /= 10)
+		usec += (**text - '0') * digit;
+	return usec;
+}
+
+/* "Z", "+08:00": seconds to the east. */
+static int read_zone(const char **text, int *ret)
+{
+	int hours, minutes, sign = read_char(text, "Zz+-");
+
+	*ret = 0;
+	if (sign < 0 || sign == 'Z' || sign == 'z')
+		return sign < 0 ? sign : 0;
+	if (read_two(text, 23, &hours) < 0 || read_char(text, ":") < 0 || read_two(text, 59, &minutes) < 0)
+		return -EINVAL;
+	*ret = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	return 0;
+}
+
+int parse_time_rfc3339(const char *text, int64_t *ret_realtime_usec)
+{
+	struct tm tm = { 0 };
+	int century, year, offset;
+	int64_t usec = 0;
+
+	if (read_two(&text, 99, &century) < 0 || read_two(&text, 99, &year) < 0 || read_char(&text, "-") < 0 ||
+		read_two(&text, 12, &tm.tm_mon) < 0 || read_char(&text, "-") < 0 || read_two(&text, 31, &tm.tm_mday) < 0 ||
+		read_char(&text, "Tt ") < 0 || read_two(&text, 23, &tm.tm_hour) < 0 || read_char(&text, ":") < 0 ||
+		read_two(&text, 59, &tm.tm_min) < 0 || read_char(&text, ":") < 0 || read_two(&text, 60, &tm.tm_sec) < 0)
+		return -EINVAL;
+	if (*text == '.') {
+		const char *digits = ++text;
+
+		usec = read_fraction(&text);
+		if (text == digits)
+			return -EINVAL;
+	}
+	if (tm.tm_mon == 0 || tm.tm_mday == 0 || read_zone(&text, &offset) < 0 || *text)
+		return -EINVAL;
+	tm.tm_mon--;
+	tm.tm_year = century * 100 + year - 1900;
+	*ret_realtime_usec = ((int64_t)timegm(&tm) - offset) * USEC_PER_SEC + usec;
+	return 0;
+}
+
 bool is_ip_address(const char *text)
 {
 	unsigned char bytes[sizeof(struct in6_addr)];

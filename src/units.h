@@ -47,3 +47,6 @@ void format_clock(struct buf *b, int64_t realtime_usec, int64_t now_usec);
 
 /* RFC 3339: "2026-11-23T20:14:05.123456+08:00". */
 void format_time_rfc3339(struct buf *b, int64_t realtime_usec);
+
+/* Reads that back; the fraction may be absent or of any length, and the zone "Z". -EINVAL. */
+int parse_time_rfc3339(const char *text, int64_t *ret_realtime_usec);

@@ -151,6 +151,37 @@ static void formats_times(void **state)
 	assert_string_equal(buf_text(&b), "2023-11-15T06:13:20.123456+08:00");
 }
 
+static void reads_times_back(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t usec;
+	} good[] = {
+		{ "2023-11-15T06:13:20.123456+08:00", INT64_C(1700000000123456) },
+		{ "2023-11-14T22:13:20Z", INT64_C(1700000000000000) },
+		{ "2023-11-14t22:13:20.5z", INT64_C(1700000000500000) },
+		{ "2023-11-14 17:43:20.1234567891-04:30", INT64_C(1700000000123456) },
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "2016-12-31T23:59:60Z", INT64_C(1483228800000000) }, /* a leap second */
+	};
+	static const char *const bad[] = {
+		"", "2023", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14T22:13:20.Z", "2023-11-14T22:13:20+0800",
+		"2023-11-14T22:13:20+08:00x", "2023-11-14T22:13Z", "2023-13-14T22:13:20Z", "2023-00-14T22:13:20Z",
+		"2023-11-32T22:13:20Z", "2023-11-00T22:13:20Z", "2023-11-14T24:00:00Z", "2023-11-14T22:60:00Z",
+		"2023-11-14T22:13:61Z", "2023-11-14T22:13:20+24:00", "+023-11-14T22:13:20Z", "2023-1-14T22:13:20Z", " 2023-11-14T22:13:20Z",
+	};
+	int64_t usec = 7;
+
+	for (size_t i = 0; i < ELEMENTS(bad); i++)
+		if (parse_time_rfc3339(bad[i], &usec) != -EINVAL)
+			fail_msg("\"%s\" was taken", bad[i]);
+	assert_int_equal(usec, 7);
+	for (size_t i = 0; i < ELEMENTS(good); i++) {
+		assert_int_equal(parse_time_rfc3339(good[i].text, &usec), 0);
+		assert_int_equal(usec, good[i].usec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +193,7 @@ int main(void)
 		cmocka_unit_test(formats_durations),
 		cmocka_unit_test(formats_sizes),
 		cmocka_unit_test(formats_times),
+		cmocka_unit_test(reads_times_back),
 	};
 
 	return cmocka_run_group_tests_name("units", tests, NULL, NULL);
