@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define TIMELINE_MAX 10
+#define TIMELINE_MAX 20
 
 /* The sentences of this file. */
 #define SAY_LOOK "look"

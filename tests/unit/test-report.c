@@ -152,7 +152,7 @@ static void one_entry_for_a_storm(void **state)
 		"CRITICAL root /home: 5 changes in 5 min, last: 96 % used, found 19:58 RECOVERED disk /: after 3 problems in 6 min",
 		true);
 	r = report_of(events, fill_storm(events, 25, "/"));
-	assert_text(REPORT_ALERT, &r, "The last 10 of 25 events", true);
+	assert_text(REPORT_ALERT, &r, "The last 20 of 25 events", true);
 }
 
 /* What is noted of an item says nothing of its state; a test is no problem of it. */
