@@ -103,6 +103,7 @@ static const struct event_manner {
 	void (*put_text)(struct buf *b, const struct report_event *e);
 	const char *advice;
 } manners[ALERT_EVENTS] = {
+	/*                       word              state  role            looks  tail       text      advice */
 	[ALERT_NONE] =         { NULL, false, REPORT_REPEATS, false, NULL, put_text, NULL },
 	[ALERT_FOUND] =        { NULL, false, REPORT_CHANGES, true, NULL, put_text, NULL },
 	[ALERT_PROBLEM] =      { NULL, false, REPORT_CHANGES, true, NULL, put_text, NULL },
@@ -234,7 +235,7 @@ void report_put_event_row(struct buf *b, const struct report_event *e)
 	buf_puts(b, buf_text(&row));
 }
 
-/* "CRITICAL can still be news" holds only while it was none of its states. */
+/* What was CRITICAL already cannot be so for the first time. */
 static void put_advice_unstable(struct buf *b, const struct report_event *e)
 {
 	FORMAT_BUF(quiet);

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define TIMELINE_MAX 10
+#define TIMELINE_MAX 20
 
 /* The sentences of this file. */
 #define SAY_LOOK "look"
@@ -24,6 +24,7 @@
 #define SAY_BY_LOOKS "%s, by %lld %s in %s"
 #define SAY_BY_LOOK "%s, by %lld %s"
 #define SAY_ENDED "%s, after %s"
+#define COMMAND_CHECK "tocsin check"
 #define COMMAND_JOURNAL "journalctl -b -1 -e"
 #define HEADING_TIMELINE "Course of events"
 #define HEADING_LAST "The last %d of %zu events"
@@ -38,6 +39,7 @@
 #define FIELD_JOURNAL "Journal"
 #define FIELD_LAST_LOOK "Last look"
 #define FIELD_NOW "Now"
+#define FIELD_LOOK_AGAIN "Look again"
 #define FIELD_WHY_NOW "Why only now"
 #define FIELD_NOTE "Note"
 
@@ -239,6 +241,15 @@ static void write_text(struct page *p, const char *name, const char *text)
 		p->ops->field(p, name, text);
 }
 
+static void write_command(struct page *p, const char *name, const char *command, const char *argument)
+{
+	FORMAT_BUF(value);
+
+	buf_puts(&value, command);
+	put_joined(&value, " ", text_or_empty(argument));
+	p->ops->field(p, name, buf_text(&value));
+}
+
 /* "2026-11-23 20:14:05 +0800, by 3 looks in 40 s" */
 static void write_confirmation(struct page *p, const struct report_event *e)
 {
@@ -341,6 +352,8 @@ static void write_fields(struct page *p, const struct report *r, const struct re
 	if (e->check)
 		report_write_check(p, s->item, e->check);
 	write_incident(p, r, s);
+	if (e->event == ALERT_BLIND)
+		write_command(p, FIELD_LOOK_AGAIN, COMMAND_CHECK, e->check);
 	write_text(p, e->event == ALERT_LATE ? FIELD_WHY_NOW : FIELD_NOTE, e->note);
 }
 

@@ -22,7 +22,7 @@
 #define SAY_STARTED "tocsin now watches %s. It mails an alert when a check fails and another when it is well again."
 #define SAY_REPORT_NUMBER "Status report %lld, %s."
 #define SAY_REPORT "Status report, %s."
-#define SAY_NEXT_NUMBER " Report %lld is expected by %s; if it does not come, look at the host."
+#define SAY_NEXT_NUMBER " Report %llu is expected by %s; if it does not come, look at the host."
 #define SAY_NEXT " The next report is expected by %s; if it does not come, look at the host."
 #define SAY_NO_CHANGE "Nothing has changed."
 #define SAY_NEXT_NONE "none is planned"
@@ -100,8 +100,8 @@ static void put_expectation(struct buf *b, const struct report *r)
 	if (r->next_report_usec <= 0)
 		return;
 	format_time(&next, r->next_report_usec);
-	if (r->serial)
-		buf_printf(b, SAY_NEXT_NUMBER, (long long)r->serial + 1, buf_text(&next));
+	if (r->serial > 0)
+		buf_printf(b, SAY_NEXT_NUMBER, (unsigned long long)r->serial + 1, buf_text(&next));
 	else
 		buf_printf(b, SAY_NEXT, buf_text(&next));
 }

@@ -96,6 +96,9 @@ EXTRA_DIST += tests/fuzz/proc
 check_PROGRAMS += tests/fuzz/corpus-reply
 tests_fuzz_corpus_reply_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-reply.c
 EXTRA_DIST += tests/fuzz/reply
+check_PROGRAMS += tests/fuzz/corpus-report
+tests_fuzz_corpus_report_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-report.c
+EXTRA_DIST += tests/fuzz/report
 check_PROGRAMS += tests/fuzz/corpus-scram
 tests_fuzz_corpus_scram_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-scram.c
 EXTRA_DIST += tests/fuzz/scram
@@ -121,6 +124,9 @@ tests_fuzz_fuzz_proc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-reply
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz-reply.c
 tests_fuzz_fuzz_reply_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-report
+tests_fuzz_fuzz_report_SOURCES = tests/fuzz/fuzz-report.c
+tests_fuzz_fuzz_report_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-scram
 tests_fuzz_fuzz_scram_SOURCES = tests/fuzz/fuzz-scram.c
 tests_fuzz_fuzz_scram_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

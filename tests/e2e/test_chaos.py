@@ -55,6 +55,12 @@ class Chaos:
         time.sleep(max(0, end - time.monotonic()))
 
 
+def events(text):
+    """What befell the victim by this mail: several events are one entry, with a row for each."""
+    heading = re.findall(r"^(CRITICAL|RECOVERED)  process victim on testhost$", text, re.M)
+    return re.findall(r"^  (CRITICAL|RECOVERED) +\d{4}-\d\d-\d\d ", text, re.M) or heading
+
+
 def told(catcher):
     """By word: in how many mails that differ it was told; and the mails by Message-ID."""
     by_id = collections.defaultdict(list)
@@ -62,7 +68,7 @@ def told(catcher):
         by_id[mail.message["Message-ID"]].append(mail)
     words = collections.Counter()
     for mails in by_id.values():
-        for word in re.findall(r"^(CRITICAL|RECOVERED)  process victim on testhost$", mails[0].text, re.M):
+        for word in events(mails[0].text):
             words[word] += 1
             words["in memory"] += "state file cannot be written" in " ".join(mails[0].text.split())
     return words, by_id
