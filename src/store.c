@@ -28,6 +28,7 @@
 #define RESERVE_PAGES (RESERVE_BYTES / PAGE_SIZE)
 #define JOURNAL_BYTES (1024 * 1024)
 #define SPACE_TO_GROW (4 * (int64_t)RESERVE_BYTES) /* free on the disk before we take of it */
+#define LOCK_PATIENCE_MSEC 5000 /* for a former writer that waits for its disk; half of what the daemon waits for rows */
 #define TEND_EVERY 32 /* commits between two attempts to grow the reserve when one failed */
 #define WORDS_MAX 2048
 
@@ -528,6 +529,7 @@ static int connect_file(struct store *s)
 	if (!s->db)
 		return fail(s, -ENOMEM, "%s: no memory", s->path);
 	sqlite3_extended_result_codes(s->db, 1);
+	sqlite3_busy_timeout(s->db, LOCK_PATIENCE_MSEC);
 	if (code != SQLITE_OK)
 		return store_fail_sqlite(s, code);
 	for (size_t i = 0; i < ELEMENTS(settings); i++)

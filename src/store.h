@@ -44,7 +44,8 @@ struct store;
 /* Opens or creates the state file, checks it, migrates it, and keeps it locked. *ret_note is NULL or what must be
  * told by mail: a damaged file was set aside as PATH.damaged-TIME and a new one begun, or the file can only be read.
  * -errno when there can be no file at all; *ret_note is then the reason in words. Free it in both cases.
- * -EBUSY: another process holds it. -ENOTSUP: a newer tocsin wrote it; it stays untouched. -ELOOP: a symbolic link.
+ * -EBUSY: another process holds it, and still does after 5 s (a former writer may wait for its disk). -ENOTSUP: a newer tocsin
+ * wrote it; it stays untouched. -ELOOP: a symbolic link.
  * A file that can be read but not written is opened: each commit then fails with -EROFS. */
 int store_open(const char *path, struct store **ret, char **ret_note);
 

@@ -230,6 +230,7 @@ EXTRA_DIST += tests/e2e/hangfs.py tests/e2e/test_hanging.py
 EXTRA_DIST += tests/e2e/test_helpers.py
 EXTRA_DIST += tests/e2e/test_isolation.py
 EXTRA_DIST += tests/e2e/test_history.py
+EXTRA_DIST += tests/e2e/test_mail_server.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_mailer.py
 EXTRA_DIST += tests/e2e/test_resolver.py

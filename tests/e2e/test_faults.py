@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -274,6 +275,30 @@ def test_rows_that_come_late(setup, daemon, catcher, victim, fake, tmp_path):
     d = daemon(setup)
     recovery = catcher.wait("RECOVERED process victim", timeout=40)
     assert alert.message["Message-ID"].strip() in (recovery.message["References"] or "")
+    assert d.stop() < harness.END_WITHIN
+
+
+def test_former_writer_is_slow_to_end(setup, daemon, catcher, victim):
+    """The daemon was killed while its writer waits for a slow disk, and the next one is there at once: it waits for the
+    file too, and knows what the first one knew."""
+    setup.write(victim.check())
+    d = daemon(setup)
+    catcher.wait("started")
+    victim.kill()
+    catcher.wait("CRITICAL process victim")
+    wait_until(lambda: not status(setup)["outbox"])
+    d.crash()
+    wait_until(lambda: not d.leftovers())
+    former = sqlite3.connect(setup.state)
+    former.execute("BEGIN EXCLUSIVE")
+    d = daemon(setup, wait=False)
+    time.sleep(1.5)
+    former.close()
+    d.wait_ready()
+    assert "going on in memory" not in d.log
+    assert [(i["state"], i["incident"]) for i in status(setup)["items"]] == [("CRITICAL", 1)]
+    time.sleep(3)
+    assert len(catcher.mails) == 2, catcher.mails
     assert d.stop() < harness.END_WITHIN
 
 

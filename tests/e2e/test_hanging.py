@@ -141,3 +141,19 @@ def test_everything_on_a_disk_that_hangs(setup, disk, daemon, catcher, victim):
     time.sleep(2)
     assert catcher.mails[before:] == []
     assert last.stop() < harness.END_WITHIN
+
+
+@pytest.mark.parametrize("disk", ["unanswered"], indirect=True)
+def test_a_check_hangs_there_too_and_takes_the_last_checker_with_it(setup, disk, daemon, catcher, victim):
+    """No further one can be started from that disk. What nobody can look at is UNKNOWN, and is told."""
+    setup.write(victim.check(), harness.check("there", "file", path=disk.folder / "tocsind", timeout="3s", watch="no"))
+    d = daemon(setup)
+    catcher.wait("started: OK")
+    time.sleep(2)
+    alert = told(catcher, disk.hang, "UNKNOWN file", "the check of the disk that hangs")
+    assert "stuck in the kernel" in " ".join(alert.text.split())
+    alert = told(catcher, victim.kill, "UNKNOWN process victim", "a check that nobody can look at any more")
+    assert "nobody could look" in " ".join(alert.text.split())
+    disk.go()
+    told(catcher, lambda: None, "CRITICAL process victim", "what was wrong, when it is back")
+    assert d.stop() < harness.END_WITHIN
