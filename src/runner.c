@@ -32,11 +32,14 @@
 #define ADDRESS_MAX_BYTES ((rlim_t)3 << 30)
 /* AddressSanitizer reserves terabytes; gcc and clang tell of it in different ways. */
 #ifdef __SANITIZE_ADDRESS__
-#define WITH_SHADOW_MEMORY
+#define HAS_SHADOW_MEMORY true
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define WITH_SHADOW_MEMORY
+#define HAS_SHADOW_MEMORY true
 #endif
+#endif
+#ifndef HAS_SHADOW_MEMORY
+#define HAS_SHADOW_MEMORY false
 #endif
 #define STRAYS_MAX_USEC (500 * USEC_PER_MSEC)
 
@@ -128,10 +131,10 @@ static void lower_limit(int resource, rlim_t max)
 
 static void limit_memory(void)
 {
-#ifndef WITH_SHADOW_MEMORY
+	if (HAS_SHADOW_MEMORY)
+		return;
 	lower_limit(RLIMIT_DATA, DATA_MAX_BYTES);
 	lower_limit(RLIMIT_AS, ADDRESS_MAX_BYTES);
-#endif
 }
 
 int runner_prepare_process(int *socket)

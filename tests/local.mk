@@ -221,6 +221,7 @@ EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
 EXTRA_DIST += tests/e2e/test_checks_more.py
 EXTRA_DIST += tests/e2e/test_completion.py
+EXTRA_DIST += tests/e2e/test_compare.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py
 EXTRA_DIST += tests/e2e/test_dev.py
