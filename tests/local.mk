@@ -22,6 +22,7 @@ UNIT_TESTS += tests/unit/test-connect
 UNIT_TESTS += tests/unit/test-content
 UNIT_TESTS += tests/unit/test-heading
 UNIT_TESTS += tests/unit/test-ini
+UNIT_TESTS += tests/unit/test-kernel
 UNIT_TESTS += tests/unit/test-mime
 UNIT_TESTS += tests/unit/test-mountinfo
 UNIT_TESTS += tests/unit/test-msg

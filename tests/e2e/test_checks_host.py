@@ -4,6 +4,7 @@ import ctypes
 import os
 import pathlib
 import shutil
+import time
 
 import pytest
 
@@ -96,3 +97,83 @@ def test_clock_of_this_host():
     uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
     if t.status & 0x40 and uptime < 80000:
         assert run(None, "clock", {"in_container": "yes", "required": "yes", "settle": "1d"}).one()[0] == "OK"
+
+
+# --- reboot
+
+def test_reboot_good():
+    """Older kernels, those of other flavours, modules without an image and an image without modules are no finding."""
+    r = run("reboot/good", "reboot")
+    assert r.one() == ("OK", "no restart is required, up for 5 d") and r.evidence == {}
+    assert r.metrics["c", "uptime"] == ["432000.1", "s", "", "", "0", ""] and r.number("required") == 0
+
+
+def aged(tree, tmp_path, days, name):
+    root = copied(tree, tmp_path)
+    then = time.time() - days * 86400 - 60
+    os.utime(root / name, (then, then))
+    return root
+
+
+def test_reboot_bad(tmp_path):
+    r = run(aged("reboot/bad", tmp_path, 12, "run/reboot-required"), "reboot")
+    assert r.one() == ("WARNING", "a restart is required by linux-image-6.1.0-18-amd64, libc6, dbus and 1 more, for 12 d")
+    assert r.evidence["c", "Packages that want a restart"] == "linux-image-6.1.0-18-amd64\nlibc6\ndbus\nopenssl\n"
+    assert r.evidence["c", "Kernels"].startswith("running: 6.1.0-18-amd64 #1 SMP")
+    assert r.evidence["c", "Planned"].startswith("reboot at 2025-11-2")
+    assert r.number("packages") == 4 and r.number("required") == 1 and 12 * 86400 <= r.number("required_for") < 13 * 86400
+
+
+@pytest.mark.parametrize("options, state", [
+    ({"required_warning": "11d"}, "WARNING"), ({"required_warning": "13d"}, "OK"), ({"required_critical": "12d"}, "CRITICAL"),
+    ({"required_critical": "13d"}, "WARNING"), ({"required_warning": "13d", "uptime_warning": "5d"}, "WARNING"),
+    ({"uptime_critical": "4d"}, "CRITICAL"), ({"required_warning": "13d", "uptime_warning": "6d", "uptime_critical": "7d"}, "OK")])
+def test_reboot_limits(options, state, tmp_path):
+    got = run(aged("reboot/bad", tmp_path, 12, "run/reboot-required"), "reboot", options).one()
+    assert got[0] == state and (state != "OK" or got[1].startswith("a restart is required by"))
+
+
+def test_reboot_kernels():
+    r = run("reboot/kernel", "reboot")
+    assert r.one()[0] == "WARNING" and r.one()[1].startswith("kernel 6.1.0-22-amd64 is installed, but 6.1.0-18-amd64 runs, for ")
+    assert "installed: 6.1.0-22-amd64\n" in r.evidence["c", "Kernels"]
+    assert run("reboot/kernel", "reboot", {"kernel": "no"}).one()[0] == "OK"
+    assert run("reboot/container", "reboot").one() == ("OK", "no restart is required, up for 5 d")
+
+
+def test_reboot_same_release_other_build():
+    r = run("reboot/replaced", "reboot")
+    assert r.one()[0] == "WARNING" and r.one()[1].startswith("the running kernel 6.1.0-18-amd64 was replaced by another build, for ")
+    assert "Debian 6.1.76-1 (2024-02-01)\ninstalled: 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.82-1" in r.evidence["c", "Kernels"]
+
+
+def test_reboot_suse():
+    assert run("reboot/suse", "reboot").one()[1].startswith("a restart is required, for ")
+
+
+@pytest.mark.parametrize("root, code, text", [("garbage", 74, "not of the form"), ("missing", 2, "cannot be read")])
+def test_reboot_cannot_look(root, code, text):
+    r = run(f"reboot/{root}", "reboot")
+    assert (r.items, r.code) == ({}, code) and "/proc/uptime" in r.reason and text in r.reason
+
+
+def test_reboot_flag_that_cannot_be_looked_at(tmp_path):
+    root = copied("reboot/good", tmp_path)
+    (root / "run").symlink_to("run")
+    r = run(root, "reboot")
+    assert r.code == 40 and r.items == {} and "/run/reboot-required cannot be looked at" in r.reason
+
+
+@pytest.mark.parametrize("options", [
+    {"required_warning": "2d", "required_critical": "1d"}, {"uptime_warning": "2d", "uptime_critical": "1d"}])
+def test_reboot_options_that_contradict_each_other(options):
+    r = run("reboot/good", "reboot", options)
+    assert r.code == 22 and r.reason and r.items == {}
+
+
+def test_reboot_of_this_host():
+    uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
+    r = run(None, "reboot", {"uptime_critical": "1s"})
+    assert r.one()[0] == "CRITICAL" and "(limit 1 s)" in r.one()[1] and abs(r.number("uptime") - uptime) < 60
+    if os.path.exists("/run/reboot-required"):
+        assert r.number("required") == 1
