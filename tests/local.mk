@@ -23,6 +23,7 @@ UNIT_TESTS += tests/unit/test-content
 UNIT_TESTS += tests/unit/test-heading
 UNIT_TESTS += tests/unit/test-ini
 UNIT_TESTS += tests/unit/test-kernel
+UNIT_TESTS += tests/unit/test-mdstat
 UNIT_TESTS += tests/unit/test-mime
 UNIT_TESTS += tests/unit/test-mountinfo
 UNIT_TESTS += tests/unit/test-msg
@@ -68,6 +69,9 @@ EXTRA_DIST += tests/fuzz/run-corpus
 check_PROGRAMS += tests/fuzz/corpus-ini
 tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
 EXTRA_DIST += tests/fuzz/ini
+check_PROGRAMS += tests/fuzz/corpus-mdstat
+tests_fuzz_corpus_mdstat_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mdstat.c
+EXTRA_DIST += tests/fuzz/mdstat
 check_PROGRAMS += tests/fuzz/corpus-mime
 tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
 EXTRA_DIST += tests/fuzz/mime
@@ -87,6 +91,9 @@ if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-mdstat
+tests_fuzz_fuzz_mdstat_SOURCES = tests/fuzz/fuzz-mdstat.c
+tests_fuzz_fuzz_mdstat_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
 tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -177,3 +177,91 @@ def test_reboot_of_this_host():
     assert r.one()[0] == "CRITICAL" and "(limit 1 s)" in r.one()[1] and abs(r.number("uptime") - uptime) < 60
     if os.path.exists("/run/reboot-required"):
         assert r.number("required") == 1
+
+
+# --- raid
+
+def test_raid_good():
+    """A container of other arrays is none, and a check that runs is no fault."""
+    r = run("raid/good", "raid")
+    assert r.items == {
+        "md0": ("OK", "raid1, 2 of 2 disks work"), "md1": ("OK", "raid5, 3 of 3 disks work; check 23.4 %, 1 h 1 min left"),
+        "md2": ("OK", "raid0 without redundancy, 2 disks"), "zfs tank": ("OK", "ONLINE: all devices work"),
+        "btrfs data": ("OK", "none of 2 devices is missing, and they count no errors"),
+        "btrfs aa11d1b6-3fcd-4b5f-8a0f-96d1c60c0001": ("OK", "none of 1 devices is missing; this kernel does not tell their errors")}
+    assert r.metrics["md1", "working"] == ["3", "", "", "", "0", "3"] and r.number("spares", "md1") == 1
+    assert r.metrics["md1", "progress"][:2] == ["23.4", "%"] and r.metrics["md1", "speed"][:2] == [str(60771 * 1024), "B/s"]
+    assert r.number("mismatches", "md0") == 128 and ("md2", "working") not in r.metrics and r.evidence == {}
+    assert r.metrics["btrfs data", "errors"][:2] == ["0", "c"] and r.memory["arrays"] == 6
+
+
+def test_raid_bad():
+    r = run("raid/bad", "raid")
+    assert r.items == {
+        "md0": ("CRITICAL", "degraded: 1 of 2 disks work, failed: sdb1"),
+        "md1": ("WARNING", "degraded: 2 of 3 disks work, failed: sdd1; recovery 12.6 %, 2 h 7 min left"),
+        "md2": ("CRITICAL", "broken: a disk is gone, and there is no redundancy"),
+        "md3": ("CRITICAL", "inactive: it was not assembled, or not all of its 1 members were found"),
+        "md4": ("WARNING", "complete, but with a failed disk: sdn"),
+        "btrfs data": ("CRITICAL", "1 of 2 devices are missing"),
+        "zfs tank": ("CRITICAL", "DEGRADED: a device has failed, redundancy is missing"),
+        "zfs odd": ("UNKNOWN", "is in a state that is not known here: SLEEPY"), "zfs void": ("UNKNOWN", "its state cannot be read")}
+    assert r.evidence["md0", "/proc/mdstat"].splitlines()[:2] == [
+        "md0 : active raid1 sdb1[1](F) sda1[0]", "      1953382400 blocks super 1.2 [2/1] [U_]"]
+    assert r.number("missing", "md0") == 1 and r.evidence["btrfs data", "Block devices that are there"] == "sdj\n"
+    assert "device 1: read_errs 3\n" in r.evidence["btrfs data", "Errors since they were last reset (btrfs device stats)"]
+
+
+@pytest.mark.parametrize("options, item, state, text", [
+    ({"rebuilding": "ok"}, "md1", "OK", "raid5, 2 of 3 disks work; recovery 12.6 %, 2 h 7 min left"),
+    ({"rebuilding": "critical"}, "md1", "CRITICAL", "degraded"), ({"rebuilding": "ok"}, "md0", "CRITICAL", "degraded"),
+    ({"spares": "1"}, "md4", "WARNING", "complete, but with a failed disk: sdn; 0 spare disks, of 1 that must stand by"),
+    ({"array": "md9"}, "md9", "CRITICAL", "there is no such array"), ({"array": "zfs tank"}, "zfs tank", "CRITICAL", "DEGRADED")])
+def test_raid(options, item, state, text):
+    r = run("raid/bad", "raid", options)
+    assert r.items[item][0] == state and text in r.items[item][1] and ("array" in options) == (len(r.items) == 1)
+
+
+def test_raid_chosen():
+    assert set(run("raid/good", "raid", {"exclude": ["btrfs *", "md[12]"]}).items) == {"md0", "zfs tank"}
+    assert set(run("raid/good", "raid", {"array": ["auto", "md2", "md9"], "exclude": "*"}).items) == {"md2", "md9"}
+
+
+def test_raid_btrfs_errors_grow(tmp_path):
+    root = copied("raid/bad", tmp_path)
+    (root / "sys/fs/btrfs/3f4bd1b6-3fcd-4b5f-8a0f-96d1c60cfc6b/devinfo/2/missing").write_text("0\n")
+    options = {"array": "btrfs data"}
+    first = run(root, "raid", options)
+    assert first.one() == ("WARNING", "3 read errors on device 1, 1 corruption errors on device 1")
+    assert run(root, "raid", options, first.memory).one() == first.one()
+    stats = root / "sys/fs/btrfs/3f4bd1b6-3fcd-4b5f-8a0f-96d1c60cfc6b/devinfo/2/error_stats"
+    stats.write_text(stats.read_text().replace("write_errs 0", "write_errs 5"))
+    assert run(root, "raid", options, first.memory).one()[1].endswith(" on device 1, 5 write errors on device 2 (5 more since the last look)")
+
+
+def test_raid_none():
+    for tree in ("raid/none", "raid/missing"):
+        r = run(tree, "raid")
+        assert (r.items, r.code, r.memory) == ({}, 95, {}) and "no array" in r.reason
+
+
+def test_raid_that_was_there():
+    r = run("raid/none", "raid", {}, {"arrays": 2.0}, 3600_000_000)
+    assert (r.items, r.code) == ({}, 19) and r.reason == "there were 2 arrays 1 h ago, and now there is none"
+    assert run("raid/none", "raid", {}, {"arrays": 2.0}, 8 * 86400_000_000).code == 95
+
+
+def test_raid_cannot_look(tmp_path):
+    r = run("raid/garbage", "raid")
+    assert (r.items, r.code) == ({}, 74) and "/proc/mdstat cannot be read" in r.reason
+    root = copied("raid/none", tmp_path)
+    (root / "proc/mdstat").unlink()
+    (root / "proc/mdstat").mkdir()
+    r = run(root, "raid")
+    assert (r.items, r.code) == ({}, 21) and "Is a directory" in r.reason
+
+
+@pytest.mark.parametrize("options", [{"array": ["md0", "md0"]}, {"spares": "-1"}, {"rebuilding": "no"}])
+def test_raid_wrong_options(options):
+    r = run("raid/good", "raid", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
