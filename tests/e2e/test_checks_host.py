@@ -265,3 +265,77 @@ def test_raid_cannot_look(tmp_path):
 def test_raid_wrong_options(options):
     r = run("raid/good", "raid", options)
     assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+# --- temperature
+
+def test_temperature_good():
+    """What nothing is connected to (127.5 and -62 °C) and limits that are none are left out; equal names are told apart."""
+    r = run("temperature/good", "temperature")
+    error = r.items.pop("iwlwifi_1 phy0 temp1")
+    assert r.items == {
+        "acpitz thermal_zone0 temp1": ("OK", "27.8 °C (limit 119 °C)"), "nvme0 Composite": ("OK", "38.9 °C (limit 84.85 °C)"),
+        "nvme0 Sensor 1": ("OK", "38.9 °C, no limit is known"), "coretemp.0 Package id 0": ("OK", "45.0 °C (limit 100 °C)"),
+        "coretemp.0 Core 0": ("OK", "43.5 °C (limit 100 °C)"), "nct6775.656 temp1": ("OK", "29.0 °C, no limit is known"),
+        "nct6775.656 AUX": ("OK", "31.0 °C, no limit is known"), "nct6775.656 AUX (temp5)": ("OK", "32.0 °C (limit 60 °C)"),
+        "dell temp1": ("OK", "30.0 °C, no limit is known"), "dell hwmon14 temp1": ("OK", "31.0 °C, no limit is known")}
+    assert error == ("UNKNOWN", "cannot be read: Is a directory")
+    assert r.metrics["coretemp.0 Core 0", "temperature"] == ["43.5", "C", "84", "100", "", ""]
+    assert r.metrics["nct6775.656 AUX (temp5)", "temperature"][:4] == ["32", "C", "", "60"] and r.evidence == {}
+    assert r.looks[1:4] == ["acpitz thermal_zone0 temp1", "nvme0 Composite", "nvme0 Sensor 1"]
+
+
+def test_temperature_bad():
+    r = run("temperature/bad", "temperature")
+    assert r.items == {
+        "nvme0 Composite": ("WARNING", "83.0 °C (limit 81.85 °C)"), "nvme0 Sensor 1": ("OK", "38.9 °C, no limit is known"),
+        "coretemp.0 Package id 0": ("CRITICAL", "101.0 °C (limit 100 °C)"), "coretemp.0 Core 0": ("OK", "79.0 °C (limit 100 °C)"),
+        "coretemp.0 Core 1": ("CRITICAL", "60.0 °C, the sensor itself says that this is critical"),
+        "coretemp.0 Core 2": ("WARNING", "50.0 °C, the sensor itself raises an alarm"),
+        "coretemp.0 Core 3": ("UNKNOWN", "the chip says that this sensor is faulty")}
+    lines = r.evidence["coretemp.0 Package id 0", "All sensors and fans of this chip"].splitlines()
+    assert lines[0] == "       0 rpm  fan1" and "   101.0 °C   Package id 0" in lines and "    79.0 °C   Core 0" in lines
+    assert [i for i, t in r.evidence if t == "Processes that used most CPU"] == ["nvme0 Composite"]
+
+
+@pytest.mark.parametrize("root, options, item, state, text", [
+    ("good", {"warning": "40"}, "coretemp.0 Core 0", "WARNING", "43.5 °C (limit 40 °C)"),
+    ("good", {"critical": "43.5"}, "coretemp.0 Core 0", "CRITICAL", "(limit 43.5 °C)"),
+    ("good", {"critical": "43.6"}, "coretemp.0 Core 0", "OK", "(limit 43.6 °C)"),
+    ("bad", {"warning": "110", "critical": "120"}, "coretemp.0 Core 1", "OK", "60.0 °C (limit 120 °C)"),
+    ("good", {"sensor": "nct6775.656 temp2"}, "nct6775.656 temp2", "UNKNOWN", "127.5 °C: probably nothing is connected"),
+    ("good", {"sensor": ["coretemp.1 *", "coretemp.0 *"]}, "coretemp.1 *", "UNKNOWN", "there is no such sensor"),
+    ("missing", {"sensor": "x"}, "x", "UNKNOWN", "there is no such sensor")])
+def test_temperature(root, options, item, state, text):
+    got = run(f"temperature/{root}", "temperature", options).items[item]
+    assert got[0] == state and text in got[1]
+
+
+def test_temperature_chosen():
+    r = run("temperature/good", "temperature", {"sensor": ["coretemp.* *", "nvme*"], "exclude": "* Core *"})
+    assert set(r.items) == {"coretemp.0 Package id 0", "nvme0 Composite", "nvme0 Sensor 1"}
+
+
+def test_temperature_cannot_look(tmp_path):
+    r = run("temperature/garbage", "temperature")
+    assert r.items == {"coretemp.0 temp1": ("UNKNOWN", "cannot be read: Bad message"), "coretemp.0 temp2": ("OK", "45.0 °C, no limit is known")}
+    r = run("temperature/missing", "temperature")
+    assert (r.items, r.code) == ({}, 95) and "no sensor" in r.reason
+    (tmp_path / "sys/class").mkdir(parents=True)
+    (tmp_path / "sys/class/hwmon").write_text("")
+    r = run(tmp_path, "temperature")
+    assert (r.items, r.code) == ({}, 20) and "/sys/class/hwmon cannot be read: Not a directory" in r.reason
+
+
+@pytest.mark.parametrize("options", [{"warning": "90", "critical": "80"}, {"warning": "201"}, {"sensor": ["a", "a"]}])
+def test_temperature_options_that_contradict_each_other(options):
+    r = run("temperature/good", "temperature", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def test_temperature_of_this_host():
+    r = run(None, "temperature")
+    if r.code == 95:
+        assert not list(pathlib.Path("/sys/class").glob("hwmon/*/temp*_input"))
+        pytest.skip(r.reason)
+    assert r.code == 0 and all(-40 <= r.number("temperature", i) <= 125.5 for i, (state, _) in r.items.items() if state != "UNKNOWN")
