@@ -91,6 +91,7 @@ src_libmodule_la_SOURCES =
 src_libmodule_la_SOURCES += src/account.c src/account.h
 src_libmodule_la_SOURCES += src/buf.c src/buf.h
 src_libmodule_la_SOURCES += src/clock.c src/clock.h
+src_libmodule_la_SOURCES += src/command.c src/command.h
 src_libmodule_la_SOURCES += src/connect.c src/connect.h
 src_libmodule_la_SOURCES += src/container.c src/container.h
 src_libmodule_la_SOURCES += src/evidence.c src/evidence.h
