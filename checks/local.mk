@@ -67,3 +67,10 @@ checks_temperature_la_SOURCES = checks/temperature.c
 checks_temperature_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_temperature_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/temperature.7.in
+# It alone of the modules needs jansson, so the reader is built here and not in libmodule.
+checkmodule_LTLIBRARIES += checks/smart.la
+checks_smart_la_SOURCES = checks/smart.c src/smart-json.c src/smart-json.h
+checks_smart_la_CFLAGS = $(AM_CFLAGS)
+checks_smart_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_smart_la_LIBADD = $(CHECK_LIBADD) $(JANSSON_LIBS)
+EXTRA_DIST += checks/smart.7.in

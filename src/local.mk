@@ -48,6 +48,7 @@ src_libtocsin_a_SOURCES += src/sasl-scram.c
 src_libtocsin_a_SOURCES += src/sasl.c src/sasl.h src/sasl-internal.h
 src_libtocsin_a_SOURCES += src/schedule.c src/schedule.h
 src_libtocsin_a_SOURCES += src/secret.c src/secret.h
+src_libtocsin_a_SOURCES += src/smart-json.c src/smart-json.h
 src_libtocsin_a_SOURCES += src/smtp-name.c
 src_libtocsin_a_SOURCES += src/smtp-open.c
 src_libtocsin_a_SOURCES += src/smtp-send.c

@@ -41,6 +41,7 @@ UNIT_TESTS += tests/unit/test-schedule
 tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h tests/support/torture.h
 tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-secret
+UNIT_TESTS += tests/unit/test-smart-json
 UNIT_TESTS += tests/unit/test-smtp
 UNIT_TESTS += tests/unit/test-store
 UNIT_TESTS += tests/unit/test-text
@@ -87,7 +88,13 @@ EXTRA_DIST += tests/fuzz/reply
 check_PROGRAMS += tests/fuzz/corpus-scram
 tests_fuzz_corpus_scram_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-scram.c
 EXTRA_DIST += tests/fuzz/scram
+check_PROGRAMS += tests/fuzz/corpus-smart
+tests_fuzz_corpus_smart_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-smart.c
+EXTRA_DIST += tests/fuzz/smart
 if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz-smart
+tests_fuzz_fuzz_smart_SOURCES = tests/fuzz/fuzz-smart.c
+tests_fuzz_fuzz_smart_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer

@@ -339,3 +339,127 @@ def test_temperature_of_this_host():
         assert not list(pathlib.Path("/sys/class").glob("hwmon/*/temp*_input"))
         pytest.skip(r.reason)
     assert r.code == 0 and all(-40 <= r.number("temperature", i) <= 125.5 for i, (state, _) in r.items.items() if state != "UNKNOWN")
+
+
+# --- smart
+
+def test_smart_good():
+    """A failed self-test that a newer good one follows, a stick without SMART and a disk that is found twice are no fault."""
+    r = run("smart/good", "smart")
+    assert r.items == {
+        "/dev/sda": ("OK", "passed, WDC WD40EFRX-68N32N0 (WD-WCC4E0000001), 38 °C"),
+        "/dev/sdb": ("UNKNOWN", "asleep, and was never seen awake (wake = yes wakes it)"),
+        "/dev/nvme0": ("OK", "passed, QEMU NVMe Ctrl (NV1), 3 % used, 50 °C"),
+        "/dev/bus/0 megaraid,3": ("OK", "passed, SEAGATE ST1200MM0099 (S3L0AAAA), 31 °C")}
+    assert r.metrics["/dev/sda", "pending"] == ["0", "", "1", "", "0", ""] and r.number("crc_errors", "/dev/sda") == 0
+    assert r.metrics["/dev/nvme0", "used"] == ["3", "%", "90", "", "0", ""] and r.number("spare", "/dev/nvme0") == 100
+    assert r.number("power_on", "/dev/sda") == 25100 * 3600 and ("/dev/nvme0", "pending") not in r.metrics
+    assert r.evidence == {} and r.memory["state /dev/sda"] == 0 and r.memory["WD-WCC4E0000001 pending"] == 0
+
+
+def test_smart_bad():
+    r = run("smart/bad", "smart")
+    assert r.items == {
+        "/dev/sda": ("CRITICAL", "the disk says that it is failing: save the data and replace it; "
+                                 "End-to-End_Error is below its threshold: the disk may fail soon"),
+        "/dev/sdb": ("WARNING", "its last self-test failed: Completed: read failure; 24 sectors were replaced (limit 1); "
+                                "8 sectors cannot be read (limit 1); 2 errors could not be corrected (limit 1)"),
+        "/dev/sdc": ("WARNING", "Airflow_Temperature_Cel is below its threshold: the disk is past its design life"),
+        "/dev/sdd": ("UNKNOWN", "SMART is switched off (smartctl --smart=on switches it on)"),
+        "/dev/nvme0": ("CRITICAL", "the disk warns: too few spare blocks are left; "
+                                   "the disk warns: it is not reliable any more, after many errors"),
+        "/dev/nvme1": ("WARNING", "the disk warns: its temperature is out of bounds; 92 % of the endurance is used up (limit 90 %)"),
+        "/dev/bus/0 megaraid,3": ("WARNING", "12 sectors were replaced (limit 1); 7 errors could not be corrected (limit 1)")}
+    text = r.evidence["/dev/sdb", "What it counts"]
+    assert "197 Current_Pending_Sector       value 200  worst 200  threshold   0  raw 8\n" in text
+    assert "powered on for: 1045 d 20 h\nlast self-test: Completed: read failure" in r.evidence["/dev/sdb", "The disk"]
+    assert "percentage_used              104\n" in r.evidence["/dev/nvme0", "What it counts"]
+    assert r.evidence["/dev/bus/0 megaraid,3", "What it counts"] == (
+        "uncorrected errors of read: 4\nuncorrected errors of write: 0\nuncorrected errors of verify: 3\n")
+    assert r.number("passed", "/dev/sda") == 0
+
+
+@pytest.mark.parametrize("device, options, state, text", [
+    ("/dev/sdb", {"pending_critical": "8"}, "CRITICAL", "8 sectors cannot be read (limit 8)"),
+    ("/dev/sdb", {"reallocated_critical": "24", "pending_critical": "9"}, "CRITICAL", "24 sectors were replaced (limit 24)"),
+    ("/dev/sdb", {"uncorrectable_critical": "2"}, "CRITICAL", "2 errors could not be corrected (limit 2)"),
+    ("/dev/sdb", {"pending_warning": "0", "reallocated_warning": "25", "uncorrectable_warning": "0"}, "WARNING", "its last self-test failed: Completed: read failure"),
+    ("/dev/nvme1", {"used_critical": "92%"}, "CRITICAL", "92 % of the endurance is used up (limit 92 %)"),
+    ("/dev/nvme1", {"used_warning": "0%"}, "WARNING", "the disk warns: its temperature is out of bounds"),
+    ("/dev/bus/0 megaraid,3", {}, "WARNING", "12 sectors")])
+def test_smart_limits(device, options, state, text):
+    got = run("smart/bad", "smart", {"device": device, **options}).one()
+    assert got[0] == state and text in got[1]
+
+
+def test_smart_chosen():
+    assert set(run("smart/bad", "smart", {"exclude": ["/dev/sd*", "/dev/bus/*"]}).items) == {"/dev/nvme0", "/dev/nvme1"}
+    assert set(run("smart/bad", "smart", {"device": ["auto", "/dev/sda"], "exclude": "*"}).items) == {"/dev/sda"}
+    assert run("smart/good", "smart", {"device": "/dev/sdz"}).one() == (
+        "UNKNOWN", "this disk does not tell about its health (it has no SMART)")
+
+
+def test_smart_counts_grow():
+    """Also those that have no limit, for as long as the window is; and kept by serial number."""
+    options = {"device": "/dev/sdc"}
+    before = {"C crc_errors": 3.0}
+    r = run("smart/bad", "smart", options, before)
+    assert r.one()[1].endswith("; 5 errors on the cable, 2 of them within 1 d") and r.memory["C crc_errors grown"] == 2
+    assert "2 of them" in run("smart/bad", "smart", options, {**before, **r.memory}).one()[1]
+    assert "cable" not in run("smart/bad", "smart", options, {**before, **r.memory}, 2 * 86400_000_000).one()[1]
+    assert "cable" not in run("smart/bad", "smart", {**options, "growth_window": "0"}, before).one()[1]
+    assert "cable" not in run("smart/bad", "smart", options, {"B crc_errors": 3.0, "C crc_errors": 6.0}).one()[1]
+
+
+def test_smart_asleep():
+    options = {"device": "/dev/sdb"}
+    assert run("smart/good", "smart", options, {"state /dev/sdb": 0.0}, 3600_000_000).one() == ("OK", "asleep, and not woken; it was well 1 h ago")
+    assert run("smart/good", "smart", options, {"state /dev/sdb": 2.0}).one()[0] == "CRITICAL"
+
+
+def test_smart_not_allowed():
+    r = run("smart/denied", "smart", {"device": ["auto", "/dev/sda"]})
+    assert r.items["/dev/nvme0"] == ("UNKNOWN", "cannot be looked at: Permission denied; tocsin-check-smart(7) tells how to allow it")
+    assert r.items["/dev/sda"][1].startswith("cannot be looked at: Smartctl open device: /dev/sda failed: Permission denied; tocsin-check")
+
+
+def test_smart_cannot_look():
+    r = run("smart/garbage", "smart")
+    assert {i: s for i, (s, _) in r.items.items()} == {"/dev/sda": "UNKNOWN", "/dev/sdb": "UNKNOWN"}  # sdc knows nothing
+    assert r.items["/dev/sda"][1] == "the answer of smartctl is not understood (version 7 is needed): {\"json_format_version\": [1,"
+    r = run("smart/garbage", "smart", {"device": "/dev/sdx"})
+    assert r.one()[0] == "UNKNOWN" and "nothing is recorded for" in r.one()[1]
+    r = run("smart/old", "smart")
+    assert (r.items, r.code) == ({}, 74) and "UNRECOGNIZED OPTION: json" in r.reason
+
+
+@pytest.mark.parametrize("root, code, text", [
+    ("missing", 95, "smartctl is not installed"), ("none", 95, "finds no disk here"), ("hidden", 13, "hidden from tocsin")])
+def test_smart_nothing_there(root, code, text):
+    r = run(f"smart/{root}", "smart")
+    assert (r.items, r.code) == ({}, code) and text in r.reason
+
+
+def test_smart_that_hangs(tmp_path):
+    root = copied("smart/good", tmp_path)
+    (root / "usr/sbin/smartctl").write_text("#!/bin/sh\nexec sleep 1000\n")
+    r = run(root, "smart", {"device": "/dev/sda", "smart_timeout": "200ms"})
+    assert r.one() == ("UNKNOWN", "smartctl did not end within 200 ms and was killed")
+    (root / "usr/sbin/smartctl").write_text("#!/bin/sh\nkill -SEGV $$\n")
+    assert run(root, "smart", {"device": "/dev/sda"}).one() == ("UNKNOWN", "smartctl crashed")
+
+
+@pytest.mark.parametrize("options", [
+    {"device": "sda"}, {"device": "/dev/sda -x"}, {"device": "/dev/sda sat;reboot"}, {"device": ["/dev/sda", "/dev/sda"]},
+    {"pending_warning": "5", "pending_critical": "4"}, {"used_critical": "80%"}, {"used_warning": "300%"}])
+def test_smart_wrong_options(options):
+    r = run("smart/good", "smart", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def test_smart_of_this_host():
+    """With the real smartctl; a host without such disks is no failure."""
+    r = run(None, "smart")
+    if r.code == 95:
+        pytest.skip(r.reason)
+    assert r.code == 13 or all(state != "OK" or text.startswith(("passed", "asleep", "no error")) for state, text in r.items.values())
