@@ -4,9 +4,11 @@
  * is over within a second, no look would see it); SubState is only shown.
  *
  * A unit that failed is reported from then on, also when it is well again: an item that vanishes is UNKNOWN
- * to the daemon. The module remembers numbers only, so names are kept as numbers. */
+ * to the daemon. */
 #include "buf.h"
 #include "clock.h"
+#include "journal-line.h"
+#include "remember.h"
 #include "tocsin-check.h"
 #include "units.h"
 
@@ -29,10 +31,8 @@
 #define CALL_USEC (5 * USEC_PER_SEC)
 #define NAME_BYTES 256 /* UNIT_NAME_MAX with its NUL */
 #define KNOWN_MAX 32   /* units that "auto" keeps reporting; the daemon keeps 1024 numbers for a check */
-#define CHUNK 6        /* bytes of a name that a double holds exactly */
 #define RESTARTS_MAX 10
 #define JOURNAL_LINES 12
-#define JOURNAL_LINE_BYTES 400
 
 struct config {
 	struct tocsin_list unit, exclude;
@@ -335,31 +335,6 @@ static int64_t count_restarts(
 
 /* --- Evidence */
 
-static void put_field(struct buf *b, sd_journal *journal, const char *field)
-{
-	const void *data;
-	size_t len, skip = strlen(field) + 1;
-
-	if (sd_journal_get_data(journal, field, &data, &len) < 0 || len < skip)
-		return;
-	len -= skip;
-	buf_printf(b, "%.*s", (int)(len < JOURNAL_LINE_BYTES ? len : JOURNAL_LINE_BYTES),
-		(const char *)data + skip);
-}
-
-static void put_entry(struct buf *b, sd_journal *journal)
-{
-	uint64_t usec;
-
-	if (sd_journal_get_realtime_usec(journal, &usec) == 0)
-		format_time(b, (int64_t)usec);
-	buf_putc(b, ' ');
-	put_field(b, journal, "SYSLOG_IDENTIFIER");
-	buf_puts(b, ": ");
-	put_field(b, journal, "MESSAGE");
-	buf_putc(b, '\n');
-}
-
 /* What the unit wrote, and what the manager wrote about it. */
 static int select_unit(sd_journal *journal, const char *name)
 {
@@ -386,7 +361,7 @@ static int put_journal(struct buf *b, sd_journal *journal, const char *name)
 	if (r >= 0)
 		r = sd_journal_previous_skip(journal, JOURNAL_LINES);
 	for (int i = 0; r > 0 && i < JOURNAL_LINES; i++) {
-		put_entry(b, journal);
+		journal_put_line(b, journal);
 		r = sd_journal_next(journal);
 	}
 	return r;
@@ -402,7 +377,8 @@ static void show_journal(struct tocsin_run *run, const char *name)
 		r = put_journal(&b, journal, name);
 	if (b.len == 0)
 		buf_printf(&b,
-			"nothing can be read of it%s%s; tocsin must be in the group systemd-journal to see the "
+			"nothing can be read of it%s%s; tocsin must be in the group systemd-journal to see "
+			"the "
 			"journal of services (systemctl edit tocsin: SupplementaryGroups=systemd-journal)\n",
 			r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
 	tocsin_evidence(run, name, "Last lines of its journal", buf_text(&b));
@@ -474,44 +450,12 @@ struct known {
 	size_t n, n_left_out;
 };
 
-static struct key name_key(size_t i, size_t chunk)
+static struct key name_key(size_t i)
 {
 	struct key k;
 
-	snprintf(k.text, sizeof(k.text), "failed%zu.%zu", i, chunk);
+	snprintf(k.text, sizeof(k.text), "failed%zu", i);
 	return k;
-}
-
-/* What is remembered stays until it is replaced, so a 0 ends each name, and an empty name ends the list. */
-static void remember_name(struct tocsin_run *run, size_t i, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t at = 0; at < len + CHUNK; at += CHUNK) {
-		uint64_t bits = 0;
-
-		for (size_t j = 0; j < CHUNK && at + j < len; j++)
-			bits |= (uint64_t)(unsigned char)name[at + j] << (8 * j);
-		tocsin_remember(run, name_key(i, at / CHUNK).text, (double)bits);
-	}
-}
-
-/* False: there is none. */
-static bool recall_name(struct tocsin_run *run, size_t i, char name[NAME_BYTES])
-{
-	int64_t age;
-	size_t at = 0;
-	double value;
-
-	memset(name, 0, NAME_BYTES);
-	while (at + CHUNK < NAME_BYTES &&
-		tocsin_recall(run, name_key(i, at / CHUNK).text, &value, &age) == 0 && value > 0 &&
-		value < 0x1p48) {
-		for (size_t j = 0; j < CHUNK; j++)
-			name[at + j] = (char)((uint64_t)value >> (8 * j));
-		at += CHUNK;
-	}
-	return name[0] != '\0';
 }
 
 static size_t find_known(const struct known *k, const char *name)
@@ -595,10 +539,11 @@ static int report_known(struct tocsin_run *run, sd_bus *bus, const struct config
 		if (r < 0)
 			return r;
 		report(run, c, &u, false);
-		remember_name(run, i, k->name[i]);
+		remember_text(run, name_key(i).text, k->name[i]);
 	}
+	/* An empty name ends the list. */
 	if (k->n < KNOWN_MAX)
-		remember_name(run, k->n, "");
+		remember_text(run, name_key(k->n).text, "");
 	return 0;
 }
 
@@ -610,7 +555,7 @@ static int look_at_all(struct tocsin_run *run, sd_bus *bus, const struct config 
 
 	if (!k)
 		return -ENOMEM;
-	for (size_t i = 0; i < KNOWN_MAX && recall_name(run, i, name); i++)
+	for (size_t i = 0; i < KNOWN_MAX && recall_text(run, name_key(i).text, name, sizeof(name)); i++)
 		if (!is_excluded(c, name))
 			snprintf(k->name[k->n++], NAME_BYTES, "%s", name);
 	int r = list_failed(bus, c, k, ret_why, error);

@@ -102,6 +102,7 @@ src_libmodule_la_SOURCES += src/mountinfo.c src/mountinfo.h
 src_libmodule_la_SOURCES += src/perfdata.c src/perfdata.h
 src_libmodule_la_SOURCES += src/procread.c src/procread.h
 src_libmodule_la_SOURCES += src/proctree.c src/proctree.h
+src_libmodule_la_SOURCES += src/remember.c src/remember.h
 src_libmodule_la_SOURCES += src/text.c src/text.h
 src_libmodule_la_SOURCES += src/units.c src/units.h
 src_libmodule_la_SOURCES += src/verdict.c src/verdict.h

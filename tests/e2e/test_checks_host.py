@@ -3,7 +3,9 @@
 import ctypes
 import os
 import pathlib
+import re
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -463,3 +465,131 @@ def test_smart_of_this_host():
     if r.code == 95:
         pytest.skip(r.reason)
     assert r.code == 13 or all(state != "OK" or text.startswith(("passed", "asleep", "no error")) for state, text in r.items.values())
+
+
+# --- journal
+
+REMOTE = "/lib/systemd/systemd-journal-remote"
+MINUTE = 60_000_000
+
+
+def add_entries(root, name, entries):
+    """Entries of the recorded form, in a file of the journal of their own."""
+    now = time.time()
+
+    def absolute(found):
+        return f"__REALTIME_TIMESTAMP={int((now - float(found[1])) * 1e6)}\n__MONOTONIC_TIMESTAMP={int((1e5 - float(found[1])) * 1e6)}\n_BOOT_ID={'ab' * 16}"
+
+    text = re.sub(r"__REALTIME_TIMESTAMP=-([0-9.]+)", absolute, entries)
+    (root / "var/log/journal").mkdir(parents=True, exist_ok=True)
+    subprocess.run([REMOTE, "--output", root / f"var/log/journal/{name}.journal", "-"], input=text.encode(), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    if not os.path.exists(REMOTE):
+        pytest.skip("systemd-journal-remote is not installed")
+
+    def make(name):
+        add_entries(tmp_path, name, (FIXTURES / f"journal/{name}.export").read_text())
+        return tmp_path
+    return make
+
+
+def entry(age, message, unit="app.service", more=""):
+    return f"__REALTIME_TIMESTAMP=-{age}\nMESSAGE={message}\nPRIORITY=3\n_SYSTEMD_UNIT={unit}\n{more}\n"
+
+
+def test_journal_good(journal):
+    """Old messages, drives without a medium, what programs say, and faults of programs are no fault of the kernel."""
+    r = run(journal("good"), "journal")
+    assert r.items == {"kernel": ("OK", "none within 1 h"), "oom": ("OK", "none within 1 h")}
+    assert r.metrics["kernel", "entries"] == ["0", "", "1", "", "0", ""] and r.evidence == {} and r.watches == []
+
+
+def test_journal_bad(journal):
+    r = run(journal("bad"), "journal")
+    assert r.items == {
+        "kernel": ("WARNING", "3 grave messages of the kernel within 1 h: INFO: task tar:812 blocked for more than 120 seconds."),
+        "oom": ("WARNING", "3 processes were killed because memory ran out within 1 h: "
+                           "Killed /system.slice/hog.service due to memory pressure for /system.slice being 80.00%")}
+    lines = r.evidence["kernel", "The last of them, newest first"].splitlines()
+    assert len(lines) == 3 and lines[2].endswith(" kernel: ata1.00: exception Emask 0x0 SAct 0x0 SErr 0x0 action 0x0")
+    assert "Memory cgroup out of memory: Killed process 4800 (python3)" in r.evidence["oom", "The last of them, newest first"]
+
+
+@pytest.mark.parametrize("options, item, state, text", [
+    ({"window": "2h"}, "kernel", "WARNING", "4 grave messages of the kernel within 2 h"),
+    ({"kernel_critical": "3"}, "kernel", "CRITICAL", "3 grave"), ({"kernel_warning": "4"}, "kernel", "OK", "3 grave"),
+    ({"oom_critical": "2"}, "oom", "CRITICAL", "3 processes"), ({"ignore": ["^INFO: task", "^Killed /"]}, "kernel", "WARNING", "2 grave"),
+    ({"ignore": ["^INFO: task", "^Killed /"]}, "oom", "WARNING", "2 processes were killed"),
+    ({"identifier": "sshd", "pattern": "Failed password"}, "c", "WARNING", "30 entries within 1 h: Failed password for root from 192.0.2.7 port 4029 ssh2"),
+    ({"identifier": "sshd", "pattern": "Failed password", "warning": "31"}, "c", "OK", "30 entries within 1 h"),
+    ({"identifier": "sshd", "warning": "0"}, "c", "OK", "30 entries within 1 h"),
+    ({"identifier": ["sshd", "app"], "critical": "32", "warning": "31"}, "c", "CRITICAL", "32 entries"),
+    ({"unit": "app.service"}, "c", "WARNING", "3 entries within 1 h: app.service: Main process exited"),
+    ({"unit": "app.service", "priority": "err"}, "c", "WARNING", "1 entry within 1 h: connection to database lost"),
+    ({"unit": "app.service", "priority": "warning", "pattern": ["^retry", "nonesuch"]}, "c", "WARNING", "1 entry within 1 h: retrying"),
+    ({"unit": "nonesuch.service"}, "c", "OK", "none within 1 h"), ({"priority": "crit"}, "c", "OK", "none within 1 h")])
+def test_journal(options, item, state, text, journal):
+    got = run(journal("bad"), "journal", options).items[item]
+    assert got[0] == state and text in got[1]
+
+
+def test_journal_off(journal):
+    assert set(run(journal("bad"), "journal", {"kernel_warning": "0"}).items) == {"oom"}
+
+
+def test_journal_evidence_has_an_end(journal):
+    r = run(journal("bad"), "journal", {"identifier": "sshd"})
+    assert len(r.evidence["c", "The last of them, newest first"].splitlines()) == 20
+
+
+def test_journal_container(journal):
+    """The kernel's messages go to the host; the service manager tells."""
+    root = journal("bad")
+    (root / "run/systemd").mkdir(parents=True)
+    (root / "run/systemd/container").write_text("lxc\n")
+    assert run(root, "journal").items["oom"] == (
+        "WARNING", "1 process was killed because memory ran out within 1 h: hog.service: A process of this unit has been killed by the OOM killer.")
+
+
+def test_journal_goes_on_where_it_was(journal):
+    """No entry is counted twice, none is left out, and the window passes."""
+    root, options = journal("good"), {"unit": "app.service", "kernel_warning": "0", "oom_warning": "0"}
+    memory = run(root, "journal", options).memory
+    assert run(root, "journal", options, memory).one()[1].startswith("1 entry within 1 h: I/O error")
+    add_entries(root, "later", entry(3, "first") + entry(2, "second"))
+    r = run(root, "journal", options, memory)
+    assert r.one()[1] == "3 entries within 1 h: second"
+    memory = {**memory, **r.memory}
+    again = run(root, "journal", options, memory)
+    assert again.one() == r.one() and set(again.memory) == {"looked"}
+    short = {**options, "window": "10m"}  # another window: counted anew, from what lies in it
+    assert run(root, "journal", short).one()[1] == "2 entries within 10 min: second"
+
+
+def test_journal_after_a_gap(journal):
+    """The cursor is older than the window: the reading begins with the window."""
+    root, options = journal("good"), {"priority": "debug", "kernel_warning": "0", "oom_warning": "0", "warning": "0"}
+    old = run(root, "journal", {**options, "window": "3h"}).memory
+    cursors = {k: v for k, v in old.items() if "cursor" in k}
+    (root / "var/log/journal/good.journal").unlink()
+    add_entries(root, "new", entry(5000, "too old") + entry(4000, "too old") + entry(30, "new"))
+    assert run(root, "journal", options, cursors).one() == ("OK", "1 entry within 1 h")
+
+
+def test_journal_cannot_look(tmp_path):
+    r = run("journal/missing", "journal")
+    assert (r.items, r.code) == ({}, 95) and "no journal" in r.reason
+    r = run("journal/garbage", "journal")
+    assert r.items == {} and r.code and r.code != 95 and "journal" in r.reason
+
+
+@pytest.mark.parametrize("options, why", [
+    ({"pattern": "("}, "pattern"), ({"ignore": "["}, "ignore"), ({"unit": "nginx"}, "suffix"), ({"warning": "5", "critical": "4"}, "below"),
+    ({"kernel_warning": "0", "oom_warning": "0"}, "nothing is looked for"), ({"window": "1s"}, ""), ({"priority": "bad"}, "")])
+def test_journal_wrong_options(options, why):
+    r = run("journal/missing", "journal", options)
+    assert r.code in (22, 34) and why in r.reason and r.items == {}
