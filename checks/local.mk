@@ -48,6 +48,7 @@ checks_unit_la_SOURCES = checks/unit.c src/journal-line.c src/journal-line.h
 checks_unit_la_CFLAGS = $(AM_CFLAGS)
 checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
+EXTRA_DIST += checks/unit.7.in
 checkmodule_LTLIBRARIES += checks/clock.la
 checks_clock_la_SOURCES = checks/clock.c
 checks_clock_la_LDFLAGS = $(CHECK_LDFLAGS)

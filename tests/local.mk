@@ -45,6 +45,7 @@ UNIT_TESTS += tests/unit/test-smart-json
 UNIT_TESTS += tests/unit/test-smtp
 UNIT_TESTS += tests/unit/test-store
 UNIT_TESTS += tests/unit/test-text
+UNIT_TESTS += tests/unit/test-timer
 UNIT_TESTS += tests/unit/test-transport
 UNIT_TESTS += tests/unit/test-units
 endif
@@ -190,6 +191,7 @@ EXTRA_DIST += tests/e2e/certs.py
 EXTRA_DIST += tests/e2e/conftest.py
 EXTRA_DIST += tests/e2e/harness.py
 EXTRA_DIST += tests/e2e/helper.py
+EXTRA_DIST += tests/e2e/journal_booted.py
 EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py
