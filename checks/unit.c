@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* unit: units of systemd, asked of the service manager over the system bus: named ones that must be active,
- * and with "auto" each one that has failed and timers that are overdue. It judges ActiveState and counts NRestarts (a crash with Restart=
- * is over within a second, no look would see it); SubState is only shown.
+ * and with "auto" each one that has failed and timers that are overdue. It judges ActiveState and counts
+ * NRestarts (a crash with Restart= is over within a second, no look would see it); SubState is only shown.
  *
  * A unit that failed is reported from then on, also when it is well again: an item that vanishes is UNKNOWN
  * to the daemon. */
