@@ -44,7 +44,8 @@ checks_tcp_la_SOURCES = checks/tcp.c
 checks_tcp_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_tcp_la_LIBADD = $(CHECK_LIBADD)
 checkmodule_LTLIBRARIES += checks/unit.la
-checks_unit_la_SOURCES = checks/unit.c
+checks_unit_la_SOURCES = checks/unit.c src/journal-line.c src/journal-line.h
+checks_unit_la_CFLAGS = $(AM_CFLAGS)
 checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
 
@@ -72,3 +73,37 @@ checks/tocsin-check-%.7: checks/%.7.in checks/%.la src/tocsin src/tocsin-check
 	$(AM_V_GEN)TOCSIN_LIBEXEC_DIR=src TOCSIN_CHECK_DIR=checks/.libs ASAN_OPTIONS=detect_leaks=0 \
 		src/tocsin describe --mdoc $* > $@.options && \
 		sed -e '/^@options@$$/{' -e 'r $@.options' -e d -e '}' $< > $@.new && mv $@.new $@
+EXTRA_DIST += checks/unit.7.in
+checkmodule_LTLIBRARIES += checks/clock.la
+checks_clock_la_SOURCES = checks/clock.c
+checks_clock_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_clock_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/clock.7.in
+checkmodule_LTLIBRARIES += checks/reboot.la
+checks_reboot_la_SOURCES = checks/reboot.c
+checks_reboot_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_reboot_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/reboot.7.in
+checkmodule_LTLIBRARIES += checks/raid.la
+checks_raid_la_SOURCES = checks/raid.c
+checks_raid_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_raid_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/raid.7.in
+checkmodule_LTLIBRARIES += checks/temperature.la
+checks_temperature_la_SOURCES = checks/temperature.c
+checks_temperature_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_temperature_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/temperature.7.in
+# It alone of the modules needs jansson, so the reader is built here and not in libmodule.
+checkmodule_LTLIBRARIES += checks/smart.la
+checks_smart_la_SOURCES = checks/smart.c src/smart-json.c src/smart-json.h
+checks_smart_la_CFLAGS = $(AM_CFLAGS)
+checks_smart_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_smart_la_LIBADD = $(CHECK_LIBADD) $(JANSSON_LIBS)
+EXTRA_DIST += checks/smart.7.in
+checkmodule_LTLIBRARIES += checks/journal.la
+checks_journal_la_SOURCES = checks/journal.c src/journal-line.c src/journal-line.h
+checks_journal_la_CFLAGS = $(AM_CFLAGS)
+checks_journal_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_journal_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
+EXTRA_DIST += checks/journal.7.in

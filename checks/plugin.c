@@ -6,27 +6,21 @@
  * The plugin gets a process group of its own, which is killed when its time is over or when it has ended;
  * what left the group is ended by the runner, who is its subreaper. */
 #include "buf.h"
-#include "clock.h"
+#include "command.h"
 #include "perfdata.h"
 #include "tocsin-check.h"
 #include "units.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define OUTPUT_MAX 65536
-#define FLOOD_MAX (16 << 20) /* who writes more than this does not come to an end */
 #define COMMAND_MAX 8192
 #define WORDS_MAX 512
-#define KILLED_MAX_USEC USEC_PER_SEC /* longer than this no killed process lives that is not stuck */
 
 struct config {
 	const char *command;
@@ -135,208 +129,6 @@ static const char *validate(const void *config)
 	return wrong;
 }
 
-/* --- The process */
-
-struct stream {
-	int fd;
-	struct buf kept;
-	size_t written;
-};
-
-struct process {
-	pid_t pid;
-	int pidfd;
-	struct stream out, err;
-	bool is_late, is_flooding, is_stuck;
-	int status; /* of waitpid(), if it is not stuck */
-	int64_t began_usec;
-};
-
-static void release(struct process *p)
-{
-	close_fd(p->pidfd);
-	close_fd(p->out.fd);
-	close_fd(p->err.fd);
-	buf_free(&p->out.kept);
-	buf_free(&p->err.kept);
-}
-
-static char *const environment[] = {
-	(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	(char *)"LC_ALL=C.UTF-8",
-	NULL,
-};
-
-/* systemd starts services with SIGPIPE ignored, and exec() hands that on. */
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* The service is spared when memory runs out; a plugin that ate it must not be. */
-static void give_up_protection(void)
-{
-	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
-	char first = 0;
-
-	if (fd >= 0 && read(fd, &first, 1) == 1 && first == '-' && pwrite(fd, "0", 1, 0) < 0)
-		_exit(126); /* cannot be: to give it up is always allowed */
-	close_fd(fd);
-}
-
-/* In the child: nothing here allocates. */
-static void become_plugin(char *const *words, int null, int out, int err, int failed, pid_t parent)
-	__attribute__((__noreturn__));
-static void become_plugin(char *const *words, int null, int out, int err, int failed, pid_t parent)
-{
-	setpgid(0, 0);
-	reset_signals();
-	give_up_protection();
-	/* The runner may be killed with its own group, which is not this one. */
-	bool good = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
-		    dup2(null, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
-		    dup2(err, STDERR_FILENO) >= 0 &&
-		    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U,
-			    4u /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */) == 0;
-	if (good)
-		execve(words[0], words, environment);
-	int error = errno;
-	while (write(failed, &error, sizeof(error)) < 0 && errno == EINTR)
-		;
-	_exit(127);
-}
-
-struct pipe {
-	int fd[2];
-};
-
-static void close_pipe(struct pipe *p)
-{
-	close_fd(p->fd[0]);
-	close_fd(p->fd[1]);
-}
-
-#define _cleanup_pipe_ _cleanup_(close_pipe)
-#define PIPE_NONE ((struct pipe){ { -1, -1 } })
-
-/* Descriptors above the standard ones, so that dup2() in the child hits none of them: the runner keeps 0 to 2
- * open. */
-static int open_pipe(struct pipe *p)
-{
-	return pipe2(p->fd, O_CLOEXEC) < 0 ? -errno : 0;
-}
-
-/* What execve() said in the child; 0 when the plugin runs. */
-static int read_failure(struct pipe *failed)
-{
-	int error = 0;
-	ssize_t n;
-
-	failed->fd[1] = close_fd(failed->fd[1]);
-	do
-		n = read(failed->fd[0], &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	return n == sizeof(error) ? -error : 0;
-}
-
-static int start(struct process *p, char *const *words)
-{
-	_cleanup_pipe_ struct pipe out = PIPE_NONE, err = PIPE_NONE, failed = PIPE_NONE;
-	_cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	pid_t parent = getpid();
-
-	int r = null < 0 ? -errno : open_pipe(&out);
-	if (r == 0)
-		r = open_pipe(&err);
-	if (r == 0)
-		r = open_pipe(&failed);
-	if (r < 0)
-		return r;
-	p->began_usec = clock_boottime_usec();
-	p->pid = fork();
-	if (p->pid < 0)
-		return -errno;
-	if (p->pid == 0)
-		become_plugin(words, null, out.fd[1], err.fd[1], failed.fd[1], parent);
-	setpgid(p->pid, p->pid); /* here too: who comes first is not known */
-	r = read_failure(&failed);
-	p->pidfd = r == 0 ? (int)syscall(SYS_pidfd_open, p->pid, 0) : -1;
-	if (r == 0 && p->pidfd < 0)
-		r = -errno;
-	if (r < 0) {
-		kill(p->pid, SIGKILL);
-		waitpid(p->pid, NULL, 0);
-		return r;
-	}
-	p->out.fd = TAKE_FD(out.fd[0]);
-	p->err.fd = TAKE_FD(err.fd[0]);
-	fcntl(p->out.fd, F_SETFL, O_NONBLOCK);
-	fcntl(p->err.fd, F_SETFL, O_NONBLOCK);
-	return 0;
-}
-
-/* Reads what is there. What is over the limit is read too, or the plugin would wait for us for ever. */
-static void drain(struct stream *s)
-{
-	char chunk[8192];
-	ssize_t n = 0;
-
-	while (s->fd >= 0 && s->written < FLOOD_MAX && (n = read(s->fd, chunk, sizeof(chunk))) > 0) {
-		size_t room = OUTPUT_MAX - s->kept.len, len = (size_t)n < room ? (size_t)n : room;
-
-		for (size_t i = 0; i < len; i++)
-			if (!chunk[i])
-				chunk[i] = '?'; /* a NUL would hide what follows */
-		buf_append(&s->kept, chunk, len);
-		s->written += (size_t)n;
-	}
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		s->fd = close_fd(s->fd);
-}
-
-/* Waits until the plugin has ended, not until its pipes are closed: what it left running may hold them. */
-static void follow(struct process *p, int64_t until_usec)
-{
-	for (;;) {
-		struct pollfd fds[] = { { .fd = p->pidfd, .events = POLLIN },
-			{ .fd = p->out.fd, .events = POLLIN }, { .fd = p->err.fd, .events = POLLIN } };
-		int64_t left = until_usec - clock_boottime_usec();
-
-		p->is_late = left <= 0;
-		p->is_flooding = p->out.written >= FLOOD_MAX || p->err.written >= FLOOD_MAX;
-		if (p->is_late || p->is_flooding)
-			return;
-		poll(fds, ELEMENTS(fds), (int)(left / USEC_PER_MSEC) + 1);
-		drain(&p->out);
-		drain(&p->err);
-		if (fds[0].revents)
-			return;
-	}
-}
-
-/* The group is killed before its leader is waited for: afterwards the number may belong to others. */
-static void end(struct process *p)
-{
-	struct pollfd fd = { .fd = p->pidfd, .events = POLLIN };
-	int n;
-
-	kill(-p->pid, SIGKILL);
-	do
-		n = poll(&fd, 1, KILLED_MAX_USEC / USEC_PER_MSEC);
-	while (n < 0 && errno == EINTR);
-	p->is_stuck = n <= 0;
-	if (!p->is_stuck)
-		while (waitpid(p->pid, &p->status, 0) < 0 && errno == EINTR)
-			;
-	drain(&p->out);
-	drain(&p->err);
-}
-
 /* --- What it said */
 
 struct phrase {
@@ -354,7 +146,7 @@ static struct phrase duration(int64_t usec)
 }
 
 /* The state, and why the plugin's own word for it does not count; "" when it does. */
-static enum tocsin_state judge(const struct config *c, const struct process *p, struct phrase *ret_why)
+static enum tocsin_state judge(const struct config *c, const struct command *p, struct phrase *ret_why)
 {
 	size_t size = sizeof(ret_why->text);
 
@@ -393,7 +185,7 @@ static const char *first_complaint(char *text)
 }
 
 static void report_state(
-	struct tocsin_run *run, const struct config *c, const struct process *p, const char *text)
+	struct tocsin_run *run, const struct config *c, const struct command *p, const char *text)
 {
 	_cleanup_free_ char *complaint = strdup(buf_text(&p->err.kept));
 	struct phrase why;
@@ -472,7 +264,8 @@ static void show(struct tocsin_run *run, const char *title, const char *text)
 		tocsin_evidence(run, tocsin_name(run), title, text);
 }
 
-static void show_stream(struct tocsin_run *run, const char *title, const struct stream *s, const char *text)
+static void show_stream(
+	struct tocsin_run *run, const char *title, const struct command_stream *s, const char *text)
 {
 	show(run, title, text);
 	if (s->written > s->kept.len) {
@@ -480,12 +273,12 @@ static void show_stream(struct tocsin_run *run, const char *title, const struct 
 
 		snprintf(note.text, sizeof(note.text),
 			"%s %zu bytes were written, only the first %zu were kept.",
-			s->written >= FLOOD_MAX ? "More than" : "", s->written, s->kept.len);
+			s->written >= COMMAND_FLOOD_MAX ? "More than" : "", s->written, s->kept.len);
 		show(run, "Output was cut", note.text + strspn(note.text, " "));
 	}
 }
 
-static int report(struct tocsin_run *run, const struct config *c, struct process *p)
+static int report(struct tocsin_run *run, const struct config *c, struct command *p)
 {
 	_cleanup_(
 		free_remarks) struct remarks remarks = { BUF(OUTPUT_MAX), BUF(OUTPUT_MAX), BUF(OUTPUT_MAX) };
@@ -509,11 +302,7 @@ static int report(struct tocsin_run *run, const struct config *c, struct process
 
 static int look(struct tocsin_run *run, const void *config)
 {
-	_cleanup_(release) struct process p = {
-		.pidfd = -1,
-		.out = { .fd = -1, .kept = BUF(OUTPUT_MAX) },
-		.err = { .fd = -1, .kept = BUF(OUTPUT_MAX) },
-	};
+	_cleanup_command_ struct command p = COMMAND(OUTPUT_MAX);
 	_cleanup_(free_words) struct words words = { 0 };
 	const struct config *c = config;
 
@@ -523,13 +312,11 @@ static int look(struct tocsin_run *run, const void *config)
 		tocsin_reason(run, "a plugin cannot look at a recorded tree");
 		return -EOPNOTSUPP;
 	}
-	int r = start(&p, words.items);
+	int r = command_run(&p, words.items, c->plugin_timeout);
 	if (r < 0) {
 		tocsin_reason(run, "%s cannot be started: %s", words.items[0], strerror(-r));
 		return r;
 	}
-	follow(&p, p.began_usec + c->plugin_timeout);
-	end(&p);
 	return report(run, c, &p);
 }
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* unit: units of systemd, asked of the service manager over the system bus: named ones that must be active,
- * and with "auto" each one that has failed. It judges ActiveState and counts NRestarts (a crash with Restart=
- * is over within a second, no look would see it); SubState is only shown.
+ * and with "auto" each one that has failed and timers that are overdue. It judges ActiveState and counts
+ * NRestarts (a crash with Restart= is over within a second, no look would see it); SubState is only shown.
  *
  * A unit that failed is reported from then on, also when it is well again: an item that vanishes is UNKNOWN
- * to the daemon. The module remembers numbers only, so names are kept as numbers. */
+ * to the daemon. */
 #include "buf.h"
 #include "clock.h"
+#include "journal-line.h"
+#include "remember.h"
+#include "timer.h"
 #include "tocsin-check.h"
 #include "units.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,23 +25,25 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
 
 #define MANAGER "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define UNIT_INTERFACE MANAGER ".Unit"
 #define SERVICE_INTERFACE MANAGER ".Service"
+#define TIMER_INTERFACE MANAGER ".Timer"
 #define CALL_USEC (5 * USEC_PER_SEC)
 #define NAME_BYTES 256 /* UNIT_NAME_MAX with its NUL */
 #define KNOWN_MAX 32   /* units that "auto" keeps reporting; the daemon keeps 1024 numbers for a check */
-#define CHUNK 6        /* bytes of a name that a double holds exactly */
 #define RESTARTS_MAX 10
+#define QUIET_USEC (10 * USEC_PER_SEC)
 #define JOURNAL_LINES 12
-#define JOURNAL_LINE_BYTES 400
 
 struct config {
 	struct tocsin_list unit, exclude;
 	bool inactive;
-	int64_t restarts_warning, restarts_window;
+	bool timers, watch;
+	int64_t restarts_warning, restarts_window, overdue, triggered_within;
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
@@ -54,6 +60,17 @@ static const struct tocsin_option options[] = {
 			"0: never" },
 	{ MEMBER(restarts_window, TOCSIN_DURATION), .fallback = "10m", .min = 1e6, .max = 7 * 86400e6,
 		.help = "The time in which restarts are counted together" },
+	{ MEMBER(timers, TOCSIN_BOOL), .fallback = "yes",
+		.help = "With unit = auto, timers that are overdue are reported, too" },
+	{ MEMBER(overdue, TOCSIN_DURATION), .fallback = "1d", .max = 365 * 86400e6,
+		.help = "How long after its time a timer may not have elapsed, and how long the job of a "
+			"timer with a calendar "
+			"may run; 0: not judged" },
+	{ MEMBER(triggered_within, TOCSIN_DURATION), .fallback = "0", .max = 365 * 86400e6,
+		.help = "A named timer must have started its unit within this time; 0: not judged" },
+	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
+		.help = "With unit = auto, look as soon as a unit changes, while the service manager is "
+			"quiet otherwise" },
 	{ .name = NULL },
 };
 
@@ -99,7 +116,9 @@ struct unit {
 	uint64_t changed_usec; /* CLOCK_REALTIME, 0: never */
 	uint32_t n_restarts;
 	int32_t exit_code, exit_status; /* as siginfo_t has them; code 0: nothing has ended yet */
-	bool is_service;
+	bool is_service, is_timer;
+	struct timer_times timer;
+	char *triggers; /* the unit that a timer starts */
 };
 
 static void release_unit(struct unit *u)
@@ -110,6 +129,7 @@ static void release_unit(struct unit *u)
 	free(u->description);
 	free(u->result);
 	free(u->cgroup);
+	free(u->triggers);
 }
 
 #define _cleanup_unit_ _cleanup_(release_unit)
@@ -132,6 +152,41 @@ static bool interface_of(const char *name, char *buffer, size_t size)
 	return true;
 }
 
+/* 0: none, or not told. systemd's own "never" is larger than ours. */
+static int64_t get_usec(sd_bus *bus, const char *path, const char *interface, const char *property)
+{
+	uint64_t usec = 0;
+
+	if (sd_bus_get_property_trivial(bus, MANAGER, path, interface, property, NULL, 't', &usec) < 0)
+		return 0;
+	return usec < INT64_MAX ? (int64_t)usec : INT64_MAX;
+}
+
+static bool has_calendar(sd_bus *bus, const char *path)
+{
+	_cleanup_message_ sd_bus_message *reply = NULL;
+
+	return sd_bus_get_property(
+		       bus, MANAGER, path, TIMER_INTERFACE, "TimersCalendar", NULL, &reply, "a(sst)") >= 0 &&
+	       sd_bus_message_enter_container(reply, 'a', "(sst)") > 0 &&
+	       sd_bus_message_at_end(reply, 0) == 0;
+}
+
+static void read_timer(sd_bus *bus, const char *path, struct unit *u)
+{
+	u->timer = (struct timer_times){
+		.is_waiting = strcmp(u->sub, "waiting") == 0,
+		.is_running = strcmp(u->sub, "running") == 0,
+		.is_repeated = has_calendar(bus, path),
+		.next_realtime_usec = get_usec(bus, path, TIMER_INTERFACE, "NextElapseUSecRealtime"),
+		.next_monotonic_usec = get_usec(bus, path, TIMER_INTERFACE, "NextElapseUSecMonotonic"),
+		.accuracy_usec = get_usec(bus, path, TIMER_INTERFACE, "AccuracyUSec"),
+		.last_realtime_usec = get_usec(bus, path, TIMER_INTERFACE, "LastTriggerUSec"),
+		.active_since_usec = get_usec(bus, path, UNIT_INTERFACE, "ActiveEnterTimestamp"),
+	};
+	get_text(bus, path, TIMER_INTERFACE, "Unit", &u->triggers);
+}
+
 /* What only some kinds of units have; without it there is less to show. */
 static void read_details(sd_bus *bus, const char *path, struct unit *u)
 {
@@ -143,6 +198,9 @@ static void read_details(sd_bus *bus, const char *path, struct unit *u)
 		return;
 	get_text(bus, path, interface, "Result", &u->result);
 	u->is_service = strcmp(interface, SERVICE_INTERFACE) == 0;
+	u->is_timer = strcmp(interface, TIMER_INTERFACE) == 0;
+	if (u->is_timer)
+		read_timer(bus, path, u);
 	if (!u->is_service)
 		return;
 	get_text(bus, path, interface, "ControlGroup", &u->cgroup);
@@ -292,6 +350,46 @@ static enum tocsin_state judge(const struct unit *u, bool must_run, struct buf *
 	return TOCSIN_OK;
 }
 
+/* --- Timers */
+
+static int64_t monotonic_usec(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+static enum timer_fault timer_fault(
+	const struct config *c, const struct unit *u, bool must_run, int64_t *ret_usec)
+{
+	return timer_judge(&u->timer, clock_realtime_usec(), monotonic_usec(), c->overdue,
+		must_run ? c->triggered_within : 0, ret_usec);
+}
+
+/* Of a timer that is active. */
+static enum tocsin_state judge_timer(
+	const struct config *c, const struct unit *u, bool must_run, struct buf *text)
+{
+	const char *triggers = u->triggers ? u->triggers : "its unit";
+	int64_t usec = 0;
+
+	enum timer_fault fault = timer_fault(c, u, must_run, &usec);
+	if (fault == TIMER_IN_TIME)
+		return TOCSIN_OK;
+	buf_clear(text);
+	if (fault == TIMER_NOT_STARTED)
+		buf_printf(text, "is overdue: it should have started %s %s ago", triggers,
+			short_duration(usec).text);
+	else if (fault == TIMER_STILL_RUNS)
+		buf_printf(text, "cannot start %s again: it still runs, for %s", triggers,
+			short_duration(usec).text);
+	else
+		buf_printf(text, "has not started %s for %s (limit %s)", triggers, short_duration(usec).text,
+			short_duration(c->triggered_within).text);
+	return fault == TIMER_TOO_LONG_AGO ? TOCSIN_CRITICAL : TOCSIN_WARNING;
+}
+
 /* --- Restarts */
 
 struct key {
@@ -335,31 +433,6 @@ static int64_t count_restarts(
 
 /* --- Evidence */
 
-static void put_field(struct buf *b, sd_journal *journal, const char *field)
-{
-	const void *data;
-	size_t len, skip = strlen(field) + 1;
-
-	if (sd_journal_get_data(journal, field, &data, &len) < 0 || len < skip)
-		return;
-	len -= skip;
-	buf_printf(b, "%.*s", (int)(len < JOURNAL_LINE_BYTES ? len : JOURNAL_LINE_BYTES),
-		(const char *)data + skip);
-}
-
-static void put_entry(struct buf *b, sd_journal *journal)
-{
-	uint64_t usec;
-
-	if (sd_journal_get_realtime_usec(journal, &usec) == 0)
-		format_time(b, (int64_t)usec);
-	buf_putc(b, ' ');
-	put_field(b, journal, "SYSLOG_IDENTIFIER");
-	buf_puts(b, ": ");
-	put_field(b, journal, "MESSAGE");
-	buf_putc(b, '\n');
-}
-
 /* What the unit wrote, and what the manager wrote about it. */
 static int select_unit(sd_journal *journal, const char *name)
 {
@@ -386,14 +459,17 @@ static int put_journal(struct buf *b, sd_journal *journal, const char *name)
 	if (r >= 0)
 		r = sd_journal_previous_skip(journal, JOURNAL_LINES);
 	for (int i = 0; r > 0 && i < JOURNAL_LINES; i++) {
-		put_entry(b, journal);
+		journal_put_line(b, journal);
 		r = sd_journal_next(journal);
 	}
 	return r;
 }
 
-static void show_journal(struct tocsin_run *run, const char *name)
+/* The journal of the unit NAME, for ITEM. */
+static void show_journal(struct tocsin_run *run, const char *item, const char *name)
 {
+	char title[NAME_BYTES + 32];
+
 	_cleanup_(sd_journal_closep) sd_journal *journal = NULL;
 	_cleanup_buf_ struct buf b = BUF(65536);
 
@@ -402,15 +478,27 @@ static void show_journal(struct tocsin_run *run, const char *name)
 		r = put_journal(&b, journal, name);
 	if (b.len == 0)
 		buf_printf(&b,
-			"nothing can be read of it%s%s; tocsin must be in the group systemd-journal to see the "
+			"nothing can be read of it%s%s; tocsin must be in the group systemd-journal to see "
+			"the "
 			"journal of services (systemctl edit tocsin: SupplementaryGroups=systemd-journal)\n",
 			r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
-	tocsin_evidence(run, name, "Last lines of its journal", buf_text(&b));
+	snprintf(title, sizeof(title), "Last lines of %s%s",
+		strcmp(item, name) ? "the journal of " : "its journal", strcmp(item, name) ? name : "");
+	tocsin_evidence(run, item, title, buf_text(&b));
 }
 
 static const char *exit_word(const struct unit *u)
 {
 	return u->exit_code == CLD_EXITED ? "exit status" : "signal";
+}
+
+static void put_time(struct buf *b, const char *what, int64_t usec)
+{
+	if (usec <= 0 || usec == INT64_MAX)
+		return;
+	buf_printf(b, "%s: ", what);
+	format_time(b, usec);
+	buf_putc(b, '\n');
 }
 
 static void show_unit(struct tocsin_run *run, const struct unit *u)
@@ -426,6 +514,10 @@ static void show_unit(struct tocsin_run *run, const struct unit *u)
 		buf_printf(&b, "last %s of its main process: %d\n", exit_word(u), (int)u->exit_status);
 	if (u->is_service)
 		buf_printf(&b, "automatic restarts: %u\n", (unsigned)u->n_restarts);
+	if (u->is_timer) {
+		put_time(&b, "started its unit last", u->timer.last_realtime_usec);
+		put_time(&b, "elapses next", u->timer.next_realtime_usec);
+	}
 	tocsin_evidence(run, u->name, "The unit", buf_text(&b));
 }
 
@@ -450,6 +542,8 @@ static void report(struct tocsin_run *run, const struct config *c, const struct 
 	bool count = must_run && u->is_service && c->restarts_warning > 0;
 
 	enum tocsin_state state = judge(u, must_run, &text);
+	if (state == TOCSIN_OK && u->is_timer && strcmp(u->active, "active") == 0)
+		state = judge_timer(c, u, must_run, &text);
 	int64_t restarts = count ? count_restarts(run, u, c->restarts_warning, c->restarts_window) : 0;
 	if (state == TOCSIN_OK && count && restarts >= c->restarts_warning) {
 		state = TOCSIN_WARNING;
@@ -462,7 +556,9 @@ static void report(struct tocsin_run *run, const struct config *c, const struct 
 			&(struct tocsin_metric){ "restarts", u->n_restarts, "c", NAN, NAN, 0, NAN });
 	if (state != TOCSIN_OK) {
 		show_unit(run, u);
-		show_journal(run, u->name);
+		show_journal(run, u->name, u->name);
+		if (u->is_timer && u->triggers)
+			show_journal(run, u->name, u->triggers);
 	}
 }
 
@@ -470,48 +566,16 @@ static void report(struct tocsin_run *run, const struct config *c, const struct 
 
 struct known {
 	char name[KNOWN_MAX][NAME_BYTES];
-	bool failed[KNOWN_MAX]; /* now */
-	size_t n, n_left_out;
+	bool failed[KNOWN_MAX]; /* or overdue, now */
+	size_t n, n_left_out, n_failed, n_overdue;
 };
 
-static struct key name_key(size_t i, size_t chunk)
+static struct key name_key(size_t i)
 {
 	struct key k;
 
-	snprintf(k.text, sizeof(k.text), "failed%zu.%zu", i, chunk);
+	snprintf(k.text, sizeof(k.text), "failed%zu", i);
 	return k;
-}
-
-/* What is remembered stays until it is replaced, so a 0 ends each name, and an empty name ends the list. */
-static void remember_name(struct tocsin_run *run, size_t i, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t at = 0; at < len + CHUNK; at += CHUNK) {
-		uint64_t bits = 0;
-
-		for (size_t j = 0; j < CHUNK && at + j < len; j++)
-			bits |= (uint64_t)(unsigned char)name[at + j] << (8 * j);
-		tocsin_remember(run, name_key(i, at / CHUNK).text, (double)bits);
-	}
-}
-
-/* False: there is none. */
-static bool recall_name(struct tocsin_run *run, size_t i, char name[NAME_BYTES])
-{
-	int64_t age;
-	size_t at = 0;
-	double value;
-
-	memset(name, 0, NAME_BYTES);
-	while (at + CHUNK < NAME_BYTES &&
-		tocsin_recall(run, name_key(i, at / CHUNK).text, &value, &age) == 0 && value > 0 &&
-		value < 0x1p48) {
-		for (size_t j = 0; j < CHUNK; j++)
-			name[at + j] = (char)((uint64_t)value >> (8 * j));
-		at += CHUNK;
-	}
-	return name[0] != '\0';
 }
 
 static size_t find_known(const struct known *k, const char *name)
@@ -579,8 +643,43 @@ static int list_failed(
 		r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
 	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
 				  NULL, NULL, NULL, NULL)) > 0)
-		if (!is_excluded(c, name))
+		if (!is_excluded(c, name)) {
 			add_failed(k, name);
+			k->n_failed++;
+		}
+	return r < 0 ? r : 0;
+}
+
+static int add_if_overdue(sd_bus *bus, const struct config *c, struct known *k, const char *name)
+{
+	_cleanup_unit_ struct unit u = { 0 };
+	int64_t usec;
+
+	int r = read_unit(bus, name, &u);
+	if (r < 0)
+		return r;
+	if (timer_fault(c, &u, false, &usec) != TIMER_IN_TIME) {
+		add_failed(k, name);
+		k->n_overdue++;
+	}
+	return 0;
+}
+
+static int list_overdue(
+	sd_bus *bus, const struct config *c, struct known *k, const char **ret_why, sd_bus_error *error)
+{
+	_cleanup_message_ sd_bus_message *reply = NULL;
+	const char *name;
+
+	*ret_why = "the timers";
+	int r = sd_bus_call_method(bus, MANAGER, MANAGER_PATH, MANAGER ".Manager", "ListUnitsByPatterns",
+		error, &reply, "asas", 1, "active", 1, "*.timer");
+	if (r >= 0)
+		r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
+				  NULL, NULL, NULL, NULL)) > 0)
+		if (!is_excluded(c, name))
+			r = add_if_overdue(bus, c, k, name);
 	return r < 0 ? r : 0;
 }
 
@@ -595,11 +694,33 @@ static int report_known(struct tocsin_run *run, sd_bus *bus, const struct config
 		if (r < 0)
 			return r;
 		report(run, c, &u, false);
-		remember_name(run, i, k->name[i]);
+		remember_text(run, name_key(i).text, k->name[i]);
 	}
+	/* An empty name ends the list. */
 	if (k->n < KNOWN_MAX)
-		remember_name(run, k->n, "");
+		remember_text(run, name_key(k->n).text, "");
 	return 0;
+}
+
+static void report_all(struct tocsin_run *run, const struct known *k)
+{
+	const char *item = tocsin_name(run);
+
+	if (k->n_left_out)
+		tocsin_item(run, item, TOCSIN_CRITICAL,
+			"%zu units have failed%s, more than are shown one by one", k->n_failed + k->n_overdue,
+			k->n_overdue ? " or are overdue" : "");
+	else if (k->n_failed + k->n_overdue)
+		tocsin_item(run, item, TOCSIN_OK, "%s units are reported one by one",
+			k->n_failed && k->n_overdue ? "failed and overdue"
+			: k->n_failed               ? "failed"
+						    : "overdue");
+	else
+		tocsin_item(run, item, TOCSIN_OK, "no unit has failed");
+	tocsin_metric(
+		run, item, &(struct tocsin_metric){ "failed", (double)k->n_failed, "", NAN, NAN, 0, NAN });
+	tocsin_metric(
+		run, item, &(struct tocsin_metric){ "overdue", (double)k->n_overdue, "", NAN, NAN, 0, NAN });
 }
 
 static int look_at_all(struct tocsin_run *run, sd_bus *bus, const struct config *c, const char **ret_why,
@@ -610,23 +731,15 @@ static int look_at_all(struct tocsin_run *run, sd_bus *bus, const struct config 
 
 	if (!k)
 		return -ENOMEM;
-	for (size_t i = 0; i < KNOWN_MAX && recall_name(run, i, name); i++)
+	for (size_t i = 0; i < KNOWN_MAX && recall_text(run, name_key(i).text, name, sizeof(name)); i++)
 		if (!is_excluded(c, name))
 			snprintf(k->name[k->n++], NAME_BYTES, "%s", name);
 	int r = list_failed(bus, c, k, ret_why, error);
+	if (r == 0 && c->timers && c->overdue > 0)
+		r = list_overdue(bus, c, k, ret_why, error);
 	if (r < 0)
 		return r;
-	size_t n = k->n_left_out;
-	for (size_t i = 0; i < k->n; i++)
-		n += k->failed[i];
-	if (k->n_left_out)
-		tocsin_item(run, tocsin_name(run), TOCSIN_CRITICAL,
-			"%zu units have failed, more than are shown one by one", n);
-	else
-		tocsin_item(run, tocsin_name(run), TOCSIN_OK,
-			n == 0 ? "no unit has failed" : "failed units are reported one by one");
-	tocsin_metric(
-		run, tocsin_name(run), &(struct tocsin_metric){ "failed", (double)n, "", NAN, NAN, 0, NAN });
+	report_all(run, k);
 	return report_known(run, bus, c, k, ret_why);
 }
 
@@ -703,8 +816,39 @@ static int connect_bus(struct tocsin_run *run, sd_bus **ret)
 	return 0;
 }
 
+/* The daemon goes on to hold the connection: it is ready when the manager tells of a change, and the bus ends
+ * it when the daemon lets go. A manager that has something to tell all the time is asked by the clock alone.
+ */
+static void watch_manager(struct tocsin_run *run, sd_bus *bus)
+{
+	static const char changes[] =
+		"type='signal',sender='" MANAGER "',interface='org.freedesktop.DBus.Properties',"
+		"member='PropertiesChanged',path_namespace='" MANAGER_PATH "/unit',arg0='" UNIT_INTERFACE "'";
+	double value;
+	int64_t age;
+
+	bool was_just_now = tocsin_recall(run, "looked", &value, &age) == 0 && age < QUIET_USEC;
+	tocsin_remember(run, "looked", 1);
+	if (was_just_now)
+		return;
+	/* Without one of these it is the interval that looks. */
+	if (sd_bus_add_match(bus, NULL, changes, NULL, NULL) >= 0 &&
+		sd_bus_call_method(
+			bus, MANAGER, MANAGER_PATH, MANAGER ".Manager", "Subscribe", NULL, NULL, NULL) >= 0)
+		tocsin_watch(run, sd_bus_get_fd(bus), POLLIN);
+}
+
+static bool wants_all(const struct config *c)
+{
+	for (size_t i = 0; i < c->unit.n; i++)
+		if (is_auto(c->unit.items[i]))
+			return true;
+	return false;
+}
+
 static int look(struct tocsin_run *run, const void *config)
 {
+	const struct config *c = config;
 	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
 	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
 	const char *what = "";
@@ -712,7 +856,9 @@ static int look(struct tocsin_run *run, const void *config)
 	int r = connect_bus(run, &bus);
 	if (r < 0)
 		return r;
-	r = look_with(run, bus, config, &what, &error);
+	if (c->watch && wants_all(c))
+		watch_manager(run, bus);
+	r = look_with(run, bus, c, &what, &error);
 	if (r < 0)
 		tocsin_reason(run, "systemd does not tell about %s: %s", what,
 			error.message ? error.message : strerror(-r));

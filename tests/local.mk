@@ -27,6 +27,8 @@ UNIT_TESTS += tests/unit/test-connect
 UNIT_TESTS += tests/unit/test-content
 UNIT_TESTS += tests/unit/test-heading
 UNIT_TESTS += tests/unit/test-ini
+UNIT_TESTS += tests/unit/test-kernel
+UNIT_TESTS += tests/unit/test-mdstat
 UNIT_TESTS += tests/unit/test-mime
 UNIT_TESTS += tests/unit/test-mountinfo
 UNIT_TESTS += tests/unit/test-msg
@@ -50,9 +52,11 @@ UNIT_TESTS += tests/unit/test-schedule
 tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c tests/support/random.h tests/support/torture.h
 tests_unit_test_schedule_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-secret
+UNIT_TESTS += tests/unit/test-smart-json
 UNIT_TESTS += tests/unit/test-smtp
 UNIT_TESTS += tests/unit/test-store
 UNIT_TESTS += tests/unit/test-text
+UNIT_TESTS += tests/unit/test-timer
 UNIT_TESTS += tests/unit/test-transport
 UNIT_TESTS += tests/unit/test-units
 endif
@@ -84,6 +88,9 @@ EXTRA_DIST += tests/fuzz/conf
 check_PROGRAMS += tests/fuzz/corpus-ini
 tests_fuzz_corpus_ini_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-ini.c
 EXTRA_DIST += tests/fuzz/ini
+check_PROGRAMS += tests/fuzz/corpus-mdstat
+tests_fuzz_corpus_mdstat_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mdstat.c
+EXTRA_DIST += tests/fuzz/mdstat
 check_PROGRAMS += tests/fuzz/corpus-mime
 tests_fuzz_corpus_mime_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-mime.c
 EXTRA_DIST += tests/fuzz/mime
@@ -102,6 +109,9 @@ EXTRA_DIST += tests/fuzz/report
 check_PROGRAMS += tests/fuzz/corpus-scram
 tests_fuzz_corpus_scram_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-scram.c
 EXTRA_DIST += tests/fuzz/scram
+check_PROGRAMS += tests/fuzz/corpus-smart
+tests_fuzz_corpus_smart_SOURCES = tests/fuzz/standalone.c tests/fuzz/fuzz-smart.c
+EXTRA_DIST += tests/fuzz/smart
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz-calendar
 tests_fuzz_fuzz_calendar_SOURCES = tests/fuzz/fuzz-calendar.c
@@ -109,9 +119,15 @@ tests_fuzz_fuzz_calendar_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz-conf.c
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-smart
+tests_fuzz_fuzz_smart_SOURCES = tests/fuzz/fuzz-smart.c
+tests_fuzz_fuzz_smart_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz-ini.c
 tests_fuzz_fuzz_ini_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz-mdstat
+tests_fuzz_fuzz_mdstat_SOURCES = tests/fuzz/fuzz-mdstat.c
+tests_fuzz_fuzz_mdstat_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += tests/fuzz/fuzz-mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz-mime.c
 tests_fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -211,6 +227,7 @@ EXTRA_DIST += tests/e2e/conftest.py
 EXTRA_DIST += tests/e2e/frozen.py
 EXTRA_DIST += tests/e2e/harness.py
 EXTRA_DIST += tests/e2e/helper.py
+EXTRA_DIST += tests/e2e/journal_booted.py
 EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py
@@ -219,6 +236,7 @@ EXTRA_DIST += tests/e2e/test_abi.py
 EXTRA_DIST += tests/e2e/test_bench.py
 EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
+EXTRA_DIST += tests/e2e/test_checks_host.py
 EXTRA_DIST += tests/e2e/test_checks_more.py
 EXTRA_DIST += tests/e2e/test_completion.py
 EXTRA_DIST += tests/e2e/test_compare.py

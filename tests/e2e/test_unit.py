@@ -28,7 +28,7 @@ def test_without_systemd():
 @pytest.mark.parametrize("options, why", [
     ({"unit": "nginx*"}, "name of one unit"), ({"unit": "a/b"}, "name of one unit"), ({"unit": "x" * 300}, "name of one unit"),
     ({"unit": ["a", "b", "a"]}, "twice"), ({"unit": ["a", "a.service"]}, "twice"), ({"restarts_warning": "11"}, "10"),
-    ({"restarts_window": "0s"}, "")])
+    ({"restarts_window": "0s"}, ""), ({"overdue": "-1s"}, ""), ({"triggered_within": "366d"}, "")])
 def test_wrong_options(options, why):
     r = run(None, "unit", options)
     assert r.code in (22, 34) and why in r.reason
@@ -39,12 +39,13 @@ def test_in_a_container(tmp_path):
     shutil.copy(PROGRAM, tmp_path / "tocsin-check")
     shutil.copy(MODULES / "unit.so", tmp_path / "checks")
     shutil.copy(MODULES / "plugin.so", tmp_path / "checks")
+    shutil.copy(MODULES / "journal.so", tmp_path / "checks")
     shutil.copytree(HERE, tmp_path / "e2e", ignore=shutil.ignore_patterns("__pycache__"))
     tmp_path.chmod(0o755)
     done = subprocess.run(
         [CONTAINER, tmp_path, "env", "TOCSIN_LIBEXEC_DIR=/run/test", "TOCSIN_CHECK_DIR=/run/test/checks",
          "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp=/run/pytest",
-         "/run/test/e2e/unit_booted.py"],
+         "/run/test/e2e/unit_booted.py", "/run/test/e2e/journal_booted.py"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
     if done.returncode in (77, 125):  # not allowed, or systemd does not boot here
         pytest.skip(" ".join(done.stdout.split()[-30:]))

@@ -58,19 +58,25 @@ def test_named(unit):
     assert r.number("restarts", name) == 0 and len(r.watches) == 1
 
 
-def test_the_end_is_noticed_at_once(unit):
-    name = unit("watched.service", "ExecStart=/bin/sleep 1000")
-    systemctl("start", name)
+def watched(module, options):
+    """The descriptors that a look hands over, after the process that looked has ended."""
+    fds = []
     with start() as h:
         h.expect("ready")
-        send(h, "unit", {"unit": name})
+        send(h, module, options)
         h.send("run", "")
-        fds = []
         kind = ""
         while kind != "done":
             kind, _, fd = h.receive()
             if fd is not None:
                 fds.append(fd)
+    return fds
+
+
+def test_the_end_is_noticed_at_once(unit):
+    name = unit("watched.service", "ExecStart=/bin/sleep 1000")
+    systemctl("start", name)
+    fds = watched("unit", {"unit": name})
     poll = select.poll()
     poll.register(fds[0], select.POLLPRI)
     assert poll.poll(100) == []
@@ -138,6 +144,83 @@ def test_many_failed(unit):
     r = until(lambda r: r.items["c"][0] == "CRITICAL", options)
     assert r.items["c"] == ("CRITICAL", "35 units have failed, more than are shown one by one") and len(r.items) == 33
     assert set(run(None, "unit", options, r.memory).items) == set(r.items)
+
+
+def settled(module, options):
+    """A watch that is quiet now: at first the manager may still have something to tell."""
+    deadline = time.monotonic() + 60
+    while True:
+        fd, = watched(module, options)
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        if not poll.poll(300):
+            return fd, poll
+        os.close(fd)
+        assert time.monotonic() < deadline
+
+
+def test_a_failure_anywhere_is_noticed_at_once(unit):
+    name = unit("crash.service", "ExecStart=/bin/sleep 1000")
+    systemctl("start", name)
+    fd, poll = settled("unit", {})
+    pid = subprocess.run(["systemctl", "show", "--value", "--property=MainPID", name], capture_output=True, check=True).stdout
+    assert int(pid) > 1
+    os.kill(int(pid), 9)
+    assert poll.poll(30_000)
+    os.close(fd)
+    r = until(lambda r: name in r.items, {})
+    assert r.items[name] == ("CRITICAL", "failed: its process was killed by signal 9 (Killed)")
+
+
+def test_a_manager_that_is_busy_is_asked_by_the_clock():
+    with start() as h:
+        h.expect("ready")
+        send(h, "unit", {}, {"looked": 1.0}, age_usec=5_000_000)
+        h.send("run", "")
+        assert Result(h.until("done")).watches == []
+    assert run(None, "unit", {"watch": "no"}).watches == [] and run(None, "unit").watches == [select.POLLIN]
+
+
+@pytest.fixture
+def timer(unit):
+    def write(name, *lines):
+        unit(f"{name}.service", "ExecStart=/bin/sleep 1000")
+        path = pathlib.Path("/run/systemd/system") / f"{name}.timer"
+        path.write_text("[Timer]\nAccuracySec=100ms\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        systemctl("daemon-reload")
+        systemctl("start", f"{name}.timer")
+        names.append(path)
+        return f"{name}.timer"
+
+    names = []
+    yield write
+    for path in names:
+        systemctl("stop", path.name)
+        path.unlink()
+
+
+def test_timer_whose_job_does_not_end(timer):
+    """Named and by auto; afterwards it is reported as well."""
+    name = timer("stuck", "OnCalendar=*:*:*")
+    options = {"overdue": "1s", "exclude": "systemd-*"}
+    r = until(lambda r: name in r.items, options)
+    assert r.items[name][0] == "WARNING" and r.items[name][1].startswith("cannot start stuck.service again: it still runs, for ")
+    assert r.number("overdue") == 1 and r.items["c"] == ("OK", "overdue units are reported one by one")
+    assert (name, "Last lines of the journal of stuck.service") in r.evidence
+    assert "started its unit last: 20" in r.evidence[name, "The unit"]
+    assert run(None, "unit", {"unit": name, "overdue": "1s"}).one()[0] == "WARNING"
+    assert run(None, "unit", {"unit": name}).one()[0] == "OK"
+    assert name not in run(None, "unit", {**options, "timers": "no"}).items
+    systemctl("stop", name)
+    assert run(None, "unit", options, r.memory).items[name][0] == "OK"
+
+
+def test_timer_that_has_not_elapsed_for_long(timer):
+    name = timer("late", "OnActiveSec=1h")
+    assert run(None, "unit", {"unit": name, "triggered_within": "1h"}).one()[0] == "OK"
+    r = until(lambda r: r.one()[0] != "OK", {"unit": name, "triggered_within": "1s"})
+    assert r.one()[0] == "CRITICAL" and r.one()[1].startswith("has not started late.service for ") and r.one()[1].endswith(" (limit 1 s)")
+    assert run(None, "unit", {"overdue": "1s"}).number("overdue") == 0
 
 
 def test_restarts(unit):
