@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* network: the interfaces of the host: whether they have a link, what they lose, and how full they are. The link is
- * /sys/class/net (Documentation/ABI/testing/sysfs-class-net), the counters are /proc/net/dev; rates are those between
- * the look before and this one. A change of a link is noticed at once by a netlink socket (rtnetlink(7)).
+/* network: the interfaces of the host: whether they have a link, what they lose, and how full they are. The
+ * link is /sys/class/net (Documentation/ABI/testing/sysfs-class-net), the counters are /proc/net/dev; rates
+ * are those between the look before and this one. A change of a link is noticed at once by a netlink socket
+ * (rtnetlink(7)).
  *
  * It sends nothing: whether somebody answers is for ping, tcp and dns. */
 #include "buf.h"
@@ -38,34 +39,38 @@ struct config {
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
-#define RATE_OPTION(key, severity, kind, value, what)                                                         \
-	{                                                                                                     \
-		.name = key "_" #severity, .type = TOCSIN_NUMBER,                                             \
-		.offset = offsetof(struct config, severity[kind]), .fallback = value, .max = 1e12,            \
-		.help = what " a second, in or out, from which it is " #severity "; 0: not judged"            \
+#define RATE_OPTION(key, severity, kind, value, what)                                              \
+	{                                                                                          \
+		.name = key "_" #severity, .type = TOCSIN_NUMBER,                                  \
+		.offset = offsetof(struct config, severity[kind]), .fallback = value, .max = 1e12, \
+		.help = what " a second, in or out, from which it is " #severity "; 0: not judged" \
 	}
 
-/* Drops have no limit below a hundred: the kernel counts packets of protocols that nobody wants (LLDP, spanning tree)
- * among them. */
+/* Drops have no limit below a hundred: the kernel counts packets of protocols that nobody wants (LLDP,
+ * spanning tree) among them. */
 static const struct tocsin_option options[] = {
 	{ MEMBER(interface, TOCSIN_LIST), .fallback = "auto",
-		.help = "The interfaces, by name; \"auto\" stands for all physical ones that are switched on" },
+		.help = "The interfaces, by name; \"auto\" stands for all physical ones that are switched "
+			"on" },
 	{ MEMBER(exclude, TOCSIN_LIST), .help = "With interface = auto, names to leave out (glob)" },
 	{ MEMBER(speed_min, TOCSIN_INT), .fallback = "0", .max = 1e9,
 		.help = "Mbit/s below which the speed of the link is a warning; 0: not judged" },
 	{ MEMBER(full_duplex, TOCSIN_BOOL), .fallback = "no",
 		.help = "A link that runs in half duplex is a warning" },
 	{ MEMBER(losses_warning, TOCSIN_INT), .fallback = "1", .max = 1e9,
-		.help = "Losses of the link since the look before from which it is a warning; 0: not judged" },
+		.help = "Losses of the link since the look before from which it is a warning; 0: not "
+			"judged" },
 	RATE_OPTION("errors", warning, ERRORS, "1", "Packets with errors"),
 	RATE_OPTION("errors", critical, ERRORS, "0", "Packets with errors"),
 	RATE_OPTION("drops", warning, DROPS, "100", "Dropped packets"),
 	RATE_OPTION("drops", critical, DROPS, "0", "Dropped packets"),
 	{ MEMBER(throughput_warning, TOCSIN_LIMIT), .fallback = "0", .max = 100,
-		.help = "Throughput in one direction, of the speed of the link (80%) or in bytes a second (10M), "
+		.help = "Throughput in one direction, of the speed of the link (80%) or in bytes a second "
+			"(10M), "
 			"from which it is a warning; 0: not judged" },
 	{ MEMBER(throughput_critical, TOCSIN_LIMIT), .fallback = "0", .max = 100,
-		.help = "Throughput in one direction, of the speed of the link (95%) or in bytes a second (12M), "
+		.help = "Throughput in one direction, of the speed of the link (95%) or in bytes a second "
+			"(12M), "
 			"from which it is critical; 0: not judged" },
 	{ .name = NULL },
 };
@@ -80,7 +85,8 @@ static bool is_auto(const char *name)
 /* Not longer than the kernel allows, and nothing that leads elsewhere as a path. */
 static bool is_interface_name(const char *name)
 {
-	return strlen(name) < IFNAMSIZ && !strpbrk(name, "/ ") && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	return strlen(name) < IFNAMSIZ && !strpbrk(name, "/ ") && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
 }
 
 static bool throughputs_are_crossed(const struct tocsin_limit *w, const struct tocsin_limit *c)
@@ -94,7 +100,8 @@ static const char *validate(const void *config)
 
 	for (size_t i = 0; i < c->interface.n; i++)
 		if (!is_interface_name(c->interface.items[i]))
-			return "interface is \"auto\" or the name of an interface, at most 15 characters without "
+			return "interface is \"auto\" or the name of an interface, at most 15 characters "
+			       "without "
 			       "blank and slash";
 	for (size_t i = 0; i < KINDS; i++)
 		if (c->warning[i] > 0 && c->critical[i] > 0 && c->critical[i] < c->warning[i])
@@ -247,7 +254,7 @@ enum link { LINK_UP, LINK_DOWN, LINK_OFF, LINK_UNKNOWN };
 struct link_state {
 	enum link link;
 	const char *why; /* words for LINK_DOWN */
-	double speed; /* Mbit/s, NAN: not known */
+	double speed;    /* Mbit/s, NAN: not known */
 	bool is_half_duplex;
 	double losses; /* of the link, since the interface is there */
 };
@@ -325,7 +332,8 @@ static struct key key(const char *what, const char *interface)
 }
 
 /* How much was added since; NAN at the first look, and when the counter began anew. */
-static double difference(struct tocsin_run *run, const char *what, const char *interface, double now, int64_t *ret_usec)
+static double difference(
+	struct tocsin_run *run, const char *what, const char *interface, double now, int64_t *ret_usec)
 {
 	double before;
 
@@ -402,8 +410,9 @@ static void judge_rate(const struct config *c, enum kind kind, double in, double
 	bool is_critical = critical > 0 && rate >= critical;
 
 	if (is_critical || (warning > 0 && rate >= warning))
-		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%.3g %s a second %s (limit %.4g)", rate,
-			kind_words[kind], in == rate ? "in" : "out", is_critical ? critical : warning);
+		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
+			"%.3g %s a second %s (limit %.4g)", rate, kind_words[kind], in == rate ? "in" : "out",
+			is_critical ? critical : warning);
 }
 
 /* The limit in bytes a second; NAN where it is a share of a speed that is not known. */
@@ -427,20 +436,22 @@ static void judge_throughput(
 		limit = &c->throughput_warning;
 	if (!is_judged(limit) || !(rate >= limit_bytes(limit, s)))
 		return;
-	verdict_add(v, limit == &c->throughput_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%s %s (limit %s)",
-		bits(rate).text, in == rate ? "in" : "out", bits(limit_bytes(limit, s)).text);
+	verdict_add(v, limit == &c->throughput_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
+		"%s %s (limit %s)", bits(rate).text, in == rate ? "in" : "out",
+		bits(limit_bytes(limit, s)).text);
 }
 
-static void judge_link(const struct config *c, const struct link_state *s, const struct change *change, struct verdict *v)
+static void judge_link(
+	const struct config *c, const struct link_state *s, const struct change *change, struct verdict *v)
 {
 	if (c->speed_min > 0 && s->speed < (double)c->speed_min)
-		verdict_add(v, TOCSIN_WARNING, "the link runs with %.0f Mbit/s only (at least %lld)", s->speed,
-			(long long)c->speed_min);
+		verdict_add(v, TOCSIN_WARNING, "the link runs with %.0f Mbit/s only (at least %lld)",
+			s->speed, (long long)c->speed_min);
 	if (c->full_duplex && s->is_half_duplex)
 		verdict_add(v, TOCSIN_WARNING, "the link runs in half duplex");
 	if (c->losses_warning > 0 && change->losses >= (double)c->losses_warning)
-		verdict_add(v, TOCSIN_WARNING, "the link was lost %.0f time%s since the look before", change->losses,
-			change->losses == 1 ? "" : "s");
+		verdict_add(v, TOCSIN_WARNING, "the link was lost %.0f time%s since the look before",
+			change->losses, change->losses == 1 ? "" : "s");
 }
 
 /* --- Reporting */
@@ -462,9 +473,9 @@ static void put_attributes(struct buf *b, struct tocsin_run *run, const char *in
 static void put_statistics(struct buf *b, struct tocsin_run *run, const char *interface)
 {
 	static const char *const names[] = { "rx_errors", "rx_dropped", "rx_crc_errors", "rx_frame_errors",
-		"rx_length_errors", "rx_over_errors", "rx_fifo_errors", "rx_missed_errors", "rx_nohandler", "tx_errors",
-		"tx_dropped", "tx_carrier_errors", "tx_fifo_errors", "tx_aborted_errors", "tx_window_errors",
-		"collisions" };
+		"rx_length_errors", "rx_over_errors", "rx_fifo_errors", "rx_missed_errors", "rx_nohandler",
+		"tx_errors", "tx_dropped", "tx_carrier_errors", "tx_fifo_errors", "tx_aborted_errors",
+		"tx_window_errors", "collisions" };
 	char attribute[64];
 
 	for (size_t i = 0; i < ELEMENTS(names); i++) {
@@ -532,7 +543,8 @@ static void report_metrics(struct tocsin_run *run, const struct config *c, const
 	const struct tocsin_metric metrics[] = {
 		{ "in", rate[IN_BYTES], "B/s", warning, critical, 0, speed_bytes(s) },
 		{ "out", rate[OUT_BYTES], "B/s", warning, critical, 0, speed_bytes(s) },
-		{ "usage", 100 * larger(rate[IN_BYTES], rate[OUT_BYTES]) / speed_bytes(s), "%", NAN, NAN, 0, 100 },
+		{ "usage", 100 * larger(rate[IN_BYTES], rate[OUT_BYTES]) / speed_bytes(s), "%", NAN, NAN, 0,
+			100 },
 		{ "in_errors", rate[IN_ERRORS], "/s", positive(w[ERRORS]), positive(k[ERRORS]), 0, NAN },
 		{ "out_errors", rate[OUT_ERRORS], "/s", positive(w[ERRORS]), positive(k[ERRORS]), 0, NAN },
 		{ "in_drops", rate[IN_DROPS], "/s", positive(w[DROPS]), positive(k[DROPS]), 0, NAN },
@@ -582,7 +594,8 @@ static void report_link(struct tocsin_run *run, const struct config *c, const st
 		tocsin_item(run, i->name, v.state, "%s", buf_text(&v.text));
 	else if (isnan(s->speed) && wants_speed(c))
 		tocsin_item(run, i->name, TOCSIN_UNKNOWN,
-			"up, but its driver does not tell the speed of the link, by which it is to be judged; give the "
+			"up, but its driver does not tell the speed of the link, by which it is to be "
+			"judged; give the "
 			"throughput in bytes a second");
 	else
 		report_good(run, i->name, s, change);
@@ -605,7 +618,8 @@ static void look_at(struct tocsin_run *run, const struct config *c, const struct
 		return;
 	}
 	if (s.link == LINK_UNKNOWN)
-		tocsin_item(run, i->name, TOCSIN_UNKNOWN, "the state of its link cannot be read from " SYS "%s", i->name);
+		tocsin_item(run, i->name, TOCSIN_UNKNOWN,
+			"the state of its link cannot be read from " SYS "%s", i->name);
 	else if (s.link == LINK_OFF)
 		tocsin_item(run, i->name, TOCSIN_CRITICAL, "switched off (administratively down)");
 	else if (is_expected)
@@ -681,7 +695,8 @@ static int look_at_all(struct tocsin_run *run, const struct config *c, const str
 	}
 	if (n > 0)
 		return 0;
-	tocsin_reason(run, "no physical network interface is switched on here; name those that are to be watched");
+	tocsin_reason(
+		run, "no physical network interface is switched on here; name those that are to be watched");
 	return -EOPNOTSUPP;
 }
 

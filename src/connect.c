@@ -589,3 +589,14 @@ int connect_host(const struct connect_options *o, int *ret_fd, char **ret_error)
 	}
 	return fail(&why, race_explain(&race, r, &why), ret_error);
 }
+
+bool connect_failed_here(int error)
+{
+	static const int own[] = { EAGAIN, EINVAL, ENOMEM, ENOBUFS, EMFILE, ENFILE, EPERM, EACCES, EADDRNOTAVAIL,
+		EAFNOSUPPORT };
+
+	for (size_t i = 0; i < ELEMENTS(own); i++)
+		if (error == -own[i])
+			return true;
+	return false;
+}

@@ -100,6 +100,16 @@ src_libmodule_la_SOURCES += src/units.c src/units.h
 src_libmodule_la_SOURCES += src/verdict.c src/verdict.h
 src_libmodule_la_CFLAGS = $(AM_CFLAGS)
 
+# What check modules that talk TLS share beside that: certificate, smtp, imap, pop3.
+noinst_LTLIBRARIES += src/libserver.la
+src_libserver_la_SOURCES =
+src_libserver_la_SOURCES += src/certificate.c src/certificate.h
+src_libserver_la_SOURCES += src/log.c src/log.h
+src_libserver_la_SOURCES += src/secret.c src/secret.h
+src_libserver_la_SOURCES += src/server.c src/server.h
+src_libserver_la_SOURCES += src/transport.c src/transport.h
+src_libserver_la_CFLAGS = $(AM_CFLAGS)
+
 # Modules find the functions of tocsin-check.h in the program.
 pkglibexec_PROGRAMS += src/tocsin-check
 src_tocsin_check_SOURCES = src/tocsin-check.c

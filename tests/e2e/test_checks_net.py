@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Check modules about the network (network, certificate, smtp, imap, pop3, dns, ping, http): on recorded trees, and
 against servers of the test on the loopback."""
+import base64
+import contextlib
 import os
 import pathlib
+import select
+import socket
+import ssl
 import subprocess
 import sys
+import threading
+import time
+import types
 
+import certs
 import pytest
 
-from test_checks import run
+from test_checks import run, send, start
 
 # --- network
 
@@ -188,3 +197,302 @@ with t.start() as h:
     assert lines[0].startswith("OK up, 10000 Mbit/s") and lines[2].startswith("OK up")
     assert lines[1] == "CRITICAL no link: the interface below it is down"
     assert lines[3] == "CRITICAL switched off (administratively down)" and lines[4] == "CRITICAL there is no such interface"
+
+
+# --- certificate
+
+class Server:
+    """Says what TALK says, on the loopback; TLS by the test's certificate, from the start or when TALK asks for it."""
+
+    def __init__(self, talk=None, certificate=None, tls=False):
+        self.talk, self.tls, self.context, self.lines = talk, tls, None, []
+        if certificate:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*certificate)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = str(self.listener.getsockname()[1])
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(30)
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.sock, _ = self.listener.accept()
+                self.sock.settimeout(30)
+                self.file = self.sock.makefile("rb")
+                with contextlib.suppress(OSError, EOFError):
+                    if self.tls:
+                        self.start_tls()
+                    if self.talk:
+                        self.talk(self)
+                    else:
+                        self.sock.recv(1)
+                self.file.close()  # it holds the socket too
+                self.sock.close()
+
+    def say(self, *lines):
+        self.sock.sendall("".join(line + "\r\n" for line in lines).encode())
+
+    def hear(self):
+        line = self.file.readline()
+        if not line:
+            raise EOFError
+        self.lines.append(line.decode().rstrip("\r\n"))
+        return self.lines[-1]
+
+    def start_tls(self):
+        self.file.close()
+        self.sock = self.context.wrap_socket(self.sock, server_side=True)
+        self.file = self.sock.makefile("rb")
+
+
+def ask_certificate(server, authority, **options):
+    return run(None, "certificate", {"host": "127.0.0.1", "port": server.port, "tls_ca_file": str(authority.ca_file),
+                                     "answer_timeout": "5s", **options})
+
+
+def test_certificate_of_a_server(authority, server_certificate):
+    with Server(certificate=server_certificate, tls=True) as s:
+        r = ask_certificate(s, authority, host="localhost")
+        assert r.one()[0] == "OK" and "certificate for another 364 d" in r.one()[1] and r.evidence == {}
+        assert 364 * 86400 < r.number("certificate_left") <= 365 * 86400 and 0 < r.number("time") < 5
+        assert r.metrics["c", "certificate_left"][2:4] == ["1209600", "259200"]
+        assert ask_certificate(s, authority, warning="370d", critical="3d").one()[0] == "WARNING"
+        r = ask_certificate(s, authority, warning="370d", critical="366d")
+        assert r.one()[0] == "CRITICAL" and "the certificate expires in 364 d" in r.one()[1] and "(limit 366 d)" in r.one()[1]
+        assert 'names: "localhost", "127.0.0.1"' in r.evidence["c", "The certificate"]
+        assert "* (TLS" in r.evidence["c", "What was said (> by us, < by the server)"]
+        assert ask_certificate(s, authority, warning="0", critical="0").one()[0] == "OK"
+
+
+def test_certificate_nobody_stands_for(authority, server_certificate):
+    with Server(certificate=server_certificate, tls=True) as s:
+        r = run(None, "certificate", {"host": "127.0.0.1", "port": s.port})
+        if r.code:
+            assert "no certificate authorities" in r.reason  # this host has none of its own
+            return
+        assert r.one()[0] == "CRITICAL" and "who is not among the system's authorities" in r.one()[1]
+        pin = next(x for x in r.evidence["c", "The certificate"].splitlines() if x.startswith("tls_pin: "))[9:]
+        assert r.number("certificate_left") > 0
+        r = run(None, "certificate", {"host": "127.0.0.1", "port": s.port, "trust": "no"})
+        assert r.one()[0] == "OK"
+        r = run(None, "certificate", {"host": "127.0.0.1", "port": s.port, "tls_pin": pin, "name": "example.org"})
+        assert r.one()[0] == "OK"
+        pin = "sha256:" + base64.b64encode(bytes(32)).decode()
+        r = run(None, "certificate", {"host": "127.0.0.1", "port": s.port, "tls_pin": pin})
+        assert r.one()[0] == "CRITICAL" and "is not the pinned one" in r.one()[1]
+
+
+@pytest.mark.parametrize("options", [{}, {"trust": "no", "tls_ca_file": "/etc/ssl/certs/ca-certificates.crt"}])
+def test_certificate_of_another_name(authority, server_certificate, options):
+    if not os.path.exists(options.get("tls_ca_file", "/")):
+        pytest.skip("no ca-certificates here")
+    with Server(certificate=server_certificate, tls=True) as s:
+        r = ask_certificate(s, authority, name="www.example.org", **options)
+    assert r.one()[0] == "CRITICAL" and 'not for "www.example.org"' in r.one()[1]
+
+
+@pytest.mark.parametrize("issue, text", [({"expired": True}, "expired on"), ({"client": True}, "is not for servers")])
+def test_certificate_that_is_bad(tmp_path, issue, text):
+    authority = certs.Authority(tmp_path)
+    with Server(certificate=authority.issue("bad", **issue), tls=True) as s:
+        r = ask_certificate(s, authority)
+        assert r.one()[0] == "CRITICAL" and text in r.one()[1]
+        assert (r.number("certificate_left") < 0) == ("expired" in text)
+        r = ask_certificate(s, authority, trust="no")
+        assert r.one()[0] == ("CRITICAL" if "expired" in text else "OK")
+
+
+def chain(tmp_path, lifetime):
+    root = certs.Authority(tmp_path / "root")
+    middle = certs.Authority(tmp_path / "middle", "middle CA", root, lifetime)
+    leaf, key = middle.issue("leaf")
+    full = tmp_path / "full.pem"
+    full.write_bytes(leaf.read_bytes() + middle.ca_file.read_bytes())
+    return root, leaf, full, key
+
+
+def test_certificate_chain(tmp_path):
+    root, leaf, full, key = chain(tmp_path, certs.DAY * 10)
+    with Server(certificate=(leaf, key), tls=True) as s:
+        r = ask_certificate(s, root)
+        assert r.one()[0] == "CRITICAL" and 'was issued by "CN=middle CA"' in r.one()[1]
+    with Server(certificate=(full, key), tls=True) as s:
+        r = ask_certificate(s, root)
+        assert r.one()[0] == "WARNING" and "an authority in its chain expires in 9 d" in r.one()[1]
+        assert 'with it came: "CN=middle CA"' in r.evidence["c", "The certificate"]
+        assert ask_certificate(s, root, warning="9d").one()[0] == "OK"
+
+
+def smtp(s):
+    s.say("220-hello", "220 there")
+    assert s.hear().startswith("EHLO [127.0.0.1]")
+    s.say("250-me", "250 STARTTLS")
+    assert s.hear() == "STARTTLS"
+    s.say("220 go")
+    s.start_tls()
+
+
+def imap(s):
+    s.say("* OK ready")
+    assert s.hear() == "s STARTTLS"
+    s.say("* NOTE", "s OK go")
+    s.start_tls()
+
+
+def pop3(s):
+    s.say("+OK ready")
+    assert s.hear() == "STLS"
+    s.say("+OK go")
+    s.start_tls()
+
+
+def ftp(s):
+    s.say("220 ready")
+    assert s.hear() == "AUTH TLS"
+    s.say("234 go")
+    s.start_tls()
+
+
+def postgresql(s):
+    assert s.file.read(8) == b"\0\0\0\x08\x04\xd2\x16\x2f"
+    s.sock.sendall(b"S")
+    s.start_tls()
+
+
+@pytest.mark.parametrize("talk", [smtp, imap, pop3, ftp, postgresql])
+def test_certificate_after_starttls(authority, server_certificate, talk):
+    with Server(talk, server_certificate) as s:
+        r = ask_certificate(s, authority, starttls=talk.__name__)
+        assert r.one()[0] == "OK" and "another 364 d" in r.one()[1]
+
+
+@pytest.mark.parametrize("starttls, said, text", [
+    ("smtp", "554 go away", 'did not give a greeting, it said "554 go away"'), ("imap", "* BYE no", "did not give a greeting"),
+    ("postgresql", "N", "has TLS switched off"), ("postgresql", "X", "is no server of PostgreSQL"),
+    ("pop3", "x" * 20000, "sent a line without an end"), ("ftp", "220-\r\n" * 300, "never came to a greeting"),
+    ("smtp", "", "closed the connection instead of a greeting"), ("smtp", "220 a\0b", "no line of text")])
+def test_certificate_no_starttls(authority, starttls, said, text):
+    def talk(s):
+        s.sock.sendall(said.encode() + (b"" if len(said) == 20000 or not said else b"\r\n"))
+        if said:
+            s.sock.recv(1)
+    with Server(talk) as s:
+        r = ask_certificate(s, authority, starttls=starttls)
+    assert r.one()[0] == "CRITICAL" and text in r.one()[1]
+
+
+def test_certificate_commands_before_tls(authority, server_certificate):
+    def talk(s):
+        s.say("* OK ready")
+        s.hear()
+        s.say("s OK go", "* BAD inserted")
+        s.hear()
+    with Server(talk, server_certificate) as s:
+        r = ask_certificate(s, authority, starttls="imap")
+    assert r.one()[0] == "CRITICAL" and "somebody may be inserting commands" in r.one()[1]
+
+
+def test_certificate_no_server(authority):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        r = ask_certificate(types.SimpleNamespace(port=str(s.getsockname()[1])), authority)
+    assert r.one()[0] == "CRITICAL" and "refused" in r.one()[1]
+    with Server(lambda s: s.sock.recv(5) and time.sleep(1)) as s:
+        r = ask_certificate(s, authority, answer_timeout="300ms")
+        assert r.one()[0] == "CRITICAL" and "did not finish the TLS handshake in time" in r.one()[1]
+    r = run(None, "certificate", {"host": "localhost", "tls_ca_file": "/nonexistent"})
+    assert (r.code, r.items) != (0, {}) and "/nonexistent cannot be used" in r.reason
+    assert run("load/good", "certificate", {"host": "localhost", "tls_ca_file": str(authority.ca_file)}).code == 95
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"file": "/x", "host": "y"}, {"file": "relative"}, {"file": "/x", "port": "1"}, {"file": "/x", "starttls": "smtp"},
+    {"host": "x", "warning": "1d", "critical": "2d"}, {"host": "x", "time_warning": "2s", "time_critical": "1s"}])
+def test_certificate_options_that_contradict_each_other(options):
+    r = run(None, "certificate", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def test_certificate_files(tmp_path):
+    root, leaf, full, _ = chain(tmp_path, certs.DAY * 1000)
+    soon = root.issue("soon", lifetime=certs.DAY * 5)[0]
+    over = root.issue("over", expired=True)[0]
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")
+    (tmp_path / "empty.pem").write_text("")
+    (tmp_path / "dir.pem").mkdir()
+    options = {"file": [str(tmp_path / "*.pem"), str(full), str(tmp_path / "root/[so]*.pem"), "/nonexistent/*.pem", str(leaf)],
+               "tls_ca_file": str(root.ca_file)}
+    r = run(None, "certificate", options)
+    assert r.code == 0
+    def of(path):
+        return r.items[str(path)]
+    assert of(full)[0] == "OK" and of(full)[1].startswith("valid for another 364 d")
+    assert of(leaf)[0] == "CRITICAL" and 'was issued by "CN=middle CA"' in of(leaf)[1]
+    assert of(soon)[0] == "WARNING" and "expires in 4 d" in of(soon)[1] and "(limit 14 d)" in of(soon)[1]
+    assert of(over)[0] == "CRITICAL" and "the certificate of this file expired on" in of(over)[1] and ";  " not in of(over)[1]
+    assert of(garbage)[0] == "CRITICAL" and "no certificate in PEM form" in of(garbage)[1]
+    assert of(tmp_path / "empty.pem")[0] == "CRITICAL"
+    assert of(tmp_path / "dir.pem") == ("UNKNOWN", "cannot be read: Is a directory")
+    assert of("/nonexistent/*.pem") == ("CRITICAL", "there is no such file")
+    assert len(r.items) == 8 and len(r.watches) == 1
+    assert "issuer: " in r.evidence[str(soon), "The certificate"] and (str(full), "The certificate") not in r.evidence
+    r = run(None, "certificate", {**options, "file": str(leaf), "trust": "no"})
+    assert r.one()[0] == "OK"
+    r = run(None, "certificate", {**options, "file": str(over), "trust": "no"})
+    assert r.one()[0] == "CRITICAL" and "the certificate expired 1 d" in r.one()[1]
+    for trust in ("yes", "no"):
+        r = run(None, "certificate", {**options, "file": str(full), "name": "example.org", "trust": trust})
+        assert r.one()[0] == "CRITICAL" and 'not for "example.org"' in r.one()[1]
+    assert run(None, "certificate", {**options, "file": str(full), "name": "localhost"}).one()[0] == "OK"
+    r = run(tmp_path, "certificate", {**options, "file": "/full.pem"})
+    assert r.items == {"/full.pem": ("OK", r.items["/full.pem"][1])} and r.watches == []
+
+
+def test_certificate_self_signed(tmp_path):
+    root = certs.Authority(tmp_path)
+    other = certs.Authority(tmp_path / "other")
+    r = run(None, "certificate", {"file": str(root.ca_file), "tls_ca_file": str(other.ca_file)})
+    assert r.one()[0] == "CRITICAL" and "is self-signed" in r.one()[1]
+
+
+def test_certificate_renewal_wakes(tmp_path):
+    """As certbot does it: a link is set to the new file."""
+    root = certs.Authority(tmp_path / "ca")
+    old, new = root.issue("old", lifetime=certs.DAY)[0], root.issue("new")[0]
+    link = tmp_path / "live.pem"
+    link.symlink_to(old)
+    options = {"file": str(link), "tls_ca_file": str(root.ca_file)}
+    with start() as h:
+        h.expect("ready")
+        def look():
+            send(h, "certificate", options)
+            h.send("run", "")
+            fd = state = None
+            while True:
+                kind, fields, got = h.receive()
+                fd = got if got is not None else fd
+                state = fields[2] if kind == "item" else state
+                if kind == "done":
+                    return fd, state
+        fd, state = look()
+        assert state == "CRITICAL"
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        assert poll.poll(0) == []
+        (tmp_path / "new-link").symlink_to(new)
+        (tmp_path / "new-link").rename(link)
+        assert poll.poll(10_000)
+        os.close(fd)
+        fd, state = look()
+        os.close(fd)
+        assert state == "OK"
