@@ -27,6 +27,9 @@ const char *server_validate(const struct server_config *c)
 
 	if (c->username && secrets != 1)
 		return "username needs one of password_file and credential";
+	if (c->username && c->security == SERVER_PLAIN)
+		return "username needs security = tls or starttls: a password goes over no connection that "
+		       "is not encrypted";
 	if (!c->username && secrets)
 		return "a password is given, but no username";
 	if (c->time_warning > 0 && c->time_critical > 0 && c->time_warning > c->time_critical)
@@ -160,6 +163,7 @@ void server_free(struct server *s)
 	s->transport = transport_free(s->transport);
 	s->trust = transport_trust_free(s->trust);
 	s->password = secret_free(s->password);
+	s->hidden = secret_free(s->hidden);
 	struct buf *const bufs[] = { &s->peer, &s->own, &s->input, &s->line, &s->dialogue, &s->greeting,
 		&s->failure };
 	for (size_t i = 0; i < ELEMENTS(bufs); i++)
@@ -194,8 +198,11 @@ int server_send(struct server *s, const char *line, const char *shown)
 	if (buf_error(&b))
 		return buf_error(&b);
 	int r = s->stream.ops->write(s->stream.data, b.data, b.len, s->deadline_usec);
-	if (shown)
+	if (shown) {
 		explicit_bzero(b.data, b.len);
+		secret_free(s->hidden);
+		s->hidden = strdup(line);
+	}
 	server_note(s, ">", shown ? shown : line);
 	return r < 0 ? fail_stream(s, r, "an answer") : 0;
 }
@@ -214,6 +221,17 @@ static bool take_line(struct server *s)
 	return true;
 }
 
+/* A server that repeats what it was sent must not bring the password into a mail. */
+static void mask(struct buf *line, const char *secret)
+{
+	char *found = secret && *secret && line->len ? strstr(line->data, secret) : NULL;
+
+	if (!found)
+		return;
+	line->len = (size_t)(found - line->data);
+	buf_puts(line, "****");
+}
+
 int server_read(struct server *s, const char *what)
 {
 	char bytes[4096];
@@ -230,6 +248,10 @@ int server_read(struct server *s, const char *what)
 	if (buf_error(&s->line) || (s->line.len && memchr(s->line.data, '\0', s->line.len)))
 		return server_fail(
 			s, "%s sent what is no line of text instead of %s", buf_text(&s->peer), what);
+	if (s->hidden) {
+		mask(&s->line, s->hidden);
+		mask(&s->line, s->password);
+	}
 	server_note(s, "<", buf_text(&s->line));
 	return 0;
 }
@@ -250,11 +272,6 @@ int server_start_tls(struct server *s)
 		return server_fail(s, "%s", error ? error : strerror(-r));
 	server_note(s, "*", transport_description(s->transport));
 	return 0;
-}
-
-bool server_is_secure(const struct server *s)
-{
-	return s->is_loopback || s->stream.ops->is_tls(s->stream.data);
 }
 
 /* --- The lines before TLS */

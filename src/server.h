@@ -61,23 +61,21 @@ extern const char *const server_securities[];
 		.help = "It is critical when the certificate is valid for less than this; 0: not judged"    \
 	}
 
-#define SERVER_OPTIONS_MAIL(security_)                                                                     \
-	{ SERVER_MEMBER(host, TOCSIN_STRING), .fallback = "localhost",                                     \
-		.help = "The server, a name or an address" },                                              \
-		{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535,                          \
-			.help = "Its port; 0: the usual one" },                                            \
-		{ SERVER_MEMBER(security, TOCSIN_CHOICE), .fallback = security_,                           \
-			.choices = server_securities,                                                      \
-			.help = "TLS from the start, STARTTLS, or no encryption" },                        \
-		SERVER_OPTIONS_TLS("certificate_warning", "certificate_critical"),                         \
-		{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = "A text that its greeting must contain" }, \
-		{ SERVER_MEMBER(username, TOCSIN_STRING),                                                  \
-			.help = "Log in as this user; never without encryption, "                          \
-				"but to this host" },                                                      \
-		{ SERVER_MEMBER(password_file, TOCSIN_PATH),                                               \
-			.help = "A file whose first line is the password" },                               \
-		{ SERVER_MEMBER(credential, TOCSIN_STRING),                                                \
-			.help = "The name of a systemd credential that is the password" },                 \
+#define SERVER_OPTIONS_MAIL(security_)                                                                       \
+	{ SERVER_MEMBER(host, TOCSIN_STRING), .fallback = "localhost",                                       \
+		.help = "The server, a name or an address" },                                                \
+		{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535,                            \
+			.help = "Its port; 0: the usual one" },                                              \
+		{ SERVER_MEMBER(security, TOCSIN_CHOICE), .fallback = security_,                             \
+			.choices = server_securities,                                                        \
+			.help = "TLS from the start, STARTTLS, or no encryption" },                          \
+		SERVER_OPTIONS_TLS("certificate_warning", "certificate_critical"),                           \
+		{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = "A text that its greeting must contain" },   \
+		{ SERVER_MEMBER(username, TOCSIN_STRING), .help = "Log in as this user; needs encryption" }, \
+		{ SERVER_MEMBER(password_file, TOCSIN_PATH),                                                 \
+			.help = "A file whose first line is the password" },                                 \
+		{ SERVER_MEMBER(credential, TOCSIN_STRING),                                                  \
+			.help = "The name of a systemd credential that is the password" },                   \
 		SERVER_OPTIONS_TIME
 
 /* A sentence, or NULL. */
@@ -106,6 +104,7 @@ struct server {
 	int tls_error;        /* of server_start_tls() */
 	bool is_untrusted;    /* its certificate is judged although nobody stands for it */
 	char *password;       /* NULL: nobody logs in */
+	char *hidden;         /* the line with it that was sent last, NULL: none */
 	struct buf peer, own; /* addresses: ours as an address literal of SMTP */
 	struct buf input;     /* read and not consumed */
 	struct buf line;      /* the one that was read last */
@@ -127,7 +126,8 @@ int server_fail(struct server *s, const char *format, ...) _printf_(2, 3);
 /* Sends LINE and CRLF; SHOWN stands in the evidence in its place, NULL: LINE itself. */
 int server_send(struct server *s, const char *line, const char *shown);
 
-/* Reads one line, which is then in s->line without its end. WHAT is waited for, in words. */
+/* Reads one line, which is then in s->line without its end, and without the password should the server repeat
+ * it. WHAT is waited for, in words. */
 int server_read(struct server *s, const char *what);
 
 /* For the evidence, and the first line of the server's is its greeting. */
@@ -135,9 +135,6 @@ void server_note(struct server *s, const char *direction, const char *line);
 
 /* Begins TLS after the server's consent; refuses when more came with it. */
 int server_start_tls(struct server *s);
-
-/* May a password go over this connection? */
-bool server_is_secure(const struct server *s);
 
 /* Judges how long a certificate is still valid. Needs c->is_known. */
 void server_judge_certificate(

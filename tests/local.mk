@@ -173,6 +173,7 @@ EXTRA_DIST += tests/count.awk tests/demo/demo.py
 EXTRA_DIST += tests/e2e/run tests/e2e/pytest.ini
 EXTRA_DIST += tests/e2e/certs.py
 EXTRA_DIST += tests/e2e/conftest.py
+EXTRA_DIST += tests/e2e/dovecot.py
 EXTRA_DIST += tests/e2e/harness.py
 EXTRA_DIST += tests/e2e/helper.py
 EXTRA_DIST += tests/e2e/mailcatcher.py

@@ -15,7 +15,9 @@ import time
 import types
 
 import certs
+import dovecot
 import pytest
+import smtp_server
 
 from test_checks import run, send, start
 
@@ -496,3 +498,250 @@ def test_certificate_renewal_wakes(tmp_path):
         fd, state = look()
         os.close(fd)
         assert state == "OK"
+
+
+# --- smtp, imap, pop3
+
+PASSWORD = "a very secret word"
+
+
+@pytest.fixture(name="login")
+def login_options(tmp_path):
+    path = tmp_path / "password"
+    path.touch(mode=0o600)
+    path.write_text(PASSWORD + "\nanother line\n")
+    return {"username": "box", "password_file": str(path)}
+
+
+def ask_server(module, port, authority, **options):
+    r = run(None, module, {"host": "127.0.0.1", "port": str(port), "tls_ca_file": str(authority.ca_file), "answer_timeout": "5s",
+                           **options})
+    said = repr((r.items, r.evidence, r.reason))
+    assert PASSWORD not in said and base64.b64encode(f"\0box\0{PASSWORD}".encode()).decode() not in said
+    return r
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls", "none"])
+def test_smtp_good(authority, server_certificate, security, login):
+    with smtp_server.SmtpServer(server_certificate, tls=security == "tls", starttls=security == "starttls",
+                                users={"box": PASSWORD}) as s:
+        r = ask_server("smtp", s.port, authority, security=security)
+        assert r.one()[0] == "OK" and r.one()[1].startswith(f"127.0.0.1 port {s.port} answered after ")
+        assert ("certificate for another 364 d" in r.one()[1]) == (security != "none") and r.evidence == {}
+        assert s.logins == []
+        r = ask_server("smtp", s.port, authority, security=security, expect="mail.test ESMTP",
+                       **(login if security != "none" else {}))
+        assert r.one()[0] == "OK"
+        if security != "none":
+            assert ", the login works" in r.one()[1] and s.logins == [("box", PASSWORD)]
+        assert not [x for x in s.lines if x.startswith(("MAIL", "RCPT"))]
+
+
+@pytest.mark.parametrize("options, at, text", [
+    ({}, {"greeting": "554 5.7.1 not you"}, "not you"), ({}, {"ehlo": "502 no"}, "the server refuses EHLO"),
+    ({}, {"greeting": "SSH-2.0-OpenSSH"}, "SSH-2.0"), ({"answer_timeout": "300ms"}, {"connect": "silence"}, "did not answer in time"),
+    ({}, {"connect": "close"}, "closed"), ({}, {"starttls": "454 no"}, "offers STARTTLS and refuses it"),
+    ({"expect": "example.org"}, {}, "its greeting does not contain 'example.org'"),
+    ({"hello": "monitor.example.org"}, {"ehlo": lambda line: "550 " + line.decode()}, "550 EHLO monitor.example.org")])
+def test_smtp_bad(authority, server_certificate, options, at, text):
+    with smtp_server.SmtpServer(server_certificate, starttls=True, at=at) as s:
+        r = ask_server("smtp", s.port, authority, **options)
+    assert r.one()[0] == "CRITICAL" and text in r.one()[1]
+
+
+def test_smtp_login_refused(authority, server_certificate, login):
+    with smtp_server.SmtpServer(server_certificate, starttls=True, users={"box": "another"}) as s:
+        r = ask_server("smtp", s.port, authority, **login)
+        assert r.one()[0] == "CRITICAL" and "535" in r.one()[1]
+        shown = r.evidence["c", "What was said (> by us, < by the server)"]
+        assert "> AUTH" in shown and "****" in shown and "< 535 5.7.8 authentication failed" in shown
+        assert "subject: " in r.evidence["c", "The certificate"]
+
+
+def test_smtp_no_starttls_and_no_trust(authority, server_certificate):
+    with smtp_server.SmtpServer() as s:
+        r = ask_server("smtp", s.port, authority)
+        assert r.one()[0] == "CRITICAL" and "does not offer STARTTLS" in r.one()[1]
+    with smtp_server.SmtpServer(server_certificate, starttls=True) as s:
+        r = ask_server("smtp", s.port, authority, host="localhost", certificate_warning="366d", certificate_critical="1d")
+        assert r.one()[0] == "WARNING" and "the certificate expires in" in r.one()[1]
+
+
+def test_smtp_of_postfix(postfix_server, authority, tmp_path):
+    path = tmp_path / "password"
+    path.touch(mode=0o600)
+    path.write_text(postfix_server.password)
+    for port, security in ((postfix_server.port_tls, "tls"), (postfix_server.port_starttls, "starttls")):
+        r = ask_server("smtp", port, authority, host="localhost", security=security, username=postfix_server.username,
+                       password_file=str(path))
+        assert r.one()[0] == "OK" and "the login works" in r.one()[1]
+        path.write_text("wrong")
+        r = ask_server("smtp", port, authority, host="localhost", security=security, username=postfix_server.username,
+                       password_file=str(path))
+        assert r.one()[0] == "CRITICAL" and "535" in r.one()[1]
+        path.write_text(postfix_server.password)
+
+
+def imap_server(capabilities="IMAP4rev1 AUTH=PLAIN", starttls=False, login="OK in", exists=7):
+    """Takes any command; the answer to the login is LOGIN."""
+    def talk(s):
+        if s.context and not s.tls and starttls:
+            imap(s)
+        else:
+            s.say("* OK [CAPABILITY IMAP4rev1] ready")
+        while True:
+            tag, verb, *_ = s.hear().split(" ")
+            if verb == "CAPABILITY":
+                s.say("* CAPABILITY " + capabilities, f"{tag} OK done")
+            elif verb == "AUTHENTICATE":
+                s.say("+ ")
+                response = s.hear()
+                s.say(f"{tag} " + (login(response) if callable(login) else login))
+            elif verb == "LOGIN":
+                s.say(f"{tag} " + (login(s.lines[-1]) if callable(login) else login))
+            elif verb == "EXAMINE":
+                s.say("* FLAGS ()", f"* {exists} EXISTS", f"{tag} OK [READ-ONLY]")
+            elif verb == "LOGOUT":
+                s.say("* BYE", f"{tag} OK")
+                return
+            else:
+                s.say(f"{tag} BAD")
+    return talk
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls", "none"])
+@pytest.mark.parametrize("capabilities", ["IMAP4rev1 AUTH=PLAIN LOGINDISABLED", "IMAP4rev1"])
+def test_imap_good(authority, server_certificate, security, capabilities, login):
+    with Server(imap_server(capabilities, security == "starttls"), None if security == "none" else server_certificate,
+                tls=security == "tls") as s:
+        r = ask_server("imap", s.port, authority, security=security)
+        assert r.one()[0] == "OK" and ("certificate" in r.one()[1]) == (security != "none") and ("c", "messages") not in r.metrics
+        if security == "none":
+            return
+        r = ask_server("imap", s.port, authority, security=security, mailbox='a "box"', **login)
+        assert r.one()[0] == "OK" and "the login works" in r.one()[1] and r.number("messages") == 7
+        if "AUTH" in capabilities:
+            assert base64.b64encode(f"\0box\0{PASSWORD}".encode()).decode() in s.lines
+        else:
+            assert f'a2 LOGIN "box" "{PASSWORD}"' in s.lines
+        assert 'a3 EXAMINE "a \\"box\\""' in s.lines
+
+
+@pytest.mark.parametrize("options, server, text", [
+    ({}, {"capabilities": "IMAP4rev1 LOGINDISABLED"}, "allows no login here"), ({}, {"login": "NO bad password"}, "refuses the login"),
+    ({}, {"login": lambda line: f"NO not {line}"}, "refuses the login"),  # who repeats the password is cut short
+    ({}, {"login": lambda line: f"NO not {line}", "capabilities": "IMAP4rev1"}, "****"),
+    ({"expect": "Dovecot"}, {}, "does not contain 'Dovecot'")])
+def test_imap_bad(authority, server_certificate, options, server, text, login):
+    with Server(imap_server(**server), server_certificate, tls=True) as s:
+        r = ask_server("imap", s.port, authority, **options, **login)
+    assert r.one()[0] == "CRITICAL" and text in r.one()[1]
+    assert "CAPABILITY" in r.evidence["c", "What was said (> by us, < by the server)"]
+
+
+@pytest.mark.parametrize("said, text", [
+    ("* BYE no", "does not greet as a server of IMAP"), ("220 mail", "does not greet as a server of IMAP"),
+    ("* OK\r\n" + "* x\r\n" * 600, "never came to the end"), ("* OK\r\na1 BAD what", "refuses to say what it can do")])
+def test_imap_no_server(authority, said, text):
+    def talk(s):
+        s.say(said)
+        s.hear()
+        time.sleep(0.2)
+    with Server(talk) as s:
+        r = ask_server("imap", s.port, authority, security="none")
+    assert r.one()[0] == "CRITICAL" and text in r.one()[1]
+
+
+def pop3_server(starttls=False, login="+OK in", stat="+OK 3 4567"):
+    def talk(s):
+        if starttls:
+            pop3(s)
+        else:
+            s.say("+OK <1@mail.test> ready")
+        while True:
+            verb = s.hear().split(" ")[0]
+            if verb == "PASS":
+                s.say(login(s.lines[-1]) if callable(login) else login)
+            else:
+                s.say({"STAT": stat, "USER": "+OK"}.get(verb, "+OK"))
+    return talk
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls", "none"])
+def test_pop3_good(authority, server_certificate, security, login):
+    with Server(pop3_server(security == "starttls"), None if security == "none" else server_certificate, tls=security == "tls") as s:
+        r = ask_server("pop3", s.port, authority, security=security, expect="ready")
+        assert r.one()[0] == "OK" and ("c", "messages") not in r.metrics
+        if security == "none":
+            return
+        r = ask_server("pop3", s.port, authority, security=security, **login)
+        assert r.one()[0] == "OK" and r.number("messages") == 3 and s.lines[-4:-1] == ["USER box", "PASS " + PASSWORD, "STAT"]
+
+
+@pytest.mark.parametrize("server, text", [
+    ({"login": "-ERR no"}, 'refuses the login: "-ERR no"'), ({"login": lambda line: "-ERR not " + line}, "-ERR not ****"),
+    ({"login": lambda line: "-ERR not " + line[5:]}, "-ERR not ****"), ({"stat": "+OK many"}, "does not tell what is in the mailbox")])
+def test_pop3_bad(authority, server_certificate, server, text, login):
+    with Server(pop3_server(**server), server_certificate, tls=True) as s:
+        r = ask_server("pop3", s.port, authority, **login)
+    assert r.one()[0] == "CRITICAL" and text in r.one()[1]
+    with Server(lambda s: s.say("* OK ready")) as s:
+        r = ask_server("pop3", s.port, authority, security="none")
+    assert r.one()[0] == "CRITICAL" and "does not greet as a server of POP3" in r.one()[1]
+
+
+@pytest.fixture(name="dovecot_server", scope="module")
+def real_dovecot(authority, server_certificate):
+    reason = dovecot.why_not()
+    if reason:
+        pytest.skip(reason)
+    server = dovecot.Dovecot(server_certificate)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("module", ["imap", "pop3"])
+def test_dovecot(dovecot_server, authority, tmp_path, module):
+    path = tmp_path / "password"
+    path.touch(mode=0o600)
+    more = {"mailbox": "INBOX"} if module == "imap" else {}
+    for security, port in (("tls", dovecot_server.ports[module + "s"]), ("starttls", dovecot_server.ports[module])):
+        path.write_text(dovecot_server.password)
+        options = {"host": "localhost", "security": security, "username": dovecot_server.username, "password_file": str(path)}
+        r = ask_server(module, port, authority, **options, **more)
+        assert r.one()[0] == "OK" and "the login works" in r.one()[1], dovecot_server.log()
+        assert r.number("messages") == 0 and r.number("certificate_left") > 0
+        path.write_text("wrong")
+        r = ask_server(module, port, authority, **options)
+        assert r.one()[0] == "CRITICAL" and "refuses the login" in r.one()[1]
+    if module == "imap":
+        path.write_text(dovecot_server.password)
+        r = ask_server(module, port, authority, **options, mailbox="None")
+        assert r.one()[0] == "CRITICAL" and "refuses to open the mailbox None" in r.one()[1]
+    r = run(None, "certificate", {"host": "localhost", "port": str(dovecot_server.ports[module]), "starttls": module,
+                                  "tls_ca_file": str(authority.ca_file)})
+    assert r.one()[0] == "OK"
+
+
+@pytest.mark.parametrize("module", ["smtp", "imap", "pop3"])
+def test_mail_servers_cannot_look(module, authority, login):
+    r = run(None, module, {"host": "127.0.0.1", "username": "x", "password_file": "/nonexistent"})
+    assert (r.items, r.code) == ({}, 2) and "/nonexistent cannot be read" in r.reason
+    r = run(None, module, {"host": "127.0.0.1", "username": "x", "credential": "none"})
+    assert r.items == {} and "credential 'none'" in r.reason
+    assert run("load/good", module, {}).code == 95
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        r = ask_server(module, s.getsockname()[1], authority, **login)
+    assert r.one()[0] == "CRITICAL" and "refused" in r.one()[1]
+
+
+@pytest.mark.parametrize("module", ["smtp", "imap", "pop3"])
+@pytest.mark.parametrize("options", [
+    {"username": "x"}, {"username": "x", "password_file": "/x", "credential": "x"}, {"password_file": "/x"}, {"port": "65536"},
+    {"certificate_warning": "1d"}, {"security": "ssl"}, {"username": "x", "password_file": "/x", "security": "none"}])
+def test_mail_servers_options_that_contradict_each_other(module, options):
+    r = run(None, module, options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
