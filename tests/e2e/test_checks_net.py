@@ -745,3 +745,158 @@ def test_mail_servers_cannot_look(module, authority, login):
 def test_mail_servers_options_that_contradict_each_other(module, options):
     r = run(None, module, options)
     assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+# --- dns
+
+TYPES = {"a": 1, "ns": 2, "cname": 5, "soa": 6, "ptr": 12, "mx": 15, "txt": 16, "aaaa": 28, "srv": 33}
+
+
+def dns_name(text):
+    return b"".join(bytes([len(x)]) + x.encode() for x in text.strip(".").split(".") if x) + b"\0"
+
+
+def rdata(kind, value):
+    words = value.split(" ")
+    if kind in ("a", "aaaa"):
+        return socket.inet_pton(socket.AF_INET if kind == "a" else socket.AF_INET6, value)
+    if kind == "txt":
+        return b"".join(bytes([len(x)]) + x.encode() for x in words)
+    data = b""
+    for word in words:
+        data += (int(word).to_bytes(4 if kind == "soa" else 2, "big") if word.isdigit() else dns_name(word))
+    return data + (b"\0" * 16 if kind == "soa" else b"")
+
+
+class DnsServer:
+    """Answers from a table {(name, type): [values]}; a number in the place of the values is the code of the answer, None
+    is silence, bytes are the answer's records as they are."""
+
+    def __init__(self, table, host="127.0.0.1"):
+        self.table, self.questions = table, []
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((host, 0))
+        self.port = str(self.socket.getsockname()[1])
+
+    def __enter__(self):
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                question, peer = self.socket.recvfrom(4096)
+                at, labels = 12, []
+                while question[at]:
+                    labels.append(question[at + 1:at + 1 + question[at]].decode())
+                    at += 1 + question[at]
+                name, end = ".".join(labels).lower(), at + 5
+                kind = next(k for k, v in TYPES.items() if v == int.from_bytes(question[at + 1:at + 3], "big"))
+                self.questions.append((name, kind))
+                values = self.table.get((name, kind), 3 if not any(n == name for n, _ in self.table) else [])
+                if values is None:
+                    continue
+                code, records, n = (values, b"", 0) if isinstance(values, int) else (0, b"", 0)
+                if isinstance(values, bytes):
+                    records, n = values, 1
+                for value in values if isinstance(values, list) else []:
+                    which, _, value = value.rpartition("|")
+                    data = rdata(which or kind, value)
+                    records += (b"\xc0\x0c" + TYPES[which or kind].to_bytes(2, "big") + b"\0\1\0\0\0\x3c"
+                                + len(data).to_bytes(2, "big") + data)
+                    n += 1
+                self.socket.sendto(question[:2] + b"\x81" + bytes([0x80 | code]) + b"\0\1" + n.to_bytes(2, "big") + b"\0\0\0\0"
+                                   + question[12:end] + records, peer)
+
+
+TABLE = {("www.example.test", "a"): ["192.0.2.1", "192.0.2.2"], ("www.example.test", "aaaa"): ["2001:db8::1"],
+         ("v4.example.test", "a"): ["192.0.2.9"], ("alias.example.test", "a"): ["cname|www.example.test", "192.0.2.1"],
+         ("alias.example.test", "cname"): ["www.example.test"], ("example.test", "mx"): ["10 mx1.example.test", "20 mx2.example.test"],
+         ("example.test", "ns"): ["ns.example.test"], ("example.test", "txt"): ["v=spf1 -all"],
+         ("example.test", "soa"): ["ns.example.test admin.example.test 2026112501"],
+         ("_imaps._tcp.example.test", "srv"): ["0 1 993 mail.example.test"], ("1.2.0.192.in-addr.arpa", "ptr"): ["www.example.test"],
+         ("1." + "0." * 23 + "8.b.d.0.1.0.0.2.ip6.arpa", "ptr"): ["six.example.test"],
+         ("broken.example.test", "a"): 2, ("refused.example.test", "a"): 5, ("silent.example.test", "a"): None,
+         ("silent.example.test", "aaaa"): None, ("empty.example.test", "mx"): [],
+         ("short.example.test", "a"): b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\3\1\2\3", ("garbage.example.test", "mx"): b"\xc0"}
+
+
+def ask_dns(asked, name, kind="address", **options):
+    return run(None, "dns", {"server": "127.0.0.1", "port": asked.port, "name": name, "record": kind, "answer_timeout": "4s", **options})
+
+
+@pytest.mark.parametrize("kind, name, expect", [
+    ("address", "www.example.test", ["192.0.2.1", "192.0.2.2", "2001:0DB8:0:0::1"]), ("address", "v4.example.test", ["192.0.2.9"]),
+    ("a", "WWW.example.test", ["192.0.2.2", "192.0.2.1"]), ("aaaa", "www.example.test", ["2001:db8::1"]),
+    ("a", "alias.example.test", ["192.0.2.1"]), ("cname", "alias.example.test", ["WWW.example.test."]),
+    ("mx", "example.test", ["20 mx2.example.test", "10 mx1.example.test"]), ("ns", "example.test", ["ns.example.test"]),
+    ("txt", "example.test", ["v=spf1-all"]), ("soa", "example.test", ["ns.example.test admin.example.test 2026112501"]),
+    ("srv", "_imaps._tcp.example.test", ["0 1 993 mail.example.test"]), ("ptr", "192.0.2.1", ["www.example.test"]),
+    ("ptr", "2001:db8::1", ["six.example.test"])])
+def test_dns_good(kind, name, expect):
+    with DnsServer(TABLE) as s:
+        r = ask_dns(s, name, kind, expect=expect, exact="yes")
+        assert r.one()[0] == "OK" and r.one()[1].startswith(f"{name}: ") and r.evidence == {}, r.one()
+        assert r.number("answers") == len(expect) and 0 < r.number("time") < 4
+        r = ask_dns(s, name, kind, exists="no")
+        assert r.one()[0] == "CRITICAL" and "is there, and must not be" in r.one()[1]
+        r = ask_dns(s, name, kind, expect=[*expect, "192.0.2.77"])
+        assert r.one() == ("CRITICAL", f"192.0.2.77 is not in the answer for {name}")
+        if len(expect) > 1:
+            r = ask_dns(s, name, kind, expect=expect[1:], exact="yes")
+            assert r.one()[0] == "CRITICAL" and r.one()[1].endswith("and not expected")
+            assert len(r.evidence["c", "The answer"].splitlines()) == len(expect)
+            assert ask_dns(s, name, kind, expect=expect[1:]).one()[0] == "OK"
+
+
+@pytest.mark.parametrize("name, kind, text", [
+    ("nothing.example.test", "address", "there is no such name (NXDOMAIN), says 127.0.0.1"),
+    ("empty.example.test", "mx", "the name has no such record"), ("v4.example.test", "aaaa", "the name has no such record"),
+    ("broken.example.test", "a", "(SERVFAIL)"), ("refused.example.test", "a", "no server answered, or they failed"),
+    ("short.example.test", "a", "the answer makes no sense"), ("garbage.example.test", "mx", "the answer makes no sense")])
+def test_dns_bad(name, kind, text):
+    with DnsServer(TABLE) as s:
+        r = ask_dns(s, name, kind)
+        assert r.one()[0] == "CRITICAL" and text in r.one()[1] and r.number("answers") == 0
+        r = ask_dns(s, name, kind, exists="no")
+        assert r.one()[0] == ("OK" if "no such" in text else "CRITICAL")
+
+
+def test_dns_silent_and_slow():
+    with DnsServer(TABLE) as s:
+        r = ask_dns(s, "silent.example.test", answer_timeout="500ms")
+        assert r.one() == ("CRITICAL", "silent.example.test: the resolver did not answer in time")
+        r = ask_dns(s, "www.example.test", time_warning="10us")
+        assert r.one()[0] == "WARNING" and "was resolved only after" in r.one()[1]
+        assert ask_dns(s, "www.example.test", time_warning="10us", time_critical="11us").one()[0] == "CRITICAL"
+
+
+def test_dns_over_ipv6():
+    try:
+        server = DnsServer(TABLE, "::1")
+    except OSError:
+        pytest.skip("no IPv6 on the loopback")
+    with server as s:
+        r = ask_dns(s, "v4.example.test", server="::1")
+        assert r.one()[0] == "OK" and ("v4.example.test", "a") in s.questions
+
+
+def test_dns_as_this_host_resolves():
+    r = run(None, "dns", {"name": "localhost"})
+    assert r.one()[0] == "OK" and ("127.0.0.1" in r.one()[1] or "::1" in r.one()[1])
+    assert len(set(r.one()[1].split())) == len(r.one()[1].split())
+    r = run(None, "dns", {"name": "nothing.invalid", "answer_timeout": "3s"})
+    assert r.one()[0] == "CRITICAL" and r.one()[1].startswith("nothing.invalid: ")
+    assert run("load/good", "dns", {"name": "localhost"}).code == 95
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"name": "192.0.2.1"}, {"name": "x", "server": "dns.example.org"}, {"name": "x", "exists": "no", "expect": "1.2.3.4"},
+    {"name": "x", "exact": "yes"}, {"name": "x", "port": "0"}, {"name": "x", "record": "any"},
+    {"name": "x", "time_warning": "2s", "time_critical": "1s"}])
+def test_dns_options_that_contradict_each_other(options):
+    r = run(None, "dns", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
