@@ -900,3 +900,100 @@ def test_dns_as_this_host_resolves():
 def test_dns_options_that_contradict_each_other(options):
     r = run(None, "dns", options)
     assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+# --- ping
+
+PING = r"""
+import os, pathlib, subprocess, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+import test_checks as t
+def sh(*command): subprocess.run(command, check=True)
+def allow(): pathlib.Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0")
+def show(r):
+    for item, (state, text) in r.items.items(): print(state, text)
+    if r.reason: print("reason", r.reason)
+    return r
+def ping(**options): return show(t.run(None, "ping", {"host": "127.0.0.1", "packets": "3", "spacing": "20ms", **options}))
+sh("ip", "link", "set", "lo", "up")
+"""
+
+
+def ping(script):
+    return in_namespace(PING + script)
+
+
+def test_ping_good():
+    p = ping(r"""
+allow()
+r = ping()
+assert r.number("loss") == 0 and 0 < r.number("time_min") <= r.number("time") <= r.number("time_max") < 2 and not r.evidence
+assert r.metrics["c", "loss"][2:4] == ["20", "60"] and r.number("duplicates") == 0
+ping(host="localhost", family="ipv4", size="1400")
+ping(host="::1")
+ping(time_warning="1us")
+ping(time_warning="1us", time_critical="2us")
+""")
+    lines = p.stdout.splitlines()
+    assert len(lines) == 5, p.stderr + p.stdout
+    assert lines[0].startswith("OK 127.0.0.1 answers after ") and lines[0].endswith(" ms on average, 0 % lost")
+    assert lines[1].startswith("OK 127.0.0.1") and (lines[2].startswith("OK ::1 answers") or "no route" in lines[2])
+    assert lines[3].startswith("WARNING 127.0.0.1 answers only after") and lines[4].startswith("CRITICAL")
+
+
+def test_ping_no_answer():
+    """The kernel is told to be silent: from the beginning, and in the middle."""
+    p = ping(r"""
+allow()
+silent = pathlib.Path("/proc/sys/net/ipv4/icmp_echo_ignore_all")
+silent.write_text("1")
+r = ping(answer_timeout="100ms")
+assert r.number("loss") == 100 and ("c", "time") not in r.metrics
+print(r.evidence["c", "The requests"].replace("\n", "; "))
+silent.write_text("0")
+threading.Timer(0.5, lambda: silent.write_text("1")).start()
+r = ping(packets="10", spacing="100ms", answer_timeout="100ms", loss_warning="1%", loss_critical="95%")
+print(int(r.number("loss")))
+silent.write_text("0")
+threading.Timer(0.5, lambda: silent.write_text("1")).start()
+ping(packets="10", spacing="100ms", answer_timeout="100ms", loss_warning="1%", loss_critical="2%")
+""")
+    lines = p.stdout.splitlines()
+    assert len(lines) == 5, p.stderr + p.stdout
+    assert lines[0] == "CRITICAL 127.0.0.1 does not answer" and lines[1].startswith("request 1: no answer; request 2:")
+    assert lines[2].startswith("WARNING 127.0.0.1 answered ") and " of 10 requests, " in lines[2] and 0 < int(lines[3]) < 100
+    assert lines[4].startswith("CRITICAL 127.0.0.1 answered ") and lines[4].endswith(" are lost (limit 2 %)")
+
+
+def test_ping_unreachable():
+    """Nobody has the address; there is no route at all; a name that does not exist."""
+    p = ping(r"""
+allow()
+ping(host="192.0.2.1")
+sh("ip", "link", "add", "one", "type", "veth", "peer", "name", "two")
+sh("ip", "addr", "add", "192.0.2.2/24", "dev", "one")
+sh("ip", "link", "set", "one", "up")
+sh("ip", "link", "set", "two", "up")
+ping(host="192.0.2.1", packets="5", spacing="1s", answer_timeout="100ms")
+ping(host="nothing.invalid", answer_timeout="500ms")
+ping(host="127.0.0.1", family="ipv6")
+""")
+    lines = p.stdout.splitlines()
+    assert len(lines) == 4, p.stderr + p.stdout
+    assert lines[0] == "CRITICAL no route to 192.0.2.1"
+    assert lines[1] == "CRITICAL 192.0.2.1 does not answer (this host says: No route to host)" or "192.0.2.2 says: No route" in lines[1]
+    assert "nothing.invalid" in lines[2] and lines[3].startswith("reason 127.0.0.1 has no address of the kind")
+
+
+def test_ping_is_not_allowed():
+    p = ping("r = ping()\nassert r.code == 13 and not r.items\n")  # a new name space allows no group
+    assert p.stdout.startswith("reason the kernel does not allow the group 0 of this process to send ICMP"), p.stderr
+    assert 'net.ipv4.ping_group_range is "' in p.stdout and "allow it by a line" in p.stdout
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"host": "x", "packets": "0"}, {"host": "x", "packets": "101"}, {"host": "x", "loss_warning": "90%"}, {"host": "x", "size": "9000"},
+    {"host": "x", "time_warning": "2s", "time_critical": "1s"}, {"host": "x", "family": "ipv5"}, {"host": "x", "spacing": "1ms"}])
+def test_ping_options_that_contradict_each_other(options):
+    r = run(None, "ping", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
