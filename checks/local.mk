@@ -85,3 +85,12 @@ checks_ping_la_SOURCES = checks/ping.c
 checks_ping_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_ping_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/ping.7.in
+# A package of its own in Debian, and only where libcurl is.
+if HAVE_CURL
+checkmodule_LTLIBRARIES += checks/http.la
+endif
+checks_http_la_SOURCES = checks/http.c
+checks_http_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+checks_http_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_http_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS) $(CURL_LIBS)
+EXTRA_DIST += checks/http.7.in

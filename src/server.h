@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the checks certificate, smtp, imap and pop3 share: a server that is asked, with TLS from the start,
  * after STARTTLS, or without; lines that go to and fro, kept as evidence without secrets; and what is said of
- * it in the end. It knows the few lines that come before TLS in each protocol, and nothing else of them. */
+ * it in the end. (http shares its options and the judgement of a certificate.) It knows the few lines that come before TLS in each protocol, and nothing else of them. */
 #pragma once
 
 #include "buf.h"
@@ -13,9 +13,9 @@
 /* The order is that of enum smtp_security. */
 enum server_security { SERVER_TLS, SERVER_STARTTLS, SERVER_PLAIN };
 
-/* What all of them are told; a module's own struct begins with it. */
 struct server;
 
+/* What all of them are told; a module's own struct begins with it. */
 struct server_config {
 	const char *host, *expect, *tls_ca_file, *tls_pin;
 	const char *name; /* that its certificate must have; NULL: host */
@@ -30,53 +30,40 @@ extern const char *const server_securities[];
 	.name = #name_, .type = type_, .offset = offsetof(struct server_config, name_)
 
 /* Rows for their option tables. */
-#define SERVER_OPTIONS_TIME                                                                               \
-	{ SERVER_MEMBER(answer_timeout, TOCSIN_DURATION), .fallback = "8s", .min = 10000, .max = 3600e6,  \
+#define SERVER_OPTIONS_TIME										\
+	{ SERVER_MEMBER(answer_timeout, TOCSIN_DURATION), .fallback = "8s", .min = 10000, .max = 3600e6, \
 		.help = "How long all of it may take together; keep it below the timeout of the check" }, \
-		{ SERVER_MEMBER(time_warning, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,           \
-			.help = "It is a warning when it took longer than this; 0: not judged" },         \
-	{                                                                                                 \
-		SERVER_MEMBER(time_critical, TOCSIN_DURATION),                                            \
-			.fallback = "0", .max = 3600e6,                                                   \
-			.help = "It is critical when it took longer than this; 0: not judged"             \
-	}
+	{ SERVER_MEMBER(time_warning, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,			\
+		.help = "It is a warning when it took longer than this; 0: not judged" },		\
+	{ SERVER_MEMBER(time_critical, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,		\
+		.help = "It is critical when it took longer than this; 0: not judged" }
 
-#define SERVER_OPTIONS_TLS(warning_key, critical_key)                                                       \
-	{ SERVER_MEMBER(tls_ca_file, TOCSIN_PATH),                                                          \
+#define SERVER_OPTIONS_CERTIFICATE(warning_key, critical_key)						\
+	{ .name = warning_key, .type = TOCSIN_DURATION, .fallback = "14d", .max = 3.2e14,		\
+		.offset = offsetof(struct server_config, certificate_warning),				\
+		.help = "It is a warning when the certificate is valid for less than this; 0: not judged" }, \
+	{ .name = critical_key, .type = TOCSIN_DURATION, .fallback = "3d", .max = 3.2e14,		\
+		.offset = offsetof(struct server_config, certificate_critical),				\
+		.help = "It is critical when the certificate is valid for less than this; 0: not judged" }
+
+#define SERVER_OPTIONS_TLS(warning_key, critical_key)							\
+	{ SERVER_MEMBER(tls_ca_file, TOCSIN_PATH),							\
 		.help = "Certificates of the authorities to trust, in PEM form, instead of the system's" }, \
-		{ SERVER_MEMBER(tls_pin, TOCSIN_STRING),                                                    \
-			.help = "The only public key to accept, \"sha256:BASE64\"; stands for authority, "  \
-				"name and dates" },                                                         \
-		{ .name = warning_key,                                                                      \
-			.type = TOCSIN_DURATION,                                                            \
-			.offset = offsetof(struct server_config, certificate_warning),                      \
-			.fallback = "14d",                                                                  \
-			.max = 3.2e14,                                                                      \
-			.help = "It is a warning when the certificate is valid for less than this; 0: not " \
-				"judged" },                                                                 \
-	{                                                                                                   \
-		.name = critical_key, .type = TOCSIN_DURATION,                                              \
-		.offset = offsetof(struct server_config, certificate_critical), .fallback = "3d",           \
-		.max = 3.2e14,                                                                              \
-		.help = "It is critical when the certificate is valid for less than this; 0: not judged"    \
-	}
+	{ SERVER_MEMBER(tls_pin, TOCSIN_STRING),							\
+		.help = "The only public key to accept, \"sha256:BASE64\"; stands for authority, name and dates" }, \
+	SERVER_OPTIONS_CERTIFICATE(warning_key, critical_key)
 
-#define SERVER_OPTIONS_MAIL(security_)                                                                       \
-	{ SERVER_MEMBER(host, TOCSIN_STRING), .fallback = "localhost",                                       \
-		.help = "The server, a name or an address" },                                                \
-		{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535,                            \
-			.help = "Its port; 0: the usual one" },                                              \
-		{ SERVER_MEMBER(security, TOCSIN_CHOICE), .fallback = security_,                             \
-			.choices = server_securities,                                                        \
-			.help = "TLS from the start, STARTTLS, or no encryption" },                          \
-		SERVER_OPTIONS_TLS("certificate_warning", "certificate_critical"),                           \
-		{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = "A text that its greeting must contain" },   \
-		{ SERVER_MEMBER(username, TOCSIN_STRING), .help = "Log in as this user; needs encryption" }, \
-		{ SERVER_MEMBER(password_file, TOCSIN_PATH),                                                 \
-			.help = "A file whose first line is the password" },                                 \
-		{ SERVER_MEMBER(credential, TOCSIN_STRING),                                                  \
-			.help = "The name of a systemd credential that is the password" },                   \
-		SERVER_OPTIONS_TIME
+#define SERVER_OPTIONS_MAIL(security_)									\
+	{ SERVER_MEMBER(host, TOCSIN_STRING), .fallback = "localhost", .help = "The server, a name or an address" }, \
+	{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535, .help = "Its port; 0: the usual one" }, \
+	{ SERVER_MEMBER(security, TOCSIN_CHOICE), .fallback = security_, .choices = server_securities,	\
+		.help = "TLS from the start, STARTTLS, or no encryption" },				\
+	SERVER_OPTIONS_TLS("certificate_warning", "certificate_critical"),				\
+	{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = "A text that its greeting must contain" },	\
+	{ SERVER_MEMBER(username, TOCSIN_STRING), .help = "Log in as this user; needs encryption" },	\
+	{ SERVER_MEMBER(password_file, TOCSIN_PATH), .help = "A file whose first line is the password" }, \
+	{ SERVER_MEMBER(credential, TOCSIN_STRING), .help = "The name of a systemd credential that is the password" }, \
+	SERVER_OPTIONS_TIME
 
 /* A sentence, or NULL. */
 const char *server_validate(const struct server_config *c);

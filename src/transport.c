@@ -660,12 +660,14 @@ static int judge_list(const struct transport_trust *trust, const gnutls_x509_crt
 
 	if (r < 0)
 		return r;
+	certificate_describe(chain, n, name, ret);
+	if (!trust)
+		return 0;
 	const struct certificate_policy policy = {
 		.host = name, .owner = name ? name : "this file", .pin = trust->has_pin ? trust->pin : NULL,
 		.origin = trust->origin,
 	};
 
-	certificate_describe(chain, n, name, ret);
 	gnutls_certificate_get_trust_list(trust->credentials, &trusted);
 	return certificate_verify_chain(chain, n, trusted, &policy, why);
 }

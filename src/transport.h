@@ -43,7 +43,7 @@ struct transport_certificate {
 const struct transport_certificate *transport_peer_certificate(const struct transport *t);
 
 /* Judges the certificates of a PEM file, the server's own first, as if a server for HOST had sent them; HOST NULL:
- * any name. *ret is filled as far as they can be read; free its text. -EBADMSG: there is none; -EKEYREJECTED; both with
+ * any name; TRUST NULL: nothing is judged, only read. *ret is filled as far as they can be read; free its text. -EBADMSG: there is none; -EKEYREJECTED; both with
  * words in WHY. */
 int transport_judge_file(const struct transport_trust *trust, const void *pem, size_t len, const char *host,
 	struct transport_certificate *ret, struct buf *why);

@@ -209,4 +209,5 @@ TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
 # The packages are built from the tarball too.
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format
+EXTRA_DIST += debian/tocsin-check-http.install
 EXTRA_DIST += debian/tocsin.docs debian/tocsin.install debian/tocsin.postrm debian/tocsin-dev.install

@@ -3,6 +3,7 @@
 against servers of the test on the loopback."""
 import base64
 import contextlib
+import http.server
 import os
 import pathlib
 import select
@@ -13,13 +14,14 @@ import sys
 import threading
 import time
 import types
+import urllib.parse
 
 import certs
 import dovecot
 import pytest
 import smtp_server
 
-from test_checks import run, send, start
+from test_checks import MODULES, run, send, start
 
 # --- network
 
@@ -996,4 +998,193 @@ def test_ping_is_not_allowed():
     {"host": "x", "time_warning": "2s", "time_critical": "1s"}, {"host": "x", "family": "ipv5"}, {"host": "x", "spacing": "1ms"}])
 def test_ping_options_that_contradict_each_other(options):
     r = run(None, "ping", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+# --- http
+
+class Web(http.server.BaseHTTPRequestHandler):
+    """Does what the path says: /status/503, /to/URL, /slow, /silent, /page, /large, /login, /echo."""
+    protocol_version = "HTTP/1.0"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status=200, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_GET(self):
+        self.server.seen.append((self.command, self.path, dict(self.headers)))
+        kind, _, rest = self.path[1:].partition("/")
+        if kind == "status":
+            self.answer(int(rest), b"that went wrong")
+        elif kind == "to":
+            self.answer(302, Location=urllib.parse.unquote(rest))
+        elif kind == "loop":
+            self.answer(301, Location="/loop")
+        elif kind == "silent":
+            time.sleep(2)
+        elif kind == "large":
+            self.answer(200, b"x" * (1024 * 1024) + b"needle")
+        elif kind == "login":
+            good = self.headers.get("Authorization") == "Basic " + base64.b64encode(f"box:{PASSWORD}".encode()).decode()
+            self.answer(200 if good else 401)
+        elif kind == "echo":
+            self.answer(200, repr((self.command, dict(self.headers),
+                                   self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())).encode())
+        else:
+            self.answer(200, b"<h1>Hello\0 there</h1>")
+
+    do_HEAD = do_POST = do_GET
+
+
+@contextlib.contextmanager
+def web(certificate=None, host="127.0.0.1"):
+    class Http(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        def handle_error(self, *_):
+            pass
+    server = Http((host, 0), Web)
+    server.seen = []
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.base = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join(30)
+
+
+def ask_web(url, **options):
+    r = run(None, "http", {"url": url, "answer_timeout": "5s", **options})
+    assert PASSWORD not in repr((r.items, r.evidence, r.reason))
+    return r
+
+
+@pytest.fixture(autouse=True)
+def http_is_built(request):
+    if request.node.name.startswith("test_http") and not (MODULES / "http.so").exists():
+        pytest.skip("built without libcurl")
+
+
+@pytest.mark.parametrize("path, options, state, text", [
+    ("/", {}, "OK", "status 200, 21 B after "), ("/", {"expect": "there</h1>", "forbid": "error"}, "OK", ""),
+    ("/", {"expect": "Goodbye"}, "CRITICAL", "the page does not contain 'Goodbye'"),
+    ("/", {"forbid": "Hello"}, "CRITICAL", "the page contains 'Hello'"), ("/", {"method": "head"}, "OK", "status 200, 0 B"),
+    ("/status/503", {}, "CRITICAL", "status 503, which is none of those expected"), ("/status/404", {"status": ["2xx", "404"]}, "OK", "404"),
+    ("/status/204", {"status": "200-203"}, "CRITICAL", "status 204"), ("/status/401", {"status": "400-499"}, "OK", ""),
+    ("/to/%2Fpage", {}, "OK", "status 200"), ("/to/%2Fpage", {"redirect": "same-host"}, "OK", "status 200"),
+    ("/to/%2Fpage", {"redirect": "no"}, "CRITICAL", "status 302"), ("/to/%2Fpage", {"redirect": "no", "status": "302"}, "OK", "302"),
+    ("/to/http%3A%2F%2Flocalhost%3A1%2F", {"redirect": "same-host"}, "CRITICAL", "it redirects to another host: http://localhost:1/"),
+    ("/to/http%3A%2F%2Flocalhost%3A1%2F", {}, "CRITICAL", "http://localhost:1/: "),
+    ("/to/file%3A%2F%2F%2Fetc%2Fpasswd", {}, "CRITICAL", ""),
+    ("/loop", {}, "CRITICAL", "more than 5 redirects, the last one to "), ("/loop", {"redirect_max": "1"}, "CRITICAL", "more than 1 red"),
+    ("/silent", {"answer_timeout": "300ms"}, "CRITICAL", "did not answer within 300 ms"),
+    ("/", {"time_warning": "1us"}, "WARNING", "it took "), ("/", {"time_warning": "1us", "time_critical": "2us"}, "CRITICAL", "it took"),
+    ("/large", {}, "OK", "1.00 MiB"), ("/large", {"expect": "needle"}, "CRITICAL", "(in its first MiB)"),
+    ("/status/304", {"status": "304"}, "OK", "304")])
+def test_http(path, options, state, text):
+    with web() as s:
+        r = ask_web(s.base + path, **options)
+        assert r.one()[0] == state and text in r.one()[1], r.one()
+        assert (r.evidence == {}) == (state == "OK") and r.number("time") > 0
+        if state != "OK":
+            assert r.evidence["c", "The requests"].startswith(s.base + path + " → ")
+            assert "root:" not in repr(r.evidence)
+        assert s.seen[0][2]["User-Agent"].startswith("tocsin/")
+
+
+def test_http_requests():
+    with web() as s:
+        r = ask_web(s.base + "/echo", method="post", body="a=b", header=["X-One: 1", "Accept: text/plain"], expect="'a=b'")
+        assert r.one()[0] == "OK", r.evidence
+        assert s.seen[0][0] == "POST" and s.seen[0][2]["X-One"] == "1" and s.seen[0][2]["Accept"] == "text/plain"
+        ask_web(s.base + "/page", method="head")
+        assert s.seen[1][0] == "HEAD"
+        assert ask_web(s.base + "/to/%2Fpage", method="post", body="x").one()[0] == "OK"
+        assert [x[0] for x in s.seen[2:]] == ["POST", "GET"]
+        del s.seen[2:]
+        r = ask_web(f"http://www.example.org:{s.server_address[1]}/", address="127.0.0.1")
+        assert r.one()[0] == "OK" and s.seen[2][2]["Host"].startswith("www.example.org:")
+        r = ask_web("http://www.example.org/", proxy=s.base)
+        assert r.one()[0] == "OK" and s.seen[3][1] == "http://www.example.org/"
+        r = ask_web(f"http://localhost:{s.server_address[1]}/", family="ipv4")
+        assert r.one()[0] == "OK"
+        r = ask_web(s.base + "/status/500")
+        assert "that went wrong" in r.evidence["c", "The answer (its beginning)"] and "HTTP/1.0 500" in repr(r.evidence)
+
+
+def test_http_tls(authority, server_certificate):
+    options = {"tls_ca_file": str(authority.ca_file)}
+    with web(server_certificate) as s:
+        r = ask_web(s.base, **options)
+        assert r.one()[0] == "OK" and 364 * 86400 < r.number("certificate_left") <= 365 * 86400 and r.number("time_tls") > 0
+        r = ask_web(s.base, certificate_warning="370d", **options)
+        assert r.one()[0] == "WARNING" and "the certificate expires in 364 d" in r.one()[1]
+        assert 'names: "localhost", "127.0.0.1"' in r.evidence["c", "The certificate"]
+        assert ask_web(s.base, certificate_warning="370d", certificate_critical="366d", **options).one()[0] == "CRITICAL"
+        r = ask_web(f"https://www.example.org:{s.server_address[1]}/", address="127.0.0.1", **options)
+        assert r.one()[0] == "CRITICAL" and "www.example.org" in r.one()[1]
+        r = ask_web(s.base)
+        assert r.one()[0] == "CRITICAL" and "certificate" in r.one()[1].lower()
+        assert ask_web(s.base, trust="no").one()[0] == "OK"
+        r = ask_web(f"https://www.example.org:{s.server_address[1]}/", address="127.0.0.1", trust="no")
+        assert r.one()[0] == "CRITICAL"
+        r = ask_web(s.base, tls_ca_file="/nonexistent")
+        assert r.items == {} and r.code and "/nonexistent cannot be used" in r.reason
+    with web() as s:
+        assert ask_web(s.base.replace("http:", "https:"), **options).one()[0] == "CRITICAL"
+
+
+def test_http_expired(tmp_path):
+    authority = certs.Authority(tmp_path)
+    with web(authority.issue("over", expired=True)) as s:
+        for trust in ("yes", "no"):
+            r = ask_web(s.base, tls_ca_file=str(authority.ca_file), trust=trust)
+            assert r.one()[0] == "CRITICAL" and "expired" in r.one()[1]
+
+
+def test_http_login(authority, server_certificate, login):
+    """The password goes to the host that it is for, not to where that one sends us."""
+    options = {"tls_ca_file": str(authority.ca_file), **login}
+    with web(server_certificate) as s, web(server_certificate) as other:
+        assert ask_web(s.base + "/login", **options).one()[0] == "OK"
+        assert ask_web(s.base + "/login", tls_ca_file=options["tls_ca_file"]).one()[1].startswith("status 401")
+        elsewhere = other.base.replace("127.0.0.1", "localhost") + "/login"
+        r = ask_web(s.base + "/to/" + urllib.parse.quote(elsewhere, safe=""), **options)
+        assert r.one()[0] == "CRITICAL" and "status 401" in r.one()[1] and "Authorization" not in other.seen[0][2]
+        assert "Authorization" in s.seen[-1][2]
+
+
+def test_http_cannot_look():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        r = ask_web(f"http://127.0.0.1:{s.getsockname()[1]}/")
+    assert r.one()[0] == "CRITICAL" and "Failed to connect" in r.one()[1] and r.number("time") >= 0
+    r = ask_web("http://nothing.invalid/", answer_timeout="1s")
+    assert "nothing.invalid: " in (r.reason or r.one()[1])
+    r = ask_web("http://127.0.0.1/", username="x", password_file="/nonexistent")
+    assert r.code == 22
+    r = ask_web("https://127.0.0.1/", username="x", password_file="/nonexistent")
+    assert (r.items, r.code) == ({}, 2) and "cannot be read" in r.reason
+    assert run("load/good", "http", {"url": "http://localhost/"}).code == 95
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"url": "ftp://x/"}, {"url": "http://"}, {"url": "http://x", "status": "2x"}, {"url": "http://x", "status": "299-200"},
+    {"url": "http://x", "status": "20"}, {"url": "http://x", "status": "600"}, {"url": "http://x", "header": "X"},
+    {"url": "http://x", "body": "x"}, {"url": "http://x", "method": "head", "expect": "x"}, {"url": "http://x", "address": "y"},
+    {"url": "https://x", "username": "y"}, {"url": "http://x", "time_warning": "2s", "time_critical": "1s"}])
+def test_http_options_that_contradict_each_other(options):
+    r = run(None, "http", options)
     assert r.code in (22, 34) and r.reason and r.items == {}
