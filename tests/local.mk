@@ -183,6 +183,7 @@ EXTRA_DIST += tests/e2e/smtp_server.py
 EXTRA_DIST += tests/e2e/test_bench.py
 EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
+EXTRA_DIST += tests/e2e/test_checks_complete.py
 EXTRA_DIST += tests/e2e/test_checks_more.py
 EXTRA_DIST += tests/e2e/test_checks_net.py
 EXTRA_DIST += tests/e2e/test_control.py
