@@ -7,10 +7,13 @@
 #include "account.h"
 #include "buf.h"
 #include "clock.h"
+#include "pidfd.h"
 #include "proctree.h"
+#include "restarts.h"
 #include "text.h"
 #include "tocsin-check.h"
 #include "units.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,18 +22,20 @@
 #include <regex.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define WATCHES_MAX 64
 #define FRESH_USEC (100 * USEC_PER_MSEC) /* a scan that may prove absence */
 /* A pidfile is written soon after the start of its process. */
 #define PIDFILE_SLACK_USEC (60 * USEC_PER_SEC)
-#define COMM_BYTES 15 /* TASK_COMM_LEN without its NUL: longer names are cut there */
+#define REAPED_MSEC 100 /* a parent takes its child within that, or leaves it a zombie */
+#define COMM_BYTES 15   /* TASK_COMM_LEN without its NUL: longer names are cut there */
 
 struct config {
 	const char *pidfile, *name, *pattern, *user;
-	int64_t min, max;
+	int64_t min, max, memory_warning, memory_critical, age_warning, age_critical;
+	int64_t restarts_warning, restarts_window;
+	double cpu_warning, cpu_critical;
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
@@ -44,8 +49,33 @@ static const struct tocsin_option options[] = {
 		.help = "Fewer processes than this are critical" },
 	{ MEMBER(max, TOCSIN_INT), .fallback = "0", .min = 0, .max = 1e6,
 		.help = "More processes than this are a warning; 0: any number" },
+	{ MEMBER(memory_warning, TOCSIN_SIZE), .fallback = "0",
+		.help = "Resident memory of all of them together from which it is a warning; 0: not judged" },
+	{ MEMBER(memory_critical, TOCSIN_SIZE), .fallback = "0",
+		.help = "Resident memory of all of them together from which it is critical; 0: not judged" },
+	{ MEMBER(cpu_warning, TOCSIN_PERCENT), .fallback = "0%", .max = 1e6,
+		.help = "Use of the processors by all of them together, 100% is one processor, from which it "
+			"is a "
+			"warning; 0%: not judged" },
+	{ MEMBER(cpu_critical, TOCSIN_PERCENT), .fallback = "0%", .max = 1e6,
+		.help = "Use of the processors by all of them together, 100% is one processor, from which it "
+			"is "
+			"critical; 0%: not judged" },
+	{ MEMBER(age_warning, TOCSIN_DURATION), .fallback = "0",
+		.help = "One that has been running for this long is a warning; 0: not judged" },
+	{ MEMBER(age_critical, TOCSIN_DURATION), .fallback = "0",
+		.help = "One that has been running for this long is critical; 0: not judged" },
+	{ MEMBER(restarts_warning, TOCSIN_INT), .fallback = "3", .max = RESTARTS_MAX,
+		.help = "So many restarts within restarts_window are a warning; 0: not judged" },
+	{ MEMBER(restarts_window, TOCSIN_DURATION), .fallback = "10m", .min = 1e6, .max = 7 * 86400e6,
+		.help = "The time in which restarts are counted together" },
 	{ .name = NULL },
 };
+
+static bool are_crossed(double warning, double critical)
+{
+	return warning > 0 && critical > 0 && critical < warning;
+}
 
 static const char *validate(const void *config)
 {
@@ -58,6 +88,10 @@ static const char *validate(const void *config)
 		return "name is the name of the program without its folder; use pattern for a path";
 	if (c->max > 0 && c->max < c->min)
 		return "max must not be below min";
+	if (are_crossed((double)c->memory_warning, (double)c->memory_critical) ||
+		are_crossed(c->cpu_warning, c->cpu_critical) ||
+		are_crossed((double)c->age_warning, (double)c->age_critical))
+		return "the limit for critical is below the one for warning: one of memory, cpu, age";
 	if (c->pidfile && c->min > 1)
 		return "a pidfile names one process: min cannot be above 1";
 	if (c->pattern) {
@@ -199,6 +233,7 @@ static void release(struct target *target)
 struct found {
 	struct proc **items; /* oldest first */
 	size_t n;
+	uint64_t inode;        /* of the pidfd of the oldest, 0: not known */
 	struct proc *impostor; /* the process that has the number in the pidfile and is another one */
 	const char *why_impostor;
 };
@@ -234,17 +269,18 @@ static const char *why_not_the_one(struct tocsin_run *run, const struct target *
 	return NULL;
 }
 
-/* Opens the process and watches it. False: it is gone, or another one has its number now. */
-static bool watch_process(
-	struct tocsin_run *run, const struct proctree *t, const struct proc *p, bool want_watch)
+/* Opens the process and watches it. False: it is gone, or another one has its number now. *RET_INODE may be
+ * NULL. */
+static bool watch_process(struct tocsin_run *run, const struct proctree *t, const struct proc *p,
+	bool want_watch, uint64_t *ret_inode)
 {
 	uint64_t start;
 
 	if (*tocsin_root(run))
 		return true;
-	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	_cleanup_close_ int fd = pidfd_open_process(p->pid);
 	if (fd < 0)
-		return errno != ESRCH;
+		return fd != -ESRCH;
 	/* Readable from the moment of death, also while it is a zombie. */
 	if (poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0) > 0)
 		return false;
@@ -252,6 +288,8 @@ static bool watch_process(
 		return false;
 	if (want_watch)
 		tocsin_watch(run, fd, POLLIN);
+	if (ret_inode)
+		*ret_inode = pidfd_inode(fd);
 	return true;
 }
 
@@ -275,7 +313,7 @@ static int find_processes(
 	for (size_t i = 0; i < t->n; i++) {
 		struct proc *p = &t->items[i];
 
-		if (!is_meant(target, t, p) || !watch_process(run, t, p, false))
+		if (!is_meant(target, t, p) || !watch_process(run, t, p, false, NULL))
 			continue;
 		f.why_impostor = target->config->pidfile ? why_not_the_one(run, target, p) : NULL;
 		if (f.why_impostor)
@@ -294,7 +332,7 @@ static void watch_all(struct tocsin_run *run, const struct proctree *t, struct f
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->n; i++)
-		if (watch_process(run, t, f->items[i], i < WATCHES_MAX))
+		if (watch_process(run, t, f->items[i], i < WATCHES_MAX, n == 0 ? &f->inode : NULL))
 			f->items[n++] = f->items[i];
 	f->n = n;
 }
@@ -305,16 +343,6 @@ static void watch_all(struct tocsin_run *run, const struct proctree *t, struct f
 struct words {
 	char text[256];
 };
-
-static struct words duration(int64_t usec)
-{
-	_cleanup_buf_ struct buf b = BUF(sizeof(struct words) - 1);
-	struct words w;
-
-	format_duration(&b, usec < 0 ? 0 : usec);
-	snprintf(w.text, sizeof(w.text), "%s", buf_text(&b));
-	return w;
-}
 
 /* "nginx", "/run/nginx.pid" or "pattern …": what the administrator asked for. */
 static struct words describe(const struct config *c)
@@ -330,10 +358,12 @@ static struct words describe(const struct config *c)
 	return w;
 }
 
+/* Recorded start times belong to another boot. */
 static int64_t age_usec(struct tocsin_run *run, const struct proc *p)
 {
-	/* Recorded start times belong to another boot. */
-	return *tocsin_root(run) ? 0 : clock_boottime_usec() - proc_ticks_usec(p->start_ticks);
+	int64_t age = clock_boottime_usec() - proc_ticks_usec(p->start_ticks);
+
+	return *tocsin_root(run) || age < 0 ? 0 : age;
 }
 
 static void put_process(struct buf *b, struct tocsin_run *run, const struct proctree *t, struct proc *p)
@@ -342,7 +372,7 @@ static void put_process(struct buf *b, struct tocsin_run *run, const struct proc
 
 	buf_printf(b, "pid %d, parent %d: %s", (int)p->pid, (int)p->ppid, p->comm);
 	if (!*tocsin_root(run))
-		buf_printf(b, ", running for %s", duration(age_usec(run, p)).text);
+		buf_printf(b, ", running for %s", short_duration(age_usec(run, p)).text);
 	if (*cmdline)
 		buf_printf(b, "\n    %.300s", cmdline);
 	buf_putc(b, '\n');
@@ -360,38 +390,128 @@ static void show_found(struct tocsin_run *run, const struct proctree *t, const s
 		tocsin_evidence(run, tocsin_name(run), "Processes found", buf_text(&b));
 }
 
-/* What an earlier look kept. Numbers only, so no name or command line. */
-static void show_last_known(struct tocsin_run *run, const struct proctree *t, const struct found *f)
-{
-	_cleanup_buf_ struct buf b = BUF(4096);
-	double pid, start;
-	int64_t age;
-
-	if (tocsin_recall(run, "pid", &pid, &age) < 0 || tocsin_recall(run, "start", &start, &age) < 0)
-		return;
-	if (f->n && f->items[0]->pid == (pid_t)pid && f->items[0]->start_ticks == (uint64_t)start)
-		return;
-	buf_printf(&b, "pid %d, last seen %s ago", (int)pid, duration(age).text);
-	if (!*tocsin_root(run) && start > 0)
-		buf_printf(&b, ", when it had been running for %s",
-			duration(clock_boottime_usec() - age - proc_ticks_usec((uint64_t)start)).text);
-	buf_putc(&b, '\n');
-	const struct proc *zombie = proctree_find(t, (pid_t)pid);
-	if (zombie && zombie->start_ticks == (uint64_t)start && zombie->state == 'Z')
-		buf_puts(&b, "it is a zombie: its parent has not asked for its exit status yet\n");
-	else
-		buf_puts(&b,
-			"cause of the end: not available (only its parent or the service manager is told)\n");
-	tocsin_evidence(run, tocsin_name(run),
-		f->n ? "The process that was there before" : "The process that went", buf_text(&b));
-}
+/* --- How others ended */
 
 static void put_exit(struct buf *b, int status)
 {
 	if (WIFSIGNALED(status))
-		buf_printf(b, ", killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else if (WIFEXITED(status) && status)
-		buf_printf(b, ", exit status %d", WEXITSTATUS(status));
+		buf_printf(b, "killed by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+			WCOREDUMP(status) ? ", core dumped" : "");
+	else if (WIFEXITED(status))
+		buf_printf(b, "exit status %d", WEXITSTATUS(status));
+}
+
+/* The oldest process of the last look, and how it ended. */
+struct past {
+	bool is_known, has_ended; /* has_ended: STATUS is known */
+	pid_t pid;
+	uint64_t start_ticks;
+	double inode;
+	int64_t seen_usec; /* ago */
+	int status;
+	struct buf others; /* of the group, that ended since */
+};
+
+#define PAST ((struct past){ .others = BUF(8192) })
+
+static void free_past(struct past *past)
+{
+	buf_free(&past->others);
+}
+
+static double recall_or(struct tocsin_run *run, const char *key, double otherwise)
+{
+	double value;
+	int64_t age;
+
+	return tocsin_recall(run, key, &value, &age) == 0 ? value : otherwise;
+}
+
+static void recall_past(struct tocsin_run *run, struct past *past)
+{
+	double pid, start;
+	int64_t age;
+
+	if (tocsin_recall(run, "pid", &pid, &past->seen_usec) < 0 ||
+		tocsin_recall(run, "start", &start, &age) < 0)
+		return;
+	past->is_known = true;
+	past->pid = (pid_t)pid;
+	past->start_ticks = (uint64_t)start;
+	past->inode = recall_or(run, "inode", 0);
+	/* The descriptor comes once; what it said is kept for as long as this process is the last that was
+	 * seen. */
+	if (recall_or(run, "exit_start", -1) == start) {
+		past->has_ended = true;
+		past->status = (int)recall_or(run, "exit", 0);
+	}
+}
+
+static void take_end(struct tocsin_run *run, struct past *past, int fd)
+{
+	int status;
+
+	if (pidfd_exit_status(fd, REAPED_MSEC, &status) < 0)
+		return;
+	if (past->is_known && past->inode > 0 && (double)pidfd_inode(fd) == past->inode) {
+		past->has_ended = true;
+		past->status = status;
+		tocsin_remember(run, "exit", status);
+		tocsin_remember(run, "exit_start", (double)past->start_ticks);
+	} else {
+		put_exit(&past->others, status);
+		buf_putc(&past->others, '\n');
+	}
+}
+
+/* The descriptors that woke this look are those of processes that ended. */
+static void take_ends(struct tocsin_run *run, struct past *past)
+{
+	recall_past(run, past);
+	for (size_t i = 0; tocsin_ready(run, i) >= 0; i++)
+		take_end(run, past, tocsin_ready(run, i));
+}
+
+static bool is_past(const struct past *past, const struct proc *p)
+{
+	return past->is_known && p->pid == past->pid && p->start_ticks == past->start_ticks;
+}
+
+static void put_cause(struct buf *b, const struct proctree *t, const struct past *past)
+{
+	const struct proc *zombie = proctree_find(t, past->pid);
+
+	if (past->has_ended)
+		put_exit(b, past->status);
+	else if (zombie && is_past(past, zombie) && zombie->state == 'Z')
+		buf_puts(b, "it is a zombie: its parent has not asked for its exit status yet");
+	else
+		buf_puts(b,
+			"cause of the end: not available (only its parent or the service manager is told, "
+			"before Linux 6.15)");
+}
+
+/* What an earlier look kept. Numbers only, so no name or command line. */
+static void show_past(
+	struct tocsin_run *run, const struct proctree *t, const struct found *f, const struct past *past)
+{
+	_cleanup_buf_ struct buf b = BUF(4096);
+
+	if (past->others.len)
+		tocsin_evidence(run, tocsin_name(run), "How others of them ended", buf_text(&past->others));
+	if (!past->is_known || (f->n && is_past(past, f->items[0])))
+		return;
+	buf_printf(&b, "pid %d, last seen %s ago", (int)past->pid, short_duration(past->seen_usec).text);
+	if (!*tocsin_root(run) && past->start_ticks > 0)
+		buf_printf(&b, ", when it had been running for %s",
+			short_duration(
+				clock_boottime_usec() - past->seen_usec - proc_ticks_usec(past->start_ticks))
+				.text);
+	buf_putc(&b, '\n');
+	put_cause(&b, t, past);
+	buf_putc(&b, '\n');
+	tocsin_evidence(run, tocsin_name(run),
+		f->n ? "The process that was there before" : "The process that went", buf_text(&b));
 }
 
 static bool is_similar(const struct config *c, const struct proctree *t, struct proc *p)
@@ -420,7 +540,10 @@ static void show_similar(struct tocsin_run *run, const struct config *c, const s
 		n++;
 		if (p->state == 'Z') {
 			buf_printf(&b, "pid %d, parent %d: %s, a zombie", (int)p->pid, (int)p->ppid, p->comm);
-			put_exit(&b, p->exit_code);
+			if (p->exit_code) {
+				buf_puts(&b, ", ");
+				put_exit(&b, p->exit_code);
+			}
 			buf_putc(&b, '\n');
 		} else {
 			put_process(&b, run, t, p);
@@ -430,32 +553,131 @@ static void show_similar(struct tocsin_run *run, const struct config *c, const s
 		tocsin_evidence(run, tocsin_name(run), "Similar processes", buf_text(&b));
 }
 
-static void report_metrics(struct tocsin_run *run, const struct config *c, const struct found *f)
-{
-	double memory = 0;
+/* --- What they use */
 
+struct use {
+	double memory; /* bytes */
+	double cpu;    /* percent of one processor since the last look, NAN: not known */
+	double ticks;
+	int64_t age_usec, age_youngest_usec; /* 0: none */
+	int64_t restarts;                    /* within the window */
+	double restarts_ever;                /* that were seen */
+};
+
+/* With the time of children that have ended, the sum goes on when one of the group ends whose parent is in
+ * the group too. Where it went back nothing is known. */
+static void measure_cpu(struct tocsin_run *run, const struct found *f, struct use *u)
+{
+	double before;
+	int64_t age;
+
+	u->cpu = NAN;
 	for (size_t i = 0; i < f->n; i++)
-		memory += (double)f->items[i]->rss_pages * (double)sysconf(_SC_PAGESIZE);
+		u->ticks += (double)f->items[i]->cpu_ticks + (double)f->items[i]->children_ticks;
+	if (f->n == 0)
+		return;
+	if (tocsin_recall(run, "ticks", &before, &age) < 0 || before > u->ticks) {
+		tocsin_remember(run, "ticks", u->ticks);
+	} else if (age >= USEC_PER_SEC) { /* of a shorter time the ticks say little */
+		u->cpu = 100 * (double)proc_ticks_usec((uint64_t)(u->ticks - before)) / (double)age;
+		tocsin_remember(run, "ticks", u->ticks);
+	}
+}
+
+/* All that are there now are younger than all that were there before, and the host was not started in
+ * between. */
+static bool is_restarted(struct tocsin_run *run, const struct found *f, const struct past *past)
+{
+	double newest = recall_or(run, "newest", INFINITY);
+
+	if (f->n == 0 || !past->is_known || (double)f->items[0]->start_ticks <= newest)
+		return false;
+	return *tocsin_root(run) || past->seen_usec < clock_boottime_usec();
+}
+
+static struct use measure(
+	struct tocsin_run *run, const struct config *c, const struct found *f, const struct past *past)
+{
+	bool is_fresh = is_restarted(run, f, past);
+	struct use u = { .restarts_ever = recall_or(run, "restarts", 0) + is_fresh };
+
+	measure_cpu(run, f, &u);
+	for (size_t i = 0; i < f->n; i++)
+		u.memory += (double)f->items[i]->rss_pages * (double)sysconf(_SC_PAGESIZE);
+	if (f->n) {
+		u.age_usec = age_usec(run, f->items[0]);
+		u.age_youngest_usec = age_usec(run, f->items[f->n - 1]);
+	}
+	if (c->restarts_warning > 0)
+		u.restarts = restarts_count(run, "", is_fresh, c->restarts_warning, c->restarts_window);
+	return u;
+}
+
+static void judge_use(const struct config *c, const struct use *u, struct verdict *v)
+{
+	bool is_critical = c->memory_critical > 0 && u->memory >= (double)c->memory_critical;
+	int64_t memory = is_critical ? c->memory_critical : c->memory_warning;
+
+	if (memory > 0 && u->memory >= (double)memory)
+		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%s of memory (limit %s)",
+			short_size(u->memory).text, short_size((double)memory).text);
+	is_critical = c->cpu_critical > 0 && u->cpu >= c->cpu_critical;
+	double cpu = is_critical ? c->cpu_critical : c->cpu_warning;
+	if (cpu > 0 && u->cpu >= cpu)
+		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
+			"%.0f %% of a processor (limit %.4g %%)", u->cpu, cpu);
+	is_critical = c->age_critical > 0 && u->age_usec >= c->age_critical;
+	int64_t age = is_critical ? c->age_critical : c->age_warning;
+	if (age > 0 && u->age_usec >= age)
+		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "running for %s (limit %s)",
+			short_duration(u->age_usec).text, short_duration(age).text);
+	if (c->restarts_warning > 0 && u->restarts >= c->restarts_warning)
+		verdict_add(v, TOCSIN_WARNING, "restarted at least %d times within %s", (int)u->restarts,
+			short_duration(c->restarts_window).text);
+}
+
+static double positive(double limit)
+{
+	return limit > 0 ? limit : NAN;
+}
+
+static double seconds(int64_t usec)
+{
+	return usec > 0 ? (double)usec / (double)USEC_PER_SEC : NAN;
+}
+
+static void report_metrics(
+	struct tocsin_run *run, const struct config *c, const struct found *f, const struct use *u)
+{
+	bool has_age = f->n && !*tocsin_root(run);
 	const struct tocsin_metric metrics[] = {
-		{ "processes", (double)f->n, "", c->max > 0 ? (double)c->max : NAN, NAN, 0, NAN },
-		{ "memory", memory, "B", NAN, NAN, 0, NAN },
-		{ "age",
-			f->n && !*tocsin_root(run)
-				? (double)age_usec(run, f->items[f->n - 1]) / (double)USEC_PER_SEC
-				: NAN,
-			"s", NAN, NAN, 0, NAN },
+		{ "processes", (double)f->n, "", positive((double)c->max), NAN, 0, NAN },
+		{ "memory", u->memory, "B", positive((double)c->memory_warning),
+			positive((double)c->memory_critical), 0, NAN },
+		{ "cpu", u->cpu, "%", positive(c->cpu_warning), positive(c->cpu_critical), 0, NAN },
+		{ "age", has_age ? (double)u->age_youngest_usec / (double)USEC_PER_SEC : NAN, "s", NAN, NAN,
+			NAN, NAN },
+		{ "age_oldest", has_age ? (double)u->age_usec / (double)USEC_PER_SEC : NAN, "s",
+			seconds(c->age_warning), seconds(c->age_critical), 0, NAN },
+		{ "restarts", u->restarts_ever, "c", NAN, NAN, 0, NAN },
 	};
 	for (size_t i = 0; i < ELEMENTS(metrics); i++)
 		if (!isnan(metrics[i].value))
 			tocsin_metric(run, tocsin_name(run), &metrics[i]);
 }
 
-static void remember(struct tocsin_run *run, const struct target *target, const struct found *f)
+/* What is known of the one that went stays known. */
+static void remember(
+	struct tocsin_run *run, const struct target *target, const struct found *f, const struct use *u)
 {
 	if (f->n == 0)
-		return; /* what is known of the one that went stays known */
+		return;
+	tocsin_remember(run, "restarts", u->restarts_ever);
 	tocsin_remember(run, "pid", f->items[0]->pid);
 	tocsin_remember(run, "start", (double)f->items[0]->start_ticks);
+	tocsin_remember(run, "newest", (double)f->items[f->n - 1]->start_ticks);
+	if (f->inode)
+		tocsin_remember(run, "inode", (double)f->inode);
 	if (target->pid)
 		tocsin_remember(run, "written", (double)target->written_usec);
 }
@@ -468,47 +690,66 @@ static bool is_too_few(const struct config *c, const struct found *f)
 	return (int64_t)f->n < c->min;
 }
 
-static void report_gone(struct tocsin_run *run, const struct target *target, const struct found *f)
+/* "; the last one: killed by signal 9 (Killed)", when that is known. */
+static void put_last_end(struct buf *b, const struct past *past)
 {
+	if (!past->has_ended)
+		return;
+	buf_printf(b, "; pid %d: ", (int)past->pid);
+	put_exit(b, past->status);
+}
+
+static void report_gone(
+	struct tocsin_run *run, const struct target *target, const struct found *f, const struct past *past)
+{
+	_cleanup_buf_ struct buf end = BUF(256);
 	const char *item = tocsin_name(run);
 	const struct config *c = target->config;
+
+	put_last_end(&end, past);
 
 	if (f->impostor)
 		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: the pidfile %s is stale, pid %d is now %s: %s",
 			c->pidfile, (int)f->impostor->pid, f->impostor->comm, f->why_impostor);
 	else if (target->no_pid)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: %s (%s)", target->no_pid, c->pidfile);
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: %s (%s)%s", target->no_pid, c->pidfile,
+			buf_text(&end));
 	else if (c->pidfile && (c->name || c->pattern || c->user))
 		tocsin_item(run, item, TOCSIN_CRITICAL,
-			"gone: pid %d of the pidfile %s is not running, or is another process",
-			(int)target->pid, c->pidfile);
+			"gone: pid %d of the pidfile %s is not running, or is another process%s",
+			(int)target->pid, c->pidfile, buf_text(&end));
 	else if (c->pidfile)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running",
-			(int)target->pid, c->pidfile);
+		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running%s",
+			(int)target->pid, c->pidfile, buf_text(&end));
 	else if (f->n == 0)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s %s%s%s",
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s %s%s%s%s",
 			c->name ? "the name" : "a", describe(c).text, c->user ? " of user " : "",
-			c->user ? c->user : "");
+			c->user ? c->user : "", buf_text(&end));
 	else
 		tocsin_item(run, item, TOCSIN_CRITICAL,
 			"%zu processes with %s %s, at least %lld are expected", f->n,
 			c->name ? "the name" : "a", describe(c).text, (long long)c->min);
 }
 
-static void report_alive(struct tocsin_run *run, const struct config *c, const struct found *f)
+static void report_alive(
+	struct tocsin_run *run, const struct config *c, const struct found *f, const struct use *u)
 {
+	_cleanup_verdict_ struct verdict v = VERDICT;
 	const char *item = tocsin_name(run);
 
 	if (c->max > 0 && (int64_t)f->n > c->max)
-		tocsin_item(run, item, TOCSIN_WARNING, "%zu processes with %s %s, at most %lld are expected",
-			f->n, c->name ? "the name" : "a", describe(c).text, (long long)c->max);
+		verdict_add(&v, TOCSIN_WARNING, "%zu processes with %s %s, at most %lld are expected", f->n,
+			c->name ? "the name" : "a", describe(c).text, (long long)c->max);
+	judge_use(c, u, &v);
+	if (v.state != TOCSIN_OK)
+		tocsin_item(run, item, v.state, "%s", buf_text(&v.text));
 	else if (f->n == 0)
 		tocsin_item(run, item, TOCSIN_OK, "not running, which is allowed");
 	else if (f->n == 1 && *tocsin_root(run))
 		tocsin_item(run, item, TOCSIN_OK, "running, pid %d", (int)f->items[0]->pid);
 	else if (f->n == 1)
 		tocsin_item(run, item, TOCSIN_OK, "running, pid %d, for %s", (int)f->items[0]->pid,
-			duration(age_usec(run, f->items[0])).text);
+			short_duration(age_usec(run, f->items[0])).text);
 	else
 		tocsin_item(run, item, TOCSIN_OK, "%zu processes running", f->n);
 }
@@ -540,25 +781,28 @@ static int look_with(
 static int look_at(struct tocsin_run *run, const struct target *target)
 {
 	_cleanup_(free_found) struct found f = { 0 };
+	_cleanup_(free_past) struct past past = PAST;
 	const struct config *c = target->config;
 	struct proctree *t;
 
+	take_ends(run, &past);
 	int r = look_with(run, target, &t, &f);
 	if (r < 0)
 		return r;
 	watch_all(run, t, &f);
 	if (t->is_hidden && is_too_few(c, &f))
 		return refuse_hidden(run);
+	struct use use = measure(run, c, &f, &past);
 	if (is_too_few(c, &f))
-		report_gone(run, target, &f);
+		report_gone(run, target, &f, &past);
 	else
-		report_alive(run, c, &f);
-	report_metrics(run, c, &f);
+		report_alive(run, c, &f, &use);
+	report_metrics(run, c, &f, &use);
 	show_found(run, t, &f);
-	show_last_known(run, t, &f);
+	show_past(run, t, &f, &past);
 	if (is_too_few(c, &f))
 		show_similar(run, c, t);
-	remember(run, target, &f);
+	remember(run, target, &f, &use);
 	return 0;
 }
 

@@ -273,18 +273,6 @@ static int talk(struct tocsin_run *run, const struct config *c, struct talk *t, 
 	return 0;
 }
 
-/* Those that speak of this host rather than of the server. */
-static bool could_not_look(int error)
-{
-	static const int own[] = { EAGAIN, EINVAL, ENOMEM, ENOBUFS, EMFILE, ENFILE, EPERM, EACCES,
-		EADDRNOTAVAIL, EAFNOSUPPORT };
-
-	for (size_t i = 0; i < ELEMENTS(own); i++)
-		if (error == -own[i])
-			return true;
-	return false;
-}
-
 static int look(struct tocsin_run *run, const void *config)
 {
 	_cleanup_free_ char *error = NULL;
@@ -302,7 +290,7 @@ static int look(struct tocsin_run *run, const void *config)
 		return -EOPNOTSUPP;
 	}
 	int r = connect_host(&where, &fd, &error);
-	if (r < 0 && could_not_look(r)) {
+	if (r < 0 && connect_failed_here(r)) {
 		tocsin_reason(run, "%s", error ? error : strerror(-r));
 		return r;
 	}

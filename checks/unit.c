@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "journal-line.h"
 #include "remember.h"
+#include "restarts.h"
 #include "timer.h"
 #include "tocsin-check.h"
 #include "units.h"
@@ -35,7 +36,6 @@
 #define CALL_USEC (5 * USEC_PER_SEC)
 #define NAME_BYTES 256 /* UNIT_NAME_MAX with its NUL */
 #define KNOWN_MAX 32   /* units that "auto" keeps reporting; the daemon keeps 1024 numbers for a check */
-#define RESTARTS_MAX 10
 #define QUIET_USEC (10 * USEC_PER_SEC)
 #define JOURNAL_LINES 12
 
@@ -396,39 +396,25 @@ struct key {
 	char text[NAME_BYTES + 32];
 };
 
-static struct key restart_key(const char *name, int64_t i)
+static struct key restart_key(const char *name)
 {
 	struct key k;
 
-	snprintf(k.text, sizeof(k.text), "restart%d %s", (int)i, name);
+	snprintf(k.text, sizeof(k.text), "restart0 %s", name);
 	return k;
 }
 
-/* How many of the last LIMIT restarts lie within WINDOW. The count itself is reset by systemd when somebody
- * starts the unit by hand. */
+/* The count itself is reset by systemd when somebody starts the unit by hand. */
 static int64_t count_restarts(
 	struct tocsin_run *run, const struct unit *u, int64_t limit, int64_t window_usec)
 {
-	double now = (double)clock_boottime_usec(), last, times[2 * RESTARTS_MAX];
-	int64_t n = 0, age;
+	double last;
+	int64_t age;
 
-	int r = tocsin_recall(run, restart_key(u->name, 0).text, &last, &age);
-	tocsin_remember(run, restart_key(u->name, 0).text, u->n_restarts);
+	int r = tocsin_recall(run, restart_key(u->name).text, &last, &age);
+	tocsin_remember(run, restart_key(u->name).text, u->n_restarts);
 	int64_t fresh = r == 0 && last < u->n_restarts ? (int64_t)(u->n_restarts - last) : 0;
-	while (n < fresh && n < limit)
-		times[n++] = now;
-	for (int64_t i = 1; i <= limit; i++) {
-		double t;
-
-		if (tocsin_recall(run, restart_key(u->name, i).text, &t, &age) == 0 && t <= now &&
-			now - t < (double)window_usec)
-			times[n++] = t;
-	}
-	if (n > limit)
-		n = limit;
-	for (int64_t i = 0; i < n; i++)
-		tocsin_remember(run, restart_key(u->name, i + 1).text, times[i]);
-	return n;
+	return restarts_count(run, u->name, fresh, limit, window_usec);
 }
 
 /* --- Evidence */

@@ -196,7 +196,7 @@ static int judge_name(struct judgement *j)
 	_cleanup_buf_ struct buf names = BUF(4096);
 	const char *host = j->policy->host;
 
-	if (leaf_has_name(j->leaf, host))
+	if (!host || leaf_has_name(j->leaf, host))
 		return 0;
 	if (append_names(j->leaf, &names)) {
 		buf_printf(
@@ -209,7 +209,7 @@ static int judge_name(struct judgement *j)
 		append_dn(gnutls_x509_crt_get_dn3, j->leaf, j->why);
 		buf_puts(j->why, "; common names do not count any more)");
 	}
-	buf_puts(j->why, "; correct `server` here, or the certificate there");
+	buf_puts(j->why, "; correct the name here, or the certificate there");
 	append_pin_advice(j);
 	return -EKEYREJECTED;
 }
@@ -223,7 +223,7 @@ static bool say_expired(struct judgement *j)
 
 	if (until >= j->now_usec)
 		return false;
-	buf_printf(j->why, "the certificate of %s expired on ", j->policy->host);
+	buf_printf(j->why, "the certificate of %s expired on ", j->policy->owner);
 	format_time(j->why, until);
 	buf_puts(j->why, " (");
 	format_duration(j->why, j->now_usec - until);
@@ -239,7 +239,7 @@ static bool say_not_yet_valid(struct judgement *j)
 
 	if (since <= j->now_usec)
 		return false;
-	buf_printf(j->why, "the certificate of %s is not yet valid, only from ", j->policy->host);
+	buf_printf(j->why, "the certificate of %s is not yet valid, only from ", j->policy->owner);
 	format_time(j->why, since);
 	buf_puts(j->why, " on; check this host's clock, it says ");
 	format_time(j->why, j->now_usec);
@@ -251,14 +251,14 @@ static bool say_chain_dates(struct judgement *j)
 	buf_printf(j->why,
 		"a certificate of an authority that %s sent has expired or is not yet valid; the server "
 		"needs a new chain, unless this host's clock is wrong: check this host's clock, it says ",
-		j->policy->host);
+		j->policy->owner);
 	format_time(j->why, j->now_usec);
 	return true;
 }
 
 static bool say_revoked(struct judgement *j)
 {
-	buf_printf(j->why, "the certificate of %s has been revoked by its authority, ", j->policy->host);
+	buf_printf(j->why, "the certificate of %s has been revoked by its authority, ", j->policy->owner);
 	append_dn(gnutls_x509_crt_get_issuer_dn3, j->leaf, j->why);
 	buf_puts(j->why, "; the server needs a new one");
 	return true;
@@ -270,7 +270,7 @@ static bool say_purpose(struct judgement *j)
 	size_t len = sizeof(oid);
 	unsigned critical;
 
-	buf_printf(j->why, "the certificate of %s is not for servers", j->policy->host);
+	buf_printf(j->why, "the certificate of %s is not for servers", j->policy->owner);
 	if (gnutls_x509_crt_get_key_purpose_oid(j->leaf, 0, oid, &len, &critical) >= 0)
 		buf_printf(j->why, " (its key purpose is %s)",
 			strcmp(oid, GNUTLS_KP_TLS_WWW_CLIENT) == 0 ? "TLS client" : oid);
@@ -283,7 +283,7 @@ static bool say_insecure(struct judgement *j)
 	buf_printf(j->why,
 		"the certificate of %s, or one of its chain, is signed with an outdated algorithm or a weak "
 		"key; the server needs a new one (SHA-256 or better, RSA 2048 or better)",
-		j->policy->host);
+		j->policy->owner);
 	return true;
 }
 
@@ -294,14 +294,14 @@ static bool say_self_signed(struct judgement *j)
 	buf_printf(j->why,
 		"the certificate of %s is self-signed, no authority stands for it (looked in %s); set "
 		"tls_ca_file",
-		j->policy->host, j->policy->origin);
+		j->policy->owner, j->policy->origin);
 	append_pin_advice(j);
 	return true;
 }
 
 static bool say_unknown_issuer(struct judgement *j)
 {
-	buf_printf(j->why, "the certificate of %s was issued by ", j->policy->host);
+	buf_printf(j->why, "the certificate of %s was issued by ", j->policy->owner);
 	append_dn(gnutls_x509_crt_get_issuer_dn3, j->leaf, j->why);
 	buf_printf(j->why,
 		", who is not among %s, nor confirmed by one of them in what the server sent; set "
@@ -336,7 +336,7 @@ static int judge_chain(struct judgement *j)
 		if (j->status & complaints[i].status && complaints[i].say(j))
 			return -EKEYREJECTED;
 	gnutls_certificate_verification_status_print(j->status, GNUTLS_CRT_X509, &words, 0);
-	buf_printf(j->why, "the certificate of %s cannot be trusted: ", j->policy->host);
+	buf_printf(j->why, "the certificate of %s cannot be trusted: ", j->policy->owner);
 	text_clean(j->why, words.data ? (const char *)words.data : "unknown reason", 400);
 	gnutls_free(words.data);
 	return -EKEYREJECTED;
@@ -348,7 +348,7 @@ static int judge_pin(struct judgement *j)
 
 	if (leaf_pin(j->leaf, pin) == 0 && memcmp(pin, j->policy->pin, sizeof(pin)) == 0)
 		return 0;
-	buf_printf(j->why, "the public key of %s is not the pinned one: tls_pin is ", j->policy->host);
+	buf_printf(j->why, "the public key of %s is not the pinned one: tls_pin is ", j->policy->owner);
 	append_pin(j->policy->pin, j->why);
 	buf_puts(j->why, ", the server has ");
 	append_pin(pin, j->why);
@@ -368,7 +368,7 @@ static int judge_key(struct judgement *j)
 	buf_printf(j->why,
 		"the key of the certificate of %s is too weak: %s with %u bits, while 2048 for RSA or 256 "
 		"for elliptic curves are required; the server needs a new key and certificate",
-		j->policy->host,
+		j->policy->owner,
 		algorithm >= 0 ? gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm) : "unknown", bits);
 	return -EKEYREJECTED;
 }
@@ -392,7 +392,7 @@ int certificate_verify(gnutls_session_t session, const struct certificate_policy
 	struct judgement j = { .policy = policy, .why = why, .now_usec = clock_realtime_usec() };
 
 	if (import_leaf(session, &leaf) < 0) {
-		buf_printf(why, "%s sent no certificate that can be read", policy->host);
+		buf_printf(why, "%s sent no certificate that can be read", policy->owner);
 		return -EKEYREJECTED;
 	}
 	j.leaf = leaf;
@@ -402,11 +402,114 @@ int certificate_verify(gnutls_session_t session, const struct certificate_policy
 	r = gnutls_certificate_verify_peers(session, &wanted, 1, &j.status);
 	if (r < 0) {
 		buf_printf(
-			why, "the certificate of %s cannot be checked: %s", policy->host, gnutls_strerror(r));
+			why, "the certificate of %s cannot be checked: %s", policy->owner, gnutls_strerror(r));
 		return -EKEYREJECTED;
 	}
 	r = judge_chain(&j);
 	return r < 0 ? r : judge_name(&j);
+}
+
+int certificate_verify_chain(const gnutls_x509_crt_t *chain, unsigned n, gnutls_x509_trust_list_t trusted,
+	const struct certificate_policy *policy, struct buf *why)
+{
+	gnutls_typed_vdata_st wanted = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER };
+	struct judgement j = { .policy = policy, .why = why, .now_usec = clock_realtime_usec(), .leaf = chain[0] };
+
+	int r = judge_key(&j);
+	if (r < 0 || policy->pin)
+		return r < 0 ? r : judge_pin(&j);
+	r = gnutls_x509_trust_list_verify_crt2(trusted, (gnutls_x509_crt_t *)chain, n, &wanted, 1,
+		GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &j.status, NULL);
+	if (r < 0) {
+		buf_printf(
+			why, "the certificate of %s cannot be checked: %s", policy->owner, gnutls_strerror(r));
+		return -EKEYREJECTED;
+	}
+	r = judge_chain(&j);
+	return r < 0 ? r : judge_name(&j);
+}
+
+/* Describing. */
+
+static int64_t until_usec(gnutls_x509_crt_t crt)
+{
+	return (int64_t)gnutls_x509_crt_get_expiration_time(crt) * USEC_PER_SEC;
+}
+
+static void put_key(gnutls_x509_crt_t leaf, struct buf *b)
+{
+	unsigned char pin[CERTIFICATE_PIN_SIZE];
+	unsigned bits = 0;
+	int algorithm = gnutls_x509_crt_get_pk_algorithm(leaf, &bits);
+
+	if (algorithm >= 0)
+		buf_printf(b, "key: %s, %u bits\n", gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm), bits);
+	if (leaf_pin(leaf, pin) < 0)
+		return;
+	buf_puts(b, "tls_pin: ");
+	append_pin(pin, b);
+	buf_putc(b, '\n');
+}
+
+static void put_leaf(gnutls_x509_crt_t leaf, const struct transport_certificate *c, struct buf *b)
+{
+	buf_puts(b, "subject: ");
+	append_dn(gnutls_x509_crt_get_dn3, leaf, b);
+	buf_puts(b, "\nnames: ");
+	if (append_names(leaf, b) == 0)
+		buf_puts(b, "none");
+	buf_puts(b, "\nissuer: ");
+	append_dn(gnutls_x509_crt_get_issuer_dn3, leaf, b);
+	buf_puts(b, c->is_self_signed ? " (self-signed)\nvalid: from " : "\nvalid: from ");
+	format_time(b, c->since_usec);
+	buf_puts(b, " until ");
+	format_time(b, c->until_usec);
+	buf_putc(b, '\n');
+	put_key(leaf, b);
+}
+
+void certificate_describe(
+	const gnutls_x509_crt_t *chain, unsigned n, const char *host, struct transport_certificate *ret)
+{
+	gnutls_x509_crt_t leaf = chain[0];
+
+	ret->is_known = true;
+	ret->since_usec = (int64_t)gnutls_x509_crt_get_activation_time(leaf) * USEC_PER_SEC;
+	ret->until_usec = until_usec(leaf);
+	ret->is_self_signed = gnutls_x509_crt_check_issuer(leaf, leaf);
+	ret->has_name = host && leaf_has_name(leaf, host);
+	put_leaf(leaf, ret, &ret->text);
+	for (unsigned i = 1; i < n; i++) {
+		/* The date of a root counts for nothing: who trusts it has it already. */
+		bool is_root = gnutls_x509_crt_check_issuer(chain[i], chain[i]);
+
+		if (!is_root && until_usec(chain[i]) < ret->chain_until_usec)
+			ret->chain_until_usec = until_usec(chain[i]);
+		buf_puts(&ret->text, is_root ? "with it came the root: " : "with it came: ");
+		append_dn(gnutls_x509_crt_get_dn3, chain[i], &ret->text);
+		buf_puts(&ret->text, ", valid until ");
+		format_time(&ret->text, until_usec(chain[i]));
+		buf_putc(&ret->text, '\n');
+	}
+}
+
+#define PEERS_MAX 16u
+
+void certificate_describe_peer(gnutls_session_t session, const char *host, struct transport_certificate *ret)
+{
+	gnutls_x509_crt_t chain[PEERS_MAX] = { NULL };
+	unsigned n = 0, n_read = 0;
+	const gnutls_datum_t *peers = gnutls_certificate_get_peers(session, &n);
+
+	for (; peers && n_read < n && n_read < PEERS_MAX; n_read++)
+		if (gnutls_x509_crt_init(&chain[n_read]) < 0 ||
+			gnutls_x509_crt_import(chain[n_read], &peers[n_read], GNUTLS_X509_FMT_DER) < 0)
+			break;
+	if (n_read > 0)
+		certificate_describe(chain, n_read, host, ret);
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		crt_deinit_pointer(&chain[i]);
 }
 
 bool certificate_alert_is_about_ours(gnutls_alert_description_t alert)

@@ -276,11 +276,9 @@ static void race_add_in_turn(struct race *race, const struct address *list, size
 	}
 }
 
-/* Reads what the child said in all: its errno, then addresses or a sentence. */
-static void race_take_answer(struct race *race)
+/* What the child said in all begins with its errno; what is left is addresses or a sentence. */
+static void race_take_error(struct race *race)
 {
-	struct address list[CONNECT_ADDRESSES_MAX];
-	size_t n = 0;
 	int64_t error;
 
 	char *text = race->answer.data, *end = text ? strchr(text, '\n') : NULL;
@@ -294,7 +292,15 @@ static void race_take_answer(struct race *race)
 	}
 	buf_drop(&race->answer, (size_t)(end - text) + 1);
 	race->resolver_error = -(int)error;
-	if (error)
+}
+
+static void race_take_answer(struct race *race)
+{
+	struct address list[CONNECT_ADDRESSES_MAX];
+	size_t n = 0;
+
+	race_take_error(race);
+	if (race->resolver_error)
 		return;
 
 	char *rest = NULL;
@@ -561,6 +567,45 @@ static void race_end(struct race *race)
 	buf_free(&race->answer);
 }
 
+/* Waits for the whole answer of the resolver alone. */
+static int race_await_resolver(struct race *race)
+{
+	char bytes[1024];
+
+	for (;;) {
+		struct pollfd fd = { .fd = race->resolver_fd, .events = POLLIN };
+		int64_t left = race->options->deadline_usec - clock_boottime_usec();
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (poll(&fd, 1, (int)(left / USEC_PER_MSEC) + 1) <= 0)
+			continue;
+		ssize_t n = read(race->resolver_fd, bytes, sizeof(bytes));
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return 0;
+		buf_append(&race->answer, bytes, n > 0 ? (size_t)n : 0);
+	}
+}
+
+int connect_resolve(const struct connect_options *o, struct buf *ret)
+{
+	_cleanup_(race_end) struct race race = { .options = o, .resolver_fd = -1, .answer = BUF(ANSWER_MAX) };
+
+	int r = resolver_start(&race);
+	if (r < 0) {
+		buf_printf(ret, "cannot start a process to resolve the name: %s", strerror(-r));
+		return -ECHILD;
+	}
+	r = race_await_resolver(&race);
+	if (r < 0) {
+		buf_puts(ret, "the resolver did not answer in time");
+		return r;
+	}
+	race_take_error(&race);
+	buf_puts(ret, buf_text(&race.answer));
+	return race.resolver_error;
+}
+
 /* A source address that is not ours fails each attempt alike: one sentence says it. */
 static bool source_is_foreign(const struct race *race)
 {
@@ -588,4 +633,15 @@ int connect_host(const struct connect_options *o, int *ret_fd, char **ret_error)
 		return fail(&why, -EADDRNOTAVAIL, ret_error);
 	}
 	return fail(&why, race_explain(&race, r, &why), ret_error);
+}
+
+bool connect_failed_here(int error)
+{
+	static const int own[] = { EAGAIN, EINVAL, ENOMEM, ENOBUFS, EMFILE, ENFILE, EPERM, EACCES, EADDRNOTAVAIL,
+		EAFNOSUPPORT };
+
+	for (size_t i = 0; i < ELEMENTS(own); i++)
+		if (error == -own[i])
+			return true;
+	return false;
 }

@@ -239,6 +239,7 @@ static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *use
 	struct check *c = w->check;
 	int64_t soonest = usec_add(c->started_usec, WATCH_PAUSE_USEC), now = clock_boottime_usec();
 
+	w->was_ready = true;
 	if (c->batch)
 		c->look_again = true;
 	else if (c->stuck_since_usec == 0)
@@ -693,6 +694,18 @@ static const struct helper_callbacks batch_callbacks = {
 	.message = on_message, .ended = on_ended, .released = on_released,
 };
 
+/* What woke the check may have more to say: a pidfd knows how its process ended. */
+static int send_ready_watches(struct helper *h, const struct check *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < c->n_watches; i++)
+		if (c->watches[i]->was_ready)
+			r = helper_sendv_fd(h, MSG_WATCH, c->watches[i]->fd,
+				(const char *const[]){ c->conf->name, MSG_NUMBER(c->watches[i]->events) }, 2);
+	return r;
+}
+
 static int send_check(struct helper *h, const struct check *c)
 {
 	int64_t now = clock_realtime_usec();
@@ -706,7 +719,7 @@ static int send_check(struct helper *h, const struct check *c)
 
 		r = helper_send(h, MSG_MEMORY, c->conf->name, m->name, m->value, MSG_NUMBER(age));
 	}
-	return r;
+	return r < 0 ? r : send_ready_watches(h, c);
 }
 
 /* Those that were removed from the configuration before the batch ran. */

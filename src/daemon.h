@@ -67,6 +67,7 @@ struct watch {
 	sd_event_source *source;
 	int fd;
 	uint32_t events;
+	bool was_ready; /* goes back to the next run */
 };
 
 struct memory {

@@ -287,6 +287,11 @@ static int flush(struct helper *h)
 
 int helper_sendv(struct helper *h, enum msg_kind kind, const char *const *fields, size_t n)
 {
+	return helper_sendv_fd(h, kind, -1, fields, n);
+}
+
+int helper_sendv_fd(struct helper *h, enum msg_kind kind, int fd, const char *const *fields, size_t n)
+{
 	if (h->phase >= HELPER_ENDING)
 		return -EPIPE;
 	if (h->n_queued >= QUEUE_MAX)
@@ -296,7 +301,12 @@ int helper_sendv(struct helper *h, enum msg_kind kind, const char *const *fields
 	if (!q)
 		return -ENOMEM;
 	int r = msg_encode(kind, fields, n, &q->data, &q->len, &q->fd);
+	if (r >= 0 && fd >= 0) {
+		q->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		r = q->fd < 0 ? -errno : 0;
+	}
 	if (r < 0) {
+		free(q->data);
 		free(q);
 		return r;
 	}

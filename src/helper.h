@@ -55,6 +55,9 @@ int helper_start(sd_event *event, const struct helper_options *options, const st
 /* Queues a message; it leaves as soon as the socket takes it. -ENOMEM, -EMSGSIZE, -EPIPE: it is ending. */
 int helper_sendv(struct helper *h, enum msg_kind kind, const char *const *fields, size_t n);
 
+/* The same with a descriptor, which stays the caller's, for a kind that carries one. */
+int helper_sendv_fd(struct helper *h, enum msg_kind kind, int fd, const char *const *fields, size_t n);
+
 #define helper_send(h, kind, ...)                                                                           \
 	helper_sendv(h, kind, (const char *const[]){ "", ##__VA_ARGS__ } + 1,                                \
 		sizeof((const char *const[]){ "", ##__VA_ARGS__ }) / sizeof(char *) - 1)

@@ -129,11 +129,23 @@ src_libmodule_la_SOURCES += src/perfdata.c src/perfdata.h
 src_libmodule_la_SOURCES += src/procread.c src/procread.h
 src_libmodule_la_SOURCES += src/proctree.c src/proctree.h
 src_libmodule_la_SOURCES += src/remember.c src/remember.h
+src_libmodule_la_SOURCES += src/pidfd.c src/pidfd.h
+src_libmodule_la_SOURCES += src/restarts.c src/restarts.h
 src_libmodule_la_SOURCES += src/text.c src/text.h
 src_libmodule_la_SOURCES += src/timer.c src/timer.h
 src_libmodule_la_SOURCES += src/units.c src/units.h
 src_libmodule_la_SOURCES += src/verdict.c src/verdict.h
 src_libmodule_la_CFLAGS = $(AM_CFLAGS)
+
+# What check modules that talk TLS share beside that: certificate, smtp, imap, pop3.
+noinst_LTLIBRARIES += src/libserver.la
+src_libserver_la_SOURCES =
+src_libserver_la_SOURCES += src/certificate.c src/certificate.h
+src_libserver_la_SOURCES += src/log.c src/log.h
+src_libserver_la_SOURCES += src/secret.c src/secret.h
+src_libserver_la_SOURCES += src/server.c src/server.h
+src_libserver_la_SOURCES += src/transport.c src/transport.h
+src_libserver_la_CFLAGS = $(AM_CFLAGS)
 
 # Modules find the functions of tocsin-check.h in the program.
 pkglibexec_PROGRAMS += src/tocsin-check

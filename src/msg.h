@@ -54,7 +54,8 @@ enum msg_kind {
 	MSG_METRIC, /* check, item, name, value, unit, warning, critical, min, max */
 	MSG_EVIDENCE, /* check, item, title, text */
 	MSG_REMEMBER, /* check, key, number */
-	MSG_WATCH, /* check, poll mask; with the descriptor */
+	MSG_WATCH, /* check, poll mask; with the descriptor. Also daemon → tocsin-check, before MSG_RUN: one of the
+	            * last run that has become ready since, with what it was watched for */
 	MSG_END, /* check, errno (0: it looked), text: the reason when it could not */
 
 	/* daemon → tocsin-mail */

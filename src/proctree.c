@@ -23,6 +23,8 @@ enum {
 	FLAGS = 9,
 	UTIME = 14,
 	STIME = 15,
+	CUTIME = 16,
+	CSTIME = 17,
 	START = 22,
 	RSS = 24,
 	EXIT_CODE = 52,
@@ -72,6 +74,8 @@ int proc_parse_stat(const char *line, struct proc *ret)
 	memcpy(p.comm, open + 1, len);
 	p.is_kernel = (unsigned long long)field[FLAGS] & PF_KTHREAD;
 	p.cpu_ticks = (uint64_t)field[UTIME] + (uint64_t)field[STIME];
+	if (field[CUTIME] >= 0 && field[CSTIME] >= 0)
+		p.children_ticks = (uint64_t)field[CUTIME] + (uint64_t)field[CSTIME];
 	p.start_ticks = (uint64_t)field[START];
 	p.rss_pages = field[RSS];
 	p.exit_code = n > EXIT_CODE ? (int)field[EXIT_CODE] : 0;

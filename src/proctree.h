@@ -22,6 +22,7 @@ struct proc {
 	char comm[PROC_COMM_MAX];
 	uint64_t start_ticks; /* after boot; with the pid it names a process for ever */
 	uint64_t cpu_ticks; /* user and system time */
+	uint64_t children_ticks; /* the same of its children that have ended, and of theirs */
 	int64_t rss_pages;
 	int exit_code; /* as wait(2) gives it; of zombies, 0 when we may not know */
 

@@ -334,6 +334,11 @@ int tocsin_watch(struct tocsin_run *run, int fd, short events)
 	return 0;
 }
 
+int tocsin_ready(struct tocsin_run *run, size_t i)
+{
+	return i < run->n_ready ? run->ready[i]->fd : -1;
+}
+
 void tocsin_reason(struct tocsin_run *run, const char *format, ...)
 {
 	va_list arguments;

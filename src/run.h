@@ -22,6 +22,8 @@
 #define RUN_MEMORIES_MAX 4096
 #define RUN_KEY_BYTES 255
 
+struct msg;
+
 /* What the check remembered in an earlier run. */
 struct run_memory {
 	const char *key;
@@ -42,6 +44,8 @@ struct tocsin_run {
 	pid_t pid; /* of the runner: a child that the module forked must not speak */
 	const struct run_memory *memory;
 	size_t n_memory;
+	struct msg *const *ready; /* MSG_WATCH of the last run's descriptors that became ready */
+	size_t n_ready;
 
 	struct run_item *items;
 	size_t n_items;

@@ -49,6 +49,8 @@ struct batch_check {
 	size_t n_options;
 	struct msg **memories; /* check, key, number, age */
 	size_t n_memories;
+	struct msg **ready; /* check, poll mask; with the descriptor */
+	size_t n_ready;
 };
 
 struct runner {
@@ -90,6 +92,7 @@ static void forget_batch(struct runner *r)
 		msg_free(r->checks[i].msg);
 		free_messages(r->checks[i].options, r->checks[i].n_options);
 		free_messages(r->checks[i].memories, r->checks[i].n_memories);
+		free_messages(r->checks[i].ready, r->checks[i].n_ready);
 	}
 	free(r->checks);
 	r->checks = NULL;
@@ -229,6 +232,13 @@ static int take_memory(struct runner *r, struct msg **m)
 	if (!c || parse_number((*m)->field[2], &value) < 0 || msg_number(*m, 3, &age) < 0)
 		return -EBADMSG;
 	return add_message(&c->memories, &c->n_memories, m);
+}
+
+static int take_ready(struct runner *r, struct msg **m)
+{
+	struct batch_check *c = find_check(r, *m);
+
+	return c && (*m)->fd >= 0 ? add_message(&c->ready, &c->n_ready, m) : -EBADMSG;
 }
 
 /* Forgets what the last module may have done to the process. */
@@ -384,6 +394,8 @@ static void run_check(const struct runner *r, const struct batch_check *c)
 		.batch = r->batch,
 		.pid = getpid(),
 		.n_memory = c->n_memories,
+		.ready = c->ready,
+		.n_ready = c->n_ready,
 		.reason = BUF(16384),
 		.fault = BUF(4096),
 	};
@@ -428,6 +440,7 @@ static const struct {
 	{ MSG_CHECK, take_check },
 	{ MSG_OPTION, take_option },
 	{ MSG_MEMORY, take_memory },
+	{ MSG_WATCH, take_ready },
 	{ MSG_RUN, run_batch },
 };
 

@@ -156,6 +156,11 @@ const char *tocsin_root(const struct tocsin_run *run);
  * look. At most 64 in a run; more are refused with -ENOSPC. Does nothing under a recorded root. */
 int tocsin_watch(struct tocsin_run *run, int fd, short events);
 
+/* Of the descriptors that the last run gave to tocsin_watch(), number I of those that have become ready since, as it was
+ * then; -1 behind the last. It stays the runner's. For those that have something to say: a pidfd knows how its process
+ * ended. */
+int tocsin_ready(struct tocsin_run *run, size_t i);
+
 /* Says why the check could not look; run() returns -errno afterwards. */
 void tocsin_reason(struct tocsin_run *run, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 

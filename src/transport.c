@@ -48,6 +48,7 @@ struct transport {
 	int pull_error; /* errno of the last failed recv() */
 	struct buf why;
 	struct buf description;
+	struct transport_certificate peer;
 };
 
 /* Trust. */
@@ -310,11 +311,13 @@ static int verify(gnutls_session_t session)
 		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 	const struct certificate_policy policy = {
 		.host = t->host,
+		.owner = t->host,
 		.pin = t->trust->has_pin ? t->trust->pin : NULL,
 		.origin = t->trust->origin,
 	};
 
 	buf_clear(&t->why);
+	certificate_describe_peer(session, t->host, &t->peer);
 	int r = certificate_verify(session, &policy, &t->why);
 	return r < 0 ? GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR : 0;
 }
@@ -643,6 +646,52 @@ struct stream transport_stream(struct transport *t)
 	return (struct stream){ .ops = &transport_ops, .data = t };
 }
 
+const struct transport_certificate *transport_peer_certificate(const struct transport *t)
+{
+	return &t->peer;
+}
+
+static int judge_list(const struct transport_trust *trust, const gnutls_x509_crt_t *chain, unsigned n,
+	const char *host, struct transport_certificate *ret, struct buf *why)
+{
+	_cleanup_free_ char *name = NULL;
+	gnutls_x509_trust_list_t trusted = NULL;
+	int r = host ? transport_ascii_host(host, &name) : 0;
+
+	if (r < 0)
+		return r;
+	certificate_describe(chain, n, name, ret);
+	if (!trust)
+		return 0;
+	const struct certificate_policy policy = {
+		.host = name, .owner = name ? name : "this file", .pin = trust->has_pin ? trust->pin : NULL,
+		.origin = trust->origin,
+	};
+
+	gnutls_certificate_get_trust_list(trust->credentials, &trusted);
+	return certificate_verify_chain(chain, n, trusted, &policy, why);
+}
+
+int transport_judge_file(const struct transport_trust *trust, const void *pem, size_t len, const char *host,
+	struct transport_certificate *ret, struct buf *why)
+{
+	const gnutls_datum_t data = { (unsigned char *)pem, (unsigned)len };
+	gnutls_x509_crt_t *chain = NULL;
+	unsigned n = 0;
+
+	int r = gnutls_x509_crt_list_import2(&chain, &n, &data, GNUTLS_X509_FMT_PEM, 0);
+	if (r < 0 || n == 0) {
+		buf_printf(why, "there is no certificate in PEM form in it: %s",
+			r < 0 ? gnutls_strerror(r) : "it is empty");
+		return -EBADMSG;
+	}
+	r = judge_list(trust, chain, n, host, ret, why);
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return r;
+}
+
 int transport_ascii_host(const char *host, char **ret)
 {
 	_cleanup_free_ char *bare = strdup(host);
@@ -678,7 +727,8 @@ int transport_new(int fd, const struct transport_trust *trust, const char *host,
 		return -ENOMEM;
 	}
 	*t = (struct transport){
-		.fd = fd, .trust = trust, .ahead = BUF(AHEAD_MAX), .why = BUF(4096), .description = BUF(256)
+		.fd = fd, .trust = trust, .ahead = BUF(AHEAD_MAX), .why = BUF(4096), .description = BUF(256),
+		.peer = TRANSPORT_CERTIFICATE
 	};
 	int r = transport_ascii_host(host, &t->host);
 	if (r < 0) {
@@ -700,6 +750,7 @@ struct transport *transport_free(struct transport *t)
 		buf_free(&t->ahead);
 		buf_free(&t->why);
 		buf_free(&t->description);
+		buf_free(&t->peer.text);
 		free(t);
 	}
 	return NULL;

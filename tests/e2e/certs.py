@@ -33,7 +33,8 @@ def _write_key(path, key):
 class Authority:
     """ca_file is what a client trusts; issue() gives a server its files."""
 
-    def __init__(self, folder, name="tocsin test CA"):
+    def __init__(self, folder, name="tocsin test CA", parent=None, lifetime=DAY * 3650):
+        """PARENT issues this one; it is then no root, and servers have to send it along (ca_file)."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ca_file = self.folder / "ca.pem"
@@ -42,10 +43,11 @@ class Authority:
         usage = x509.KeyUsage(digital_signature=True, content_commitment=False, key_encipherment=False,
                               data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
                               encipher_only=False, decipher_only=False)
-        certificate = (self._builder(self._subject, self._key.public_key(), DAY * 3650)
-                       .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        issuer = parent or self
+        certificate = (issuer._builder(self._subject, self._key.public_key(), lifetime)
+                       .add_extension(x509.BasicConstraints(ca=True, path_length=0 if parent else 1), critical=True)
                        .add_extension(usage, critical=True)
-                       .sign(self._key, hashes.SHA256()))
+                       .sign(issuer._key, hashes.SHA256()))
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def _builder(self, subject, public_key, lifetime):
@@ -58,13 +60,14 @@ class Authority:
                 .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                                critical=False))
 
-    def issue(self, label, names=("localhost", "127.0.0.1"), expired=False, client=False):
+    def issue(self, label, names=("localhost", "127.0.0.1"), expired=False, client=False,
+              lifetime=DAY * 365):
         """Returns (certificate file, key file) for a server, or client, with these names."""
         certificate_file = self.folder / f"{label}.pem"
         key_file = self.folder / f"{label}.key"
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
-        certificate = (self._builder(_name(names[0]), key.public_key(), -DAY if expired else DAY * 365)
+        certificate = (self._builder(_name(names[0]), key.public_key(), -DAY if expired else lifetime)
                        .add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), critical=False)
                        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
                        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)

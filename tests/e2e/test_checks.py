@@ -294,7 +294,7 @@ def test_process_good():
     r = run("process/good", "process", {"name": "nginx"})
     assert r.one() == ("OK", "3 processes running")  # no zombie, no thread of the kernel
     assert r.number("processes") == 3 and r.number("memory") == 3 * 500 * os.sysconf("SC_PAGESIZE")
-    assert r.memory == {"pid": 100, "start": 500}
+    assert r.memory == {"pid": 100, "start": 500, "newest": 702, "restarts": 0, "ticks": 0}
     assert "worker process" in r.evidence["c", "Processes found"]
 
 
@@ -360,7 +360,7 @@ def test_process_gone_with_evidence():
 def test_process_restarted():
     r = run("process/good", "process", {"name": "nginx"}, {"pid": 99, "start": 400})
     assert r.one()[0] == "OK" and "pid 99" in r.evidence["c", "The process that was there before"]
-    assert r.memory == {"pid": 100, "start": 500}
+    assert r.memory == {"pid": 100, "start": 500, "newest": 702, "restarts": 0, "ticks": 0}
 
 
 def test_process_number_given_to_another():
