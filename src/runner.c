@@ -325,9 +325,10 @@ static char *unknown_option(const struct tocsin_check *module, const char *key)
 /* The sentence WHY about one option; takes WHY. Returns ERROR, or -ENOMEM. */
 static int blame_option(const char *key, int error, char *why, char **ret_error)
 {
-	_cleanup_free_ char *taken = why;
+	int r = why ? text_error(ret_error, error, 4096, "%s: %s", key, why) : error;
 
-	return why ? text_error(ret_error, error, 4096, "%s: %s", key, why) : error;
+	free(why);
+	return r;
 }
 
 static int set_option(const struct batch_check *c, size_t i, const struct tocsin_check *module, void *config,

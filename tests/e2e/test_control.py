@@ -72,6 +72,15 @@ def test_status_and_check(running, victim):
     assert checked["items"][0]["state"] == "OK"
 
 
+def test_check_by_the_command_line(running, victim):
+    """One printer for both forms, and one exit status."""
+    text, data = running.tocsin("check", victim.name), running.tocsin("check", victim.name, "--json")
+    assert text.returncode == data.returncode == 0
+    item, = json.loads(data.stdout)["items"]
+    assert f"OK        {item['item']}: {item['text']}".split(", for ")[0] in text.stdout
+    assert running.tocsin("check", "nobody", "--json").returncode == 3
+
+
 @pytest.mark.parametrize("method, parameters, error", [
     (f"{INTERFACE}.Check", {"name": "nobody"}, f"{INTERFACE}.NoSuchCheck"),
     (f"{INTERFACE}.Check", {}, "org.varlink.service.InvalidParameter"),
