@@ -198,6 +198,13 @@ static void open_incident(struct alert_state *a, int64_t incident, enum alert_ro
 		a->told_open_usec = a->told_critical_usec = 0;
 }
 
+/* It was of what was, and nobody has said anything of what is now. Of an item that is unstable it is of the unrest. */
+static void forget_acknowledgement(struct alert_state *a)
+{
+	if (!a->is_flapping)
+		a->acknowledged_until_usec = 0;
+}
+
 static void change_level(struct alert_state *a, const struct level_change *change, int64_t next_incident,
 	int64_t now_boottime_usec)
 {
@@ -212,7 +219,7 @@ static void change_level(struct alert_state *a, const struct level_change *chang
 		a->incident = 0;
 	if (rule->is_mailed) {
 		a->is_blind = false;
-		a->acknowledged_until_usec = 0; /* of what was: nobody has said anything of this */
+		forget_acknowledgement(a);
 	}
 	if (change->event == ALERT_EASED)
 		a->eased_boottime_usec = now_boottime_usec;
@@ -240,7 +247,7 @@ static void regain_sight(struct alert_state *a)
 	a->state = TOCSIN_OK;
 	a->since_usec = a->rows[ALERT_ROW_SEEN].since_usec;
 	a->incident = 0;
-	a->acknowledged_until_usec = 0;
+	forget_acknowledgement(a);
 }
 
 enum alert_event alert_feed(struct alert_state *a, const struct alert_policy *policy, enum alert_look look,
@@ -297,6 +304,8 @@ enum alert_event alert_flaps(struct alert_state *a, const struct alert_policy *p
 			return ALERT_NONE;
 		a->is_flapping = false;
 		memset(a->changes_usec, 0, sizeof(a->changes_usec));
+		if (a->incident == 0)
+			forget_acknowledgement(a);
 		return ALERT_STEADY;
 	}
 	if (!event_rules[event].is_change || policy->flap_count == 0 ||
@@ -350,11 +359,21 @@ static int64_t distance_after(const struct alert_ages *ages, int64_t age_usec)
 	return distance > 0 ? distance : USEC_NEVER;
 }
 
+/* An item that is unstable is reminded of as a WARNING, whatever it is at that moment. */
 static int64_t reminder_due(const struct alert_state *a, const struct alert_policy *policy)
 {
-	const struct alert_ages *ages = a->state == TOCSIN_CRITICAL ? &policy->remind_critical : &policy->remind_warning;
+	bool is_critical = a->state == TOCSIN_CRITICAL && !a->is_flapping;
+	const struct alert_ages *ages = is_critical ? &policy->remind_critical : &policy->remind_warning;
 
 	return usec_add(a->reminded_usec, distance_after(ages, a->reminded_usec - a->told_usec));
+}
+
+/* When the next reminder may come; an acknowledgement puts it off. */
+static int64_t reminder_allowed(const struct alert_state *a, const struct alert_policy *policy)
+{
+	int64_t due = reminder_due(a, policy);
+
+	return a->acknowledged_until_usec > due ? a->acknowledged_until_usec : due;
 }
 
 /* It is unstable, and now CRITICAL as it has not been to readers' knowledge. */
@@ -365,8 +384,12 @@ static bool hides_critical(const struct alert_state *a)
 
 enum alert_event alert_owed(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
 {
+	bool is_reminder_due = reminder_allowed(a, policy) <= now_realtime_usec;
+
+	if (a->is_flapping && hides_critical(a) && alert_lasts(a))
+		return ALERT_LATE;
 	if (a->is_flapping)
-		return hides_critical(a) && alert_lasts(a) ? ALERT_LATE : ALERT_NONE;
+		return is_reminder_due ? ALERT_UNSTABLE : ALERT_NONE;
 	if (a->incident == 0)
 		return !alert_is_believed_well(a) && a->rows[ALERT_ROW_GOOD].length > 0 ? ALERT_RECOVERED : ALERT_NONE;
 	if (is_told(a) && a->told_blind && !a->is_blind)
@@ -377,16 +400,12 @@ enum alert_event alert_owed(const struct alert_state *a, const struct alert_poli
 		return ALERT_LATE;
 	if (a->is_blind && !a->told_blind)
 		return ALERT_BLIND;
-	return a->acknowledged_until_usec <= now_realtime_usec && reminder_due(a, policy) <= now_realtime_usec ?
-		ALERT_REMINDER : ALERT_NONE;
+	return is_reminder_due ? ALERT_REMINDER : ALERT_NONE;
 }
 
 int64_t alert_owed_next(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec)
 {
-	if (a->incident == 0 || a->is_flapping)
-		return USEC_NEVER;
-	int64_t due = reminder_due(a, policy);
-	return a->acknowledged_until_usec > due ? a->acknowledged_until_usec : due;
+	return a->incident == 0 && !a->is_flapping ? USEC_NEVER : reminder_allowed(a, policy);
 }
 
 void alert_tell(struct alert_state *a, int64_t now_realtime_usec)

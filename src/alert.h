@@ -116,7 +116,7 @@ enum alert_event {
 	ALERT_RELAPSED, /* WARNING → CRITICAL within ALERT_RELAPSE_USEC after it eased: noted, no mail of its own */
 
 	/* of alert_flaps(), which stands beside one of those above */
-	ALERT_UNSTABLE, /* too many changes: the last mail until it is steady again */
+	ALERT_UNSTABLE, /* too many changes: no more mails of them until it is steady again */
 	ALERT_STEADY, /* nothing has changed for flap_quiet: how it ended */
 
 	/* of alert_owed() */
@@ -154,7 +154,7 @@ enum alert_event alert_flaps(struct alert_state *a, const struct alert_policy *p
 	int64_t now_realtime_usec);
 
 /* What the readers would have to be told if nothing kept mails back: ALERT_LATE, ALERT_RECOVERED, ALERT_BLIND,
- * ALERT_SEEN_AGAIN, ALERT_REMINDER or ALERT_NONE. Asked again whenever what kept a mail back has ended. It waits for the
+ * ALERT_SEEN_AGAIN, ALERT_REMINDER, ALERT_UNSTABLE (it still is) or ALERT_NONE. Asked again whenever what kept a mail back has ended. It waits for the
  * next looks while the last one speaks against it: a problem that may just have ended is not worth a late mail. */
 enum alert_event alert_owed(const struct alert_state *a, const struct alert_policy *policy, int64_t now_realtime_usec);
 

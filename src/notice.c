@@ -10,7 +10,7 @@ enum kind {
 	KIND_NOTED, /* stands in the history only */
 	KIND_WORSE, /* something is bad, or nobody can tell */
 	KIND_BETTER,
-	KIND_CHANGING, /* of an item that is unstable */
+	KIND_STANDING, /* bad or not: also told of an item that is unstable */
 	KIND_FACT, /* not about the state of an item: nothing keeps it back */
 };
 
@@ -24,11 +24,11 @@ static const enum kind kinds[ALERT_EVENTS] = {
 	[ALERT_SEEN_AGAIN] = KIND_BETTER,
 	[ALERT_RECOVERED] = KIND_BETTER,
 	[ALERT_RELAPSED] = KIND_NOTED,
-	[ALERT_UNSTABLE] = KIND_CHANGING,
-	[ALERT_STEADY] = KIND_CHANGING,
+	[ALERT_UNSTABLE] = KIND_STANDING,
+	[ALERT_STEADY] = KIND_STANDING,
 	[ALERT_LATE] = KIND_WORSE,
 	[ALERT_REMINDER] = KIND_WORSE,
-	[ALERT_ESCALATED] = KIND_WORSE,
+	[ALERT_ESCALATED] = KIND_STANDING,
 	[ALERT_ACKNOWLEDGED] = KIND_NOTED,
 	[ALERT_SILENCED] = KIND_NOTED,
 	[ALERT_REMOVED] = KIND_NOTED,
@@ -62,13 +62,13 @@ static bool is_untold(enum alert_event event, const struct alert_state *a)
 
 static bool says_bad(enum alert_event event, const struct alert_state *a)
 {
-	return kinds[event] == KIND_WORSE || (kinds[event] == KIND_CHANGING && a->incident != 0);
+	return kinds[event] == KIND_WORSE || (kinds[event] == KIND_STANDING && a->incident != 0);
 }
 
 /* While an item is unstable only one change matters: that it is worse than anything that readers know of. */
 static bool is_mere_change(enum alert_event event, const struct alert_state *a)
 {
-	if (!a->is_flapping || kinds[event] == KIND_CHANGING)
+	if (!a->is_flapping || kinds[event] == KIND_STANDING)
 		return false;
 	return kinds[event] != KIND_WORSE || a->state != TOCSIN_CRITICAL || a->flap_worst == TOCSIN_CRITICAL;
 }

@@ -128,7 +128,8 @@ static enum alert_event become(struct truth *truth, enum alert_event event, enum
 	truth->state = state;
 	if (!is_noted_only) {
 		truth->is_blind = false;
-		truth->acknowledged_until = 0;
+		if (!truth->is_unstable) /* it was of the unrest */
+			truth->acknowledged_until = 0;
 	}
 	return event;
 }
@@ -168,10 +169,8 @@ static enum alert_event sight_changes(struct trial *t)
 	if (!truth->is_blind && truth->state != TOCSIN_UNKNOWN) {
 		if (!must(t, unknown, t->policy.unknown_confirm, 0))
 			return ALERT_NONE;
-		if (!is_open(truth)) { /* nobody has acknowledged what begins here */
-			assert_int_equal(truth->acknowledged_until, 0);
+		if (!is_open(truth))
 			return become(truth, ALERT_BLIND, TOCSIN_UNKNOWN);
-		}
 		truth->is_blind = true;
 		return ALERT_BLIND;
 	}
@@ -265,6 +264,8 @@ static enum alert_event unrest_after_look(struct trial *t, enum alert_event fed)
 		return ALERT_NONE;
 	truth->is_unstable = false;
 	truth->n_changes = 0;
+	if (!is_open(truth))
+		truth->acknowledged_until = 0;
 	return ALERT_STEADY;
 }
 
@@ -279,8 +280,8 @@ static bool is_severity_known(const struct trial *t)
 /* The ages go on for ever with their last distance: the first one past the last mail, less the one before. */
 static int64_t distance_to_next(const struct trial *t)
 {
-	const struct alert_ages *ages =
-		t->truth.state == TOCSIN_CRITICAL ? &t->policy.remind_critical : &t->policy.remind_warning;
+	bool is_critical = t->truth.state == TOCSIN_CRITICAL && !t->truth.is_unstable;
+	const struct alert_ages *ages = is_critical ? &t->policy.remind_critical : &t->policy.remind_warning;
 	int64_t reached = t->belief.last_mail_usec - t->belief.told_usec, before = 0, age = 0;
 
 	for (size_t i = 0; i < ages->n && age <= reached; i++) {
@@ -302,6 +303,8 @@ static int64_t reminder_due(const struct trial *t)
 /* There is a reason for this mail, besides a change that the last look found. */
 static void has_a_reason(const struct trial *t, enum alert_event event)
 {
+	if (event == ALERT_LATE || event == ALERT_REMINDER || event == ALERT_BLIND)
+		assert_true(is_borne_out(t)); /* else it may just have ended, and the next looks tell */
 	switch (event) {
 	case ALERT_LATE:
 		assert_true(is_open(&t->truth));
@@ -314,9 +317,13 @@ static void has_a_reason(const struct trial *t, enum alert_event event)
 		assert_true(is_open(&t->truth) && is_severity_known(t) && !t->truth.is_unstable);
 		assert_true(reminder_due(t) <= t->now_usec);
 		break;
+	case ALERT_UNSTABLE:
+		assert_true(t->truth.is_unstable && reminder_due(t) <= t->now_usec);
+		break;
 	case ALERT_RECOVERED:
 		assert_false(is_open(&t->truth));
 		assert_false(is_believed_well(t));
+		assert_true(is_last(t, good, unknown));
 		break;
 	case ALERT_BLIND:
 		assert_true(t->truth.is_blind && !t->belief.is_blind);
@@ -351,7 +358,7 @@ static void read_mail(struct trial *t, enum alert_event event)
 	struct belief *b = &t->belief;
 	bool is_other = is_open(&t->truth) && b->incident != t->truth.incident;
 
-	if (event == ALERT_UNSTABLE) {
+	if (event == ALERT_UNSTABLE && !b->is_unstable) {
 		b->is_unstable = true;
 		b->worst = b->state; /* at least */
 	}
@@ -394,6 +401,8 @@ static void nothing_goes_unmentioned(const struct trial *t)
 	if (truth->is_unstable) {
 		if (truth->state == TOCSIN_CRITICAL && is_borne_out(t) && !t->c.is_dependent)
 			assert_int_equal(b->worst, TOCSIN_CRITICAL);
+		if (!(t->c.is_dependent && is_open(truth)))
+			assert_true(reminder_due(t) > t->now_usec);
 		return;
 	}
 	if (!is_open(truth)) {
@@ -431,7 +440,7 @@ static void state_is_the_truth(const struct trial *t)
 				      TOCSIN_OK);
 	if (t->belief.last_mail_usec == 0)
 		return;
-	int64_t next = is_open(truth) && !truth->is_unstable ? reminder_due(t) : USEC_NEVER;
+	int64_t next = is_open(truth) || truth->is_unstable ? reminder_due(t) : USEC_NEVER;
 	assert_int_equal(alert_owed_next(a, &t->policy, realtime(t)),
 		next == USEC_NEVER ? USEC_NEVER : next + t->clock_usec);
 }
@@ -442,7 +451,7 @@ static void escalates_in_time(const struct trial *t)
 	int64_t told = t->boss.minimum ? t->belief.critical_usec : t->belief.open_usec;
 	int64_t due = told + t->boss.escalate_after;
 	bool is_due = is_open(&t->truth) && told && due <= t->now_usec && t->truth.acknowledged_until <= t->now_usec;
-	bool is_free = !is_quiet(t) && !t->c.is_dependent && !t->truth.is_unstable;
+	bool is_free = !is_quiet(t) && !t->c.is_dependent;
 
 	assert_int_equal(notice_escalates(&t->boss, &t->a, &t->c, "check", "item", realtime(t)),
 		is_due && is_free && is_borne_out(t));
@@ -631,7 +640,7 @@ static void acknowledge(struct trial *t)
 static void pass(struct trial *t, int64_t pause)
 {
 	int64_t end = t->now_usec + pause;
-	bool is_timed = is_open(&t->truth) && !t->truth.is_unstable;
+	bool is_timed = is_open(&t->truth) || t->truth.is_unstable;
 
 	if (is_timed && reminder_due(t) > t->now_usec && reminder_due(t) < end) {
 		t->now_usec = reminder_due(t);
