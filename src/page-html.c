@@ -55,17 +55,19 @@ static const char style[] =
 	".p-unk{background:#241a38!important}.p-none{background:#21262d!important}}</style>";
 
 /* TEXT, clean already, with what means something to HTML written as a reference; at most MAX bytes. Returns whether
- * all of it is there. */
-static bool put_escaped(struct buf *b, const char *text, size_t max)
+ * all of it is there. Where lines are ours to break, none ends before a unit. */
+static bool put_escaped(struct buf *b, const char *whole, size_t max, bool is_ours_to_break)
 {
 	static const char *const references[128] = {
 		['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;",
 	};
+	const char *text = whole;
 	size_t begin = b->len, left = strlen(text);
 
 	while (left) {
 		unsigned char c = (unsigned char)*text;
-		const char *reference = c < 128 ? references[c] : NULL;
+		bool is_kept = is_ours_to_break && c == ' ' && page_is_before_unit(whole, (size_t)(text - whole));
+		const char *reference = is_kept ? "&nbsp;" : c < 128 ? references[c] : NULL;
 		size_t n = utf8_next(text, left, NULL);
 		size_t width = reference ? strlen(reference) : n;
 
@@ -85,7 +87,7 @@ static void put(struct buf *b, const char *text)
 	text_clean(&cleaned, text, LINE_CHARACTERS);
 	if (cleaned.error && !b->error)
 		b->error = cleaned.error;
-	put_escaped(b, buf_text(&cleaned), SIZE_MAX / 2);
+	put_escaped(b, buf_text(&cleaned), SIZE_MAX / 2, true);
 }
 
 static size_t room_for(const struct page *p, enum page_block block)
@@ -261,7 +263,7 @@ static void html_evidence(struct page *p, const char *title, const char *text)
 	buf_puts(&b, "<pre class=\"pre\" style=\"margin:0 0 12px;padding:8px 10px;background:#f6f8fa;"
 		     "border:1px solid #d8dee4;border-radius:4px;" MONOSPACE
 		     "font-size:12px;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere\">\n");
-	if (!put_escaped(&b, buf_text(&lines), EVIDENCE_BYTES))
+	if (!put_escaped(&b, buf_text(&lines), EVIDENCE_BYTES, false))
 		buf_puts(&b, "\n" SAY_CUT);
 	buf_puts(&b, "</pre>\n");
 	put_block(p, PAGE_EVIDENCE, &b);

@@ -34,6 +34,19 @@ static bool enter(struct page *p, enum page_block block)
 	return true;
 }
 
+bool page_is_before_unit(const char *text, size_t at)
+{
+	static const char *const units[] = { "%", "ms", "s", "min", "h", "d", "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t len = strcspn(text + at + 1, " ,;:.)");
+
+	if (at == 0 || text[at - 1] < '0' || text[at - 1] > '9')
+		return false;
+	for (size_t i = 0; i < ELEMENTS(units); i++)
+		if (strlen(units[i]) == len && strncmp(units[i], text + at + 1, len) == 0)
+			return true;
+	return false;
+}
+
 static size_t character_columns(const char *text, size_t len)
 {
 	char one[5] = { 0 };
@@ -42,13 +55,14 @@ static size_t character_columns(const char *text, size_t len)
 	return text_columns(one);
 }
 
-/* The bytes at TEXT that stay on one line: up to a blank; East Asian text may be broken after each character. */
+/* The bytes at TEXT that stay on one line: up to a blank, or with a unit; East Asian text may be broken after each
+ * character. */
 static size_t piece_length(const char *text, size_t *ret_columns)
 {
 	size_t left = strlen(text), len = 0, columns = 0;
 	bool is_wide = false;
 
-	while (len < left && text[len] != ' ') {
+	while (len < left && (text[len] != ' ' || page_is_before_unit(text, len))) {
 		size_t n = utf8_next(text + len, left - len, NULL);
 		size_t width = character_columns(text + len, n ? n : 1);
 

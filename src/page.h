@@ -54,3 +54,6 @@ extern const struct page_ops page_text; /* at most 72 columns where it is ours t
 extern const struct page_ops page_html; /* a whole document of less than PAGE_HTML_MAX bytes */
 
 #define PAGE_HTML_MAX 60000
+
+/* Is the blank at TEXT[AT] one between a number and its unit, where no line should end ("96 %", "10 min")? */
+bool page_is_before_unit(const char *text, size_t at);

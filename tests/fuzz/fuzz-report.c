@@ -156,7 +156,7 @@ static void require_html(const struct buf *b)
 		"<style>", "</style>", "</head>", "<body class=\"page\"", "</body>", "</html>", "<table role=", "</table>", "<tr>",
 		"</tr>", "<td ", "</td>", "<p ", "<p>", "</p>", "<b>", "<b style=", "</b>", "<br>", "<span ", "</span>",
 		"<pre class=\"pre\"", "</pre>", NULL };
-	static const char *const references[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "&#8226;", NULL };
+	static const char *const references[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "&#8226;", "&nbsp;", NULL };
 
 	REQUIRE(b->len < PAGE_HTML_MAX);
 	REQUIRE(utf8_valid(buf_text(b), b->len) && strlen(buf_text(b)) == b->len);
