@@ -52,16 +52,29 @@ checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
 # Its manual page: NAME.7.in, where the line @options@ becomes what the module itself says of its options, by the
 # programs that were just built. A cross build, which cannot run them, has no such pages.
 CHECK_PAGES =
+CHECK_PAGES += checks/tocsin-check-certificate.7
+CHECK_PAGES += checks/tocsin-check-clock.7
 CHECK_PAGES += checks/tocsin-check-cpu.7
 CHECK_PAGES += checks/tocsin-check-disk.7
+CHECK_PAGES += checks/tocsin-check-dns.7
 CHECK_PAGES += checks/tocsin-check-file.7
+CHECK_PAGES += checks/tocsin-check-imap.7
+CHECK_PAGES += checks/tocsin-check-journal.7
 CHECK_PAGES += checks/tocsin-check-load.7
 CHECK_PAGES += checks/tocsin-check-memory.7
 CHECK_PAGES += checks/tocsin-check-mount.7
+CHECK_PAGES += checks/tocsin-check-network.7
+CHECK_PAGES += checks/tocsin-check-ping.7
 CHECK_PAGES += checks/tocsin-check-plugin.7
+CHECK_PAGES += checks/tocsin-check-pop3.7
 CHECK_PAGES += checks/tocsin-check-pressure.7
 CHECK_PAGES += checks/tocsin-check-process.7
+CHECK_PAGES += checks/tocsin-check-raid.7
+CHECK_PAGES += checks/tocsin-check-reboot.7
+CHECK_PAGES += checks/tocsin-check-smart.7
+CHECK_PAGES += checks/tocsin-check-smtp.7
 CHECK_PAGES += checks/tocsin-check-tcp.7
+CHECK_PAGES += checks/tocsin-check-temperature.7
 CHECK_PAGES += checks/tocsin-check-unit.7
 EXTRA_DIST += $(CHECK_PAGES:checks/tocsin-check-%.7=checks/%.7.in)
 if CAN_RUN

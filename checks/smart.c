@@ -24,6 +24,7 @@
 #define OUTPUT_MAX (1 << 20)
 #define ASLEEP_STATUS \
 	3 /* what smartctl shall exit with for a disk that sleeps; else these bits never come together */
+#define SHARE_MIN_USEC (50 * USEC_PER_MSEC)
 #define SEE "tocsin-check-smart(7) tells how to allow it"
 
 struct config {
@@ -67,7 +68,8 @@ static const struct tocsin_option options[] = {
 		.help = "How long it is a warning that a count of errors has grown; 0: not judged" },
 	{ MEMBER(wake, TOCSIN_BOOL), .fallback = "no", .help = "Wake disks that sleep" },
 	{ MEMBER(smart_timeout, TOCSIN_DURATION), .fallback = "9s", .min = 50000, .max = 3600e6,
-		.help = "How long smartctl may take for one disk; keep it below the timeout of the check" },
+		.help = "How long smartctl may take for all disks together; keep it below the timeout of the "
+			"check" },
 	{ .name = NULL },
 };
 
@@ -120,6 +122,8 @@ struct look {
 	const struct config *config;
 	char program[4096];
 	size_t n_reported;
+	int64_t until_usec; /* CLOCK_BOOTTIME: then the time for all disks is over */
+	size_t n_left;      /* disks that want some of it */
 };
 
 static int find_program(struct look *l)
@@ -145,19 +149,24 @@ static void put_complaint(struct buf *b, const struct command *c)
 	buf_printf(b, "%.*s", (int)strcspn(text, "\r\n"), text);
 }
 
+/* One disk that hangs shall not take the time of the others: each gets an equal part of what is left. */
+static int64_t share_usec(const struct look *l)
+{
+	int64_t share = (l->until_usec - clock_boottime_usec()) / (int64_t)(l->n_left ? l->n_left : 1);
+
+	return share > SHARE_MIN_USEC ? share : SHARE_MIN_USEC;
+}
+
 /* 0 and the answer in COMMAND->out, or -errno and WHY. */
 static int ask(struct look *l, char *const *words, struct command *command, struct buf *why)
 {
-	int r = command_run(command, words, l->config->smart_timeout);
+	int r = command_run(command, words, share_usec(l));
 
 	if (r < 0) {
 		buf_printf(why, "%s cannot be started: %s", l->program, strerror(-r));
 	} else if (command->is_late || command->is_flooding) {
-		if (command->is_late)
-			buf_printf(why, "smartctl did not end within %s and was killed",
-				short_duration(l->config->smart_timeout).text);
-		else
-			buf_puts(why, "smartctl wrote without end and was killed");
+		buf_printf(why, "smartctl %s and was killed",
+			command->is_late ? "did not answer in time (smart_timeout)" : "wrote without end");
 		if (command->is_stuck)
 			buf_printf(why, "; it is stuck in the kernel (pid %d)", (int)command->pid);
 		r = -ETIMEDOUT;
@@ -521,12 +530,15 @@ static int look_at_all(struct look *l)
 	_cleanup_smart_scan_ struct smart_scan s = { 0 };
 	_cleanup_buf_ struct buf why = BUF(4096);
 
+	l->n_left++; /* half of the time for the search */
 	int r = ask_scan(l, &s, &why);
+	l->n_left--;
 	if (r < 0) {
 		tocsin_reason(l->run, "%s", buf_text(&why));
 		return r;
 	}
-	for (size_t i = 0; i < s.n; i++) {
+	l->n_left += s.n;
+	for (size_t i = 0; i < s.n; i++, l->n_left--) {
 		char item[SMART_TEXT_MAX * 2];
 
 		name_item(&s.devices[i], item, sizeof(item));
@@ -596,20 +608,27 @@ static int nothing_found(struct tocsin_run *run)
 	return -EOPNOTSUPP;
 }
 
+static int look_at(struct look *l, const char *device)
+{
+	struct smart_device d;
+
+	if (is_auto(device))
+		return look_at_all(l);
+	if (split_device(device, &d))
+		l->n_reported += report_disk(l, device, &d, true);
+	return 0;
+}
+
 static int look(struct tocsin_run *run, const void *config)
 {
 	struct look l = { .run = run, .config = config };
 	const struct config *c = config;
 
+	l.until_usec = clock_boottime_usec() + c->smart_timeout;
+	l.n_left = c->device.n;
 	int r = find_program(&l);
-	for (size_t i = 0; r == 0 && i < c->device.n; i++) {
-		struct smart_device d;
-
-		if (is_auto(c->device.items[i]))
-			r = look_at_all(&l);
-		else if (split_device(c->device.items[i], &d))
-			l.n_reported += report_disk(&l, c->device.items[i], &d, true);
-	}
+	for (size_t i = 0; r == 0 && i < c->device.n; i++, l.n_left--)
+		r = look_at(&l, c->device.items[i]);
 	if (r < 0)
 		return r;
 	return l.n_reported ? 0 : nothing_found(run);

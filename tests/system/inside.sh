@@ -81,8 +81,18 @@ within 20 seen OK
 is 'and that it is not failed any more' 0 $?
 # Checks of the host.
 printf '[check clock]\ntype = clock\nin_container = yes\nrequired = yes\n' > /etc/tocsin/conf.d/asking.conf
+for type in reboot raid temperature smart journal; do
+	printf '[check my-%s]\ntype = %s\n' "$type" "$type" >> /etc/tocsin/conf.d/asking.conf
+done
 succeeds 'checks of the host are taken' systemctl reload "$unit"
 is 'the clock is asked from the sandbox' '*synchronised*' "$(tocsin check clock 2>&1)"
+is 'a restart is looked for' '*up for*' "$(tocsin check my-reboot 2>&1)"
+is 'the journal says what it lacks' '*group systemd-journal*' "$(tocsin check my-journal 2>&1)"
+# What this machine has of these is not known; they must not fail in the sandbox in a way that nobody expects.
+for type in raid temperature smart; do
+	is "$type looks, or tells why not" '*@(OK|WARNING|CRITICAL|has no|finds no|not installed|hidden from tocsin)*' \
+		"$(tocsin check "my-$type" 2>&1)"
+done
 rm /etc/tocsin/conf.d/asking.conf
 succeeds 'and are taken back' systemctl reload "$unit"
 

@@ -849,6 +849,7 @@ static void migrates_what_was_told(void **state)
 		       "mail|m1|s|f|c|600|0|600|alert|9 10|mail\n"
 		       "mail|m2|report|f|c|500|1|700|status||mail\n"
 		       "recipient|m1|a@b|pending|\n"
+		       "event|9|problem|disk|/|OK|WARNING|90|80|12|full|||0|\n" /* older, but in a mail that waits */
 		       "event|10|worse|disk|/|WARNING|CRITICAL|600|90|12|fuller|||0|\n"
 		       "event|11|blind|nfs|/n|OK|UNKNOWN|610|70|13|hangs|mail||0|\n"
 		       "event|12|found|web|nginx|OK|OK|620|3|0|runs|||0|\n");
