@@ -3,80 +3,196 @@
 CHECK_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -export-symbols-regex '^tocsin_check_module$$'
 CHECK_LIBADD = src/libmodule.la -lm
 
-checkmodule_LTLIBRARIES += checks/disk.la
-checks_disk_la_SOURCES = checks/disk.c
-checks_disk_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_disk_la_LIBADD = $(CHECK_LIBADD)
-checkmodule_LTLIBRARIES += checks/load.la
-checks_load_la_SOURCES = checks/load.c
-checks_load_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_load_la_LIBADD = $(CHECK_LIBADD)
-checkmodule_LTLIBRARIES += checks/plugin.la
-checks_plugin_la_SOURCES = checks/plugin.c
-checks_plugin_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_plugin_la_LIBADD = $(CHECK_LIBADD)
-checkmodule_LTLIBRARIES += checks/process.la
-checks_process_la_SOURCES = checks/process.c
-checks_process_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_process_la_LIBADD = $(CHECK_LIBADD)
-checkmodule_LTLIBRARIES += checks/memory.la
-checks_memory_la_SOURCES = checks/memory.c
-checks_memory_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_memory_la_LIBADD = $(CHECK_LIBADD)
-checkmodule_LTLIBRARIES += checks/pressure.la
-checks_pressure_la_SOURCES = checks/pressure.c
-checks_pressure_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_pressure_la_LIBADD = $(CHECK_LIBADD)
+# Its manual page is made of NAME.7.in, where the line @options@ becomes what the module itself says of its options, by
+# the programs that were just built. A cross build, which cannot run them, has no such pages.
+CHECK_PAGES =
+
+checkmodule_LTLIBRARIES += checks/certificate.la
+CHECK_PAGES += checks/tocsin-check-certificate.7
+checks_certificate_la_SOURCES = checks/certificate.c
+checks_certificate_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_certificate_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS)
+EXTRA_DIST += checks/certificate.7.in
+
+checkmodule_LTLIBRARIES += checks/clock.la
+CHECK_PAGES += checks/tocsin-check-clock.7
+checks_clock_la_SOURCES = checks/clock.c
+checks_clock_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_clock_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/clock.7.in
+
 checkmodule_LTLIBRARIES += checks/cpu.la
+CHECK_PAGES += checks/tocsin-check-cpu.7
 checks_cpu_la_SOURCES = checks/cpu.c
 checks_cpu_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_cpu_la_LIBADD = $(CHECK_LIBADD)
-checkmodule_LTLIBRARIES += checks/mount.la
-checks_mount_la_SOURCES = checks/mount.c
-checks_mount_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_mount_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/cpu.7.in
+
+checkmodule_LTLIBRARIES += checks/disk.la
+CHECK_PAGES += checks/tocsin-check-disk.7
+checks_disk_la_SOURCES = checks/disk.c
+checks_disk_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_disk_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/disk.7.in
+
+checkmodule_LTLIBRARIES += checks/dns.la
+CHECK_PAGES += checks/tocsin-check-dns.7
+checks_dns_la_SOURCES = checks/dns.c
+checks_dns_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_dns_la_LIBADD = $(CHECK_LIBADD) -lresolv
+EXTRA_DIST += checks/dns.7.in
+
 checkmodule_LTLIBRARIES += checks/file.la
+CHECK_PAGES += checks/tocsin-check-file.7
 checks_file_la_SOURCES = checks/file.c
 checks_file_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_file_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/file.7.in
+
+# A package of its own in Debian, and only where libcurl is.
+if HAVE_CURL
+checkmodule_LTLIBRARIES += checks/http.la
+CHECK_PAGES += checks/tocsin-check-http.7
+endif
+checks_http_la_SOURCES = checks/http.c
+checks_http_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+checks_http_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_http_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS) $(CURL_LIBS)
+EXTRA_DIST += checks/http.7.in
+
+checkmodule_LTLIBRARIES += checks/imap.la
+CHECK_PAGES += checks/tocsin-check-imap.7
+checks_imap_la_SOURCES = checks/imap.c src/sasl.c src/sasl-scram.c
+checks_imap_la_CFLAGS = $(AM_CFLAGS)
+checks_imap_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_imap_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS) $(JANSSON_LIBS)
+EXTRA_DIST += checks/imap.7.in
+
+checkmodule_LTLIBRARIES += checks/journal.la
+CHECK_PAGES += checks/tocsin-check-journal.7
+checks_journal_la_SOURCES = checks/journal.c src/journal-line.c src/journal-line.h
+checks_journal_la_CFLAGS = $(AM_CFLAGS)
+checks_journal_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_journal_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
+EXTRA_DIST += checks/journal.7.in
+
+checkmodule_LTLIBRARIES += checks/load.la
+CHECK_PAGES += checks/tocsin-check-load.7
+checks_load_la_SOURCES = checks/load.c
+checks_load_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_load_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/load.7.in
+
+checkmodule_LTLIBRARIES += checks/memory.la
+CHECK_PAGES += checks/tocsin-check-memory.7
+checks_memory_la_SOURCES = checks/memory.c
+checks_memory_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_memory_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/memory.7.in
+
+checkmodule_LTLIBRARIES += checks/mount.la
+CHECK_PAGES += checks/tocsin-check-mount.7
+checks_mount_la_SOURCES = checks/mount.c
+checks_mount_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_mount_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/mount.7.in
+
+checkmodule_LTLIBRARIES += checks/network.la
+CHECK_PAGES += checks/tocsin-check-network.7
+checks_network_la_SOURCES = checks/network.c
+checks_network_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_network_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/network.7.in
+
+checkmodule_LTLIBRARIES += checks/ping.la
+CHECK_PAGES += checks/tocsin-check-ping.7
+checks_ping_la_SOURCES = checks/ping.c
+checks_ping_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_ping_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/ping.7.in
+
+checkmodule_LTLIBRARIES += checks/plugin.la
+CHECK_PAGES += checks/tocsin-check-plugin.7
+checks_plugin_la_SOURCES = checks/plugin.c
+checks_plugin_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_plugin_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/plugin.7.in
+
+checkmodule_LTLIBRARIES += checks/pop3.la
+CHECK_PAGES += checks/tocsin-check-pop3.7
+checks_pop3_la_SOURCES = checks/pop3.c
+checks_pop3_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_pop3_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS)
+EXTRA_DIST += checks/pop3.7.in
+
+checkmodule_LTLIBRARIES += checks/pressure.la
+CHECK_PAGES += checks/tocsin-check-pressure.7
+checks_pressure_la_SOURCES = checks/pressure.c
+checks_pressure_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_pressure_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/pressure.7.in
+
+checkmodule_LTLIBRARIES += checks/process.la
+CHECK_PAGES += checks/tocsin-check-process.7
+checks_process_la_SOURCES = checks/process.c
+checks_process_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_process_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/process.7.in
+
+checkmodule_LTLIBRARIES += checks/raid.la
+CHECK_PAGES += checks/tocsin-check-raid.7
+checks_raid_la_SOURCES = checks/raid.c
+checks_raid_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_raid_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/raid.7.in
+
+checkmodule_LTLIBRARIES += checks/reboot.la
+CHECK_PAGES += checks/tocsin-check-reboot.7
+checks_reboot_la_SOURCES = checks/reboot.c
+checks_reboot_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_reboot_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/reboot.7.in
+
+# It alone of the modules needs jansson, so the reader is built here and not in libmodule.
+checkmodule_LTLIBRARIES += checks/smart.la
+CHECK_PAGES += checks/tocsin-check-smart.7
+checks_smart_la_SOURCES = checks/smart.c src/smart-json.c src/smart-json.h
+checks_smart_la_CFLAGS = $(AM_CFLAGS)
+checks_smart_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_smart_la_LIBADD = $(CHECK_LIBADD) $(JANSSON_LIBS)
+EXTRA_DIST += checks/smart.7.in
+
+checkmodule_LTLIBRARIES += checks/smtp.la
+CHECK_PAGES += checks/tocsin-check-smtp.7
+checks_smtp_la_SOURCES = checks/smtp.c src/smtp.c src/smtp-name.c src/smtp-open.c src/reply.c src/provider.c \
+	src/sasl.c src/sasl-scram.c
+checks_smtp_la_CFLAGS = $(AM_CFLAGS)
+checks_smtp_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_smtp_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS) $(JANSSON_LIBS)
+EXTRA_DIST += checks/smtp.7.in
+
 checkmodule_LTLIBRARIES += checks/tcp.la
+CHECK_PAGES += checks/tocsin-check-tcp.7
 checks_tcp_la_SOURCES = checks/tcp.c
 checks_tcp_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_tcp_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/tcp.7.in
+
+checkmodule_LTLIBRARIES += checks/temperature.la
+CHECK_PAGES += checks/tocsin-check-temperature.7
+checks_temperature_la_SOURCES = checks/temperature.c
+checks_temperature_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_temperature_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/temperature.7.in
+
 checkmodule_LTLIBRARIES += checks/unit.la
+CHECK_PAGES += checks/tocsin-check-unit.7
 checks_unit_la_SOURCES = checks/unit.c src/journal-line.c src/journal-line.h
 checks_unit_la_CFLAGS = $(AM_CFLAGS)
 checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
+EXTRA_DIST += checks/unit.7.in
 
-# Its manual page: NAME.7.in, where the line @options@ becomes what the module itself says of its options, by the
-# programs that were just built. A cross build, which cannot run them, has no such pages.
-CHECK_PAGES =
-CHECK_PAGES += checks/tocsin-check-certificate.7
-CHECK_PAGES += checks/tocsin-check-clock.7
-CHECK_PAGES += checks/tocsin-check-cpu.7
-CHECK_PAGES += checks/tocsin-check-disk.7
-CHECK_PAGES += checks/tocsin-check-dns.7
-CHECK_PAGES += checks/tocsin-check-file.7
-CHECK_PAGES += checks/tocsin-check-imap.7
-CHECK_PAGES += checks/tocsin-check-journal.7
-CHECK_PAGES += checks/tocsin-check-load.7
-CHECK_PAGES += checks/tocsin-check-memory.7
-CHECK_PAGES += checks/tocsin-check-mount.7
-CHECK_PAGES += checks/tocsin-check-network.7
-CHECK_PAGES += checks/tocsin-check-ping.7
-CHECK_PAGES += checks/tocsin-check-plugin.7
-CHECK_PAGES += checks/tocsin-check-pop3.7
-CHECK_PAGES += checks/tocsin-check-pressure.7
-CHECK_PAGES += checks/tocsin-check-process.7
-CHECK_PAGES += checks/tocsin-check-raid.7
-CHECK_PAGES += checks/tocsin-check-reboot.7
-CHECK_PAGES += checks/tocsin-check-smart.7
-CHECK_PAGES += checks/tocsin-check-smtp.7
-CHECK_PAGES += checks/tocsin-check-tcp.7
-CHECK_PAGES += checks/tocsin-check-temperature.7
-CHECK_PAGES += checks/tocsin-check-unit.7
-EXTRA_DIST += $(CHECK_PAGES:checks/tocsin-check-%.7=checks/%.7.in)
 if CAN_RUN
 nodist_man_MANS += $(CHECK_PAGES)
 CLEANFILES += $(CHECK_PAGES) $(CHECK_PAGES:=.options)
@@ -86,84 +202,3 @@ checks/tocsin-check-%.7: checks/%.7.in checks/%.la src/tocsin src/tocsin-check
 	$(AM_V_GEN)TOCSIN_LIBEXEC_DIR=src TOCSIN_CHECK_DIR=checks/.libs ASAN_OPTIONS=detect_leaks=0 \
 		src/tocsin describe --mdoc $* > $@.options && \
 		sed -e '/^@options@$$/{' -e 'r $@.options' -e d -e '}' $< > $@.new && mv $@.new $@
-EXTRA_DIST += checks/unit.7.in
-checkmodule_LTLIBRARIES += checks/clock.la
-checks_clock_la_SOURCES = checks/clock.c
-checks_clock_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_clock_la_LIBADD = $(CHECK_LIBADD)
-EXTRA_DIST += checks/clock.7.in
-checkmodule_LTLIBRARIES += checks/reboot.la
-checks_reboot_la_SOURCES = checks/reboot.c
-checks_reboot_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_reboot_la_LIBADD = $(CHECK_LIBADD)
-EXTRA_DIST += checks/reboot.7.in
-checkmodule_LTLIBRARIES += checks/raid.la
-checks_raid_la_SOURCES = checks/raid.c
-checks_raid_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_raid_la_LIBADD = $(CHECK_LIBADD)
-EXTRA_DIST += checks/raid.7.in
-checkmodule_LTLIBRARIES += checks/temperature.la
-checks_temperature_la_SOURCES = checks/temperature.c
-checks_temperature_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_temperature_la_LIBADD = $(CHECK_LIBADD)
-EXTRA_DIST += checks/temperature.7.in
-# It alone of the modules needs jansson, so the reader is built here and not in libmodule.
-checkmodule_LTLIBRARIES += checks/smart.la
-checks_smart_la_SOURCES = checks/smart.c src/smart-json.c src/smart-json.h
-checks_smart_la_CFLAGS = $(AM_CFLAGS)
-checks_smart_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_smart_la_LIBADD = $(CHECK_LIBADD) $(JANSSON_LIBS)
-EXTRA_DIST += checks/smart.7.in
-checkmodule_LTLIBRARIES += checks/journal.la
-checks_journal_la_SOURCES = checks/journal.c src/journal-line.c src/journal-line.h
-checks_journal_la_CFLAGS = $(AM_CFLAGS)
-checks_journal_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_journal_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
-EXTRA_DIST += checks/journal.7.in
-checkmodule_LTLIBRARIES += checks/network.la
-checks_network_la_SOURCES = checks/network.c
-checks_network_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_network_la_LIBADD = $(CHECK_LIBADD)
-EXTRA_DIST += checks/network.7.in
-checkmodule_LTLIBRARIES += checks/certificate.la
-checks_certificate_la_SOURCES = checks/certificate.c
-checks_certificate_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_certificate_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS)
-EXTRA_DIST += checks/certificate.7.in
-checkmodule_LTLIBRARIES += checks/smtp.la
-checks_smtp_la_SOURCES = checks/smtp.c src/smtp.c src/smtp-name.c src/smtp-open.c src/reply.c src/provider.c \
-	src/sasl.c src/sasl-scram.c
-checks_smtp_la_CFLAGS = $(AM_CFLAGS)
-checks_smtp_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_smtp_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS) $(JANSSON_LIBS)
-EXTRA_DIST += checks/smtp.7.in
-checkmodule_LTLIBRARIES += checks/imap.la
-checks_imap_la_SOURCES = checks/imap.c src/sasl.c src/sasl-scram.c
-checks_imap_la_CFLAGS = $(AM_CFLAGS)
-checks_imap_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_imap_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS) $(JANSSON_LIBS)
-EXTRA_DIST += checks/imap.7.in
-checkmodule_LTLIBRARIES += checks/pop3.la
-checks_pop3_la_SOURCES = checks/pop3.c
-checks_pop3_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_pop3_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS)
-EXTRA_DIST += checks/pop3.7.in
-checkmodule_LTLIBRARIES += checks/dns.la
-checks_dns_la_SOURCES = checks/dns.c
-checks_dns_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_dns_la_LIBADD = $(CHECK_LIBADD) -lresolv
-EXTRA_DIST += checks/dns.7.in
-checkmodule_LTLIBRARIES += checks/ping.la
-checks_ping_la_SOURCES = checks/ping.c
-checks_ping_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_ping_la_LIBADD = $(CHECK_LIBADD)
-EXTRA_DIST += checks/ping.7.in
-# A package of its own in Debian, and only where libcurl is.
-if HAVE_CURL
-checkmodule_LTLIBRARIES += checks/http.la
-endif
-checks_http_la_SOURCES = checks/http.c
-checks_http_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
-checks_http_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_http_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS) $(CURL_LIBS)
-EXTRA_DIST += checks/http.7.in

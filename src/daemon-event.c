@@ -306,10 +306,9 @@ static int64_t first_bad(enum alert_event event, const struct item *item)
 {
 	const struct alert_state *a = &item->alert;
 
-	if (event == ALERT_UNSTABLE)
-		for (size_t i = 0; i < ALERT_CHANGES_MAX; i++)
-			if (a->changes_usec[i])
-				return a->changes_usec[i];
+	for (size_t i = 0; event == ALERT_UNSTABLE && i < ALERT_CHANGES_MAX; i++)
+		if (a->changes_usec[i])
+			return a->changes_usec[i];
 	if (event == ALERT_RECOVERED)
 		return a->incident_since_usec;
 	return event == ALERT_BLIND ? a->rows[ALERT_ROW_UNKNOWN].since_usec : a->since_usec;
@@ -484,18 +483,20 @@ const struct silence *event_silence_of(const struct daemon *d, const char *check
 	return longest;
 }
 
+/* "by ops until …: why", or what ended it. */
 static void note_silence(struct daemon *d, const struct silence *s, const char *what, const char *who)
 {
 	_cleanup_buf_ struct buf text = BUF(WORDS_MAX);
 
-	buf_printf(&text, "%s %s", s->glob, what);
-	if (s->until_usec > clock_realtime_usec()) {
-		buf_puts(&text, ", until ");
+	buf_puts(&text, what);
+	if (who)
+		buf_printf(&text, "%sby %s", *what ? " " : "", who);
+	if (!*what) {
+		buf_puts(&text, " until ");
 		format_time(&text, s->until_usec);
+		buf_printf(&text, "%s%s", *s->why ? ": " : "", s->why);
 	}
-	if (*s->why)
-		buf_printf(&text, ": %s", s->why);
-	event_note(d, ALERT_SILENCED, "silence", s->id, buf_text(&text), who, false);
+	event_note(d, ALERT_SILENCED, s->glob, s->id, buf_text(&text), who, false);
 }
 
 static void drop_silence(struct daemon *d, struct silence **at)
@@ -535,7 +536,7 @@ int event_silence(struct daemon *d, const char *glob, int64_t until_usec, const 
 	s->next = d->silences;
 	d->silences = s;
 	state_put_silence(d, s);
-	note_silence(d, s, "is silenced", who);
+	note_silence(d, s, "", who);
 	d->is_owed_stale = true;
 	*ret_id = s->id;
 	return 0;
@@ -552,7 +553,7 @@ int event_unsilence(struct daemon *d, const char *id_or_glob, const char *who)
 			continue;
 		}
 		is_found = true;
-		note_silence(d, *at, "is silenced no longer", who);
+		note_silence(d, *at, "ended", who);
 		drop_silence(d, at);
 	}
 	if (!is_found)
@@ -568,7 +569,7 @@ static void drop_expired_silences(struct daemon *d, int64_t now_usec)
 			at = &(*at)->next;
 			continue;
 		}
-		note_silence(d, *at, "is silenced no longer: the time is over", NULL);
+		note_silence(d, *at, "ended: its time is over", NULL);
 		drop_silence(d, at);
 	}
 }
@@ -597,7 +598,12 @@ int event_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, cons
 	item->alert.acknowledged_until_usec = until_usec ? until_usec : USEC_NEVER;
 	state_put_incident(d, i);
 	state_put_item(d, item);
-	buf_printf(&text, "incident %" PRId64 " is acknowledged%s%s", number, *why ? ": " : "", why);
+	buf_printf(&text, "by %s", who);
+	if (until_usec) {
+		buf_puts(&text, " until ");
+		format_time(&text, until_usec);
+	}
+	buf_printf(&text, "%s%s", *why ? ": " : "", why);
 	struct happening *h = happening_new(d, ALERT_ACKNOWLEDGED, i->check, i->item, buf_text(&text));
 	if (h) {
 		h->who = strdup(who);

@@ -143,6 +143,21 @@ static int draft_dependents(struct daemon *d, struct draft *draft, size_t index,
 	return 0;
 }
 
+static struct report_event event_of(const struct daemon *d, const struct happening *h)
+{
+	const struct check *c = look_find_check(d, h->check);
+	bool is_host = h->event == ALERT_RESTARTED, is_silence = h->event == ALERT_SILENCED;
+	bool is_unstable = h->event == ALERT_UNSTABLE;
+
+	return (struct report_event){
+		.event = h->event, .check = is_host ? NULL : h->check, .item = is_host || is_silence ? NULL : h->item,
+		.from = h->from, .to = h->to, .time_usec = h->time_usec, .since_usec = h->since_usec,
+		.incident = h->incident, .looks = is_unstable ? 0 : h->looks, .text = h->text,
+		.result = h->result.time_usec ? &h->result : NULL, .note = h->note, .is_test = h->event == ALERT_TEST,
+		.changes = is_unstable ? h->looks : 0, .quiet_usec = is_unstable && c ? c->conf->alert.flap_quiet : 0,
+	};
+}
+
 static int draft_events(struct daemon *d, struct draft *draft, const struct letter *letter)
 {
 	struct report *r = &draft->report;
@@ -158,12 +173,7 @@ static int draft_events(struct daemon *d, struct draft *draft, const struct lett
 
 		if (!h)
 			continue; /* so old that only the state file knows it */
-		draft->events[r->n_events++] = (struct report_event){
-			.event = h->event, .check = h->check, .item = h->item, .from = h->from, .to = h->to,
-			.time_usec = h->time_usec, .since_usec = h->since_usec, .incident = h->incident, .looks = h->looks,
-			.text = h->text, .result = h->result.time_usec ? &h->result : NULL, .note = h->note,
-			.is_test = h->event == ALERT_TEST,
-		};
+		draft->events[r->n_events++] = event_of(d, h);
 		if (letter->kind == REPORT_ALERT)
 			error = draft_dependents(d, draft, r->n_events - 1, h->check);
 	}
