@@ -233,6 +233,16 @@ def test_incidents(stopped, daemon, victim):
     assert result.returncode == 0 and result.stdout == "no incidents\n"
 
 
+def test_incident_whose_check_is_gone(stopped, daemon):
+    with state_file(stopped) as db:
+        put_incident(db, 3, ack_who="bob", text="full")
+    d = daemon(stopped)
+    wait_until(lambda: stopped.tocsin("incidents").stdout == "no incidents\n")
+    (incident,) = json.loads(stopped.tocsin("incidents", "--all", "--json").stdout)["incidents"]
+    assert TIME.fullmatch(incident["closed"]) and incident["text"] == "full" and incident["acknowledged"]["who"] == "bob"
+    d.wait_log("incident 3 of disks / ended unseen")
+
+
 # The state file of the first version, as it was before there were incidents.
 VERSION_1 = """
 CREATE TABLE meta (name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name)) WITHOUT ROWID;
@@ -364,6 +374,7 @@ def test_writer_that_does_not_answer(setup, daemon, victim, fake):
         """)
     setup.write(victim.check())
     d = daemon(setup)
+    time.sleep(3)  # the daemon's own question after its start has had no answer
     clients = [Client(setup) for _ in range(20)]
     began = time.monotonic()
     for client in clients:
