@@ -175,6 +175,40 @@ void history_answered(struct daemon *d, const struct msg *m)
 		query_finish(q, *m->field[1] ? -EIO : 0);
 }
 
+/* ---- incidents that ended unseen ---- */
+
+static bool is_open_here(const struct daemon *d, int64_t number)
+{
+	for (size_t i = 0; i < d->n_checks; i++)
+		for (const struct item *item = d->checks[i]->items; item; item = item->next)
+			if (item->alert.incident == number)
+				return true;
+	return false;
+}
+
+/* What ended in memory mode, or with a check that was removed while no daemon ran, the file still calls open. */
+static void on_open_incidents(int error, const struct history_row *rows, size_t n, void *userdata)
+{
+	struct daemon *d = userdata;
+	int64_t number;
+
+	for (size_t i = 0; i < n; i++) {
+		struct msg_number_text now;
+		struct history_row row = rows[i];
+
+		if (parse_int(row.column[0], &number) == 0 && is_open_here(d, number))
+			continue;
+		log_notice("incident %s of %s %s ended unseen", row.column[0], row.column[1], row.column[2]);
+		row.column[5] = msg_number_text(&now, clock_realtime_usec());
+		state_put_row(d, "incident", row.column);
+	}
+}
+
+static void close_ended_incidents(struct daemon *d)
+{
+	history_query(d, "incident", USEC_NEVER, USEC_NEVER, "", 0, on_open_incidents, d); /* in memory mode: at its end */
+}
+
 /* ---- values of metrics ---- */
 
 void history_looked(const struct item *item)
@@ -210,6 +244,7 @@ static void put_samples(struct daemon *d, bool all)
 void history_put_all(struct daemon *d)
 {
 	put_samples(d, true);
+	close_ended_incidents(d);
 }
 
 void history_save(struct daemon *d)
@@ -390,6 +425,7 @@ int history_chart(struct daemon *d, const struct history_chart *what, history_ch
 void history_start(struct daemon *d)
 {
 	prune(d);
+	close_ended_incidents(d);
 	daemon_set_timer(d, &d->history.save_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), SAVE_EVERY_USEC), on_save,
 		d);
 }

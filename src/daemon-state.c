@@ -273,6 +273,16 @@ void state_put_sample(struct daemon *d, const struct sample_series *s, const str
 		SEND(d, MSG_PUT, "sample", MSG_NUMBER(hour->hour_usec), s->check, s->item, s->metric, s->unit, buf_text(&buckets));
 }
 
+void state_put_row(struct daemon *d, const char *name, const char *const *columns)
+{
+	const struct store_table *table = store_find_table(name);
+	const char *fields[MSG_FIELDS_MAX] = { name };
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		fields[i + 1] = columns[i];
+	send_row(d, MSG_PUT, fields, 1 + table->n_columns);
+}
+
 int state_ask(struct daemon *d, int64_t id, const char *what, int64_t since_usec, int64_t until_usec, const char *glob,
 	int64_t limit)
 {

@@ -455,7 +455,8 @@ void state_delete_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m);
 void state_put_sample(struct daemon *d, const struct sample_series *s, const struct sample_hour *hour);
 
-/* For daemon-history.c. -EIO: memory mode. */
+/* For daemon-history.c: a row whose columns are text already; a question, -EIO: memory mode; and what may go. */
+void state_put_row(struct daemon *d, const char *table, const char *const *columns);
 int state_ask(struct daemon *d, int64_t id, const char *what, int64_t since_usec, int64_t until_usec, const char *glob,
 	int64_t limit);
 void state_prune(struct daemon *d, const char *table, int64_t before_usec);
@@ -509,7 +510,7 @@ void history_save(struct daemon *d); /* the samples of the last minutes go to th
 
 /* For daemon-state.c. */
 void history_load(struct daemon *d, const char *const *values);
-void history_put_all(struct daemon *d); /* the file may lack any of those in memory */
+void history_put_all(struct daemon *d); /* memory mode ends: the file may lack anything */
 void history_lost(struct daemon *d); /* memory mode has begun: nobody answers */
 void history_answer(struct daemon *d, const struct msg *m);
 void history_answered(struct daemon *d, const struct msg *m);

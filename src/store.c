@@ -73,9 +73,14 @@ const char *const store_steps[] = {
 	"INSERT INTO event SELECT number, event, check_name, item, from_state, to_state, time_usec, since_usec, incident,"
 	" text, CASE mail_id WHEN '' THEN 'mail' ELSE '' END, '', 0, '' FROM event_1;"
 	"DROP TABLE event_1;"
-	/* A number behind a word is what CAST() makes of the rest of the line; a word is never at its beginning but "state". */
-	"UPDATE item SET alert = alert || ' told=' || substr(alert, 7, instr(alert || ' ', ' ') - 7) || ' told_blind=' ||"
-	" (instr(alert, ' blind=1') > 0) WHERE alert LIKE 'state=%';"
+	/* A number behind a word is what CAST() makes of the rest of the line; a word is never at its beginning but "state".
+	 * Reminders count from the upgrade on. */
+	"UPDATE item SET alert = alert || (SELECT ' told=' || state || ' told_blind=' || blind || CASE WHEN incident > 0 THEN"
+	" ' told_at=' || now || ' reminded_at=' || now || ' told_incident=' || incident || ' told_open=' || now ||"
+	" CASE state WHEN 'CRITICAL' THEN ' told_critical=' || now ELSE '' END ELSE '' END"
+	" FROM (SELECT substr(alert, 7, instr(alert || ' ', ' ') - 7) AS state, instr(alert, ' blind=1') > 0 AS blind,"
+	" CAST(substr(alert, instr(alert, ' incident=') + 10) AS INTEGER) AS incident,"
+	" CAST(strftime('%s', 'now') AS INTEGER) * 1000000 AS now)) WHERE alert LIKE 'state=%';"
 	"INSERT OR IGNORE INTO incident SELECT o.number, check_name, item, module, o.since, 0,"
 	" coalesce((SELECT to_state FROM event e WHERE e.incident = o.number ORDER BY to_state <> 'CRITICAL', e.number LIMIT 1),"
 	" 'UNKNOWN'), coalesce((SELECT text FROM event e WHERE e.incident = o.number ORDER BY e.number LIMIT 1), ''),"

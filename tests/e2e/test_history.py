@@ -51,6 +51,11 @@ def put_event(db, number, **columns):
     put(db, "event", **{**event, **columns})
 
 
+def put_item(db, name, alert):
+    db.execute("INSERT OR REPLACE INTO item (check_name, item, module, alert, result, thread, stands_in, absent_since)"
+               " VALUES (?, ?, 'process', ?, '{}', '', 'no', '0')", [name, name, alert])
+
+
 def put_incident(db, number, **columns):
     incident = {"number": number, "check_name": "disks", "item": "/", "module": "disk", "opened_usec": now() - 3600 * USEC,
                 "closed_usec": 0, "state": "CRITICAL", "text": "full", "ack_who": "", "ack_why": "", "ack_usec": 0,
@@ -196,7 +201,7 @@ def test_incidents(stopped, daemon, victim):
     alert = "state=CRITICAL known=1 since={0} incident=9 incident_since={0} told=CRITICAL told_at={0}".format(now() - 60 * USEC)
     victim.kill()
     with state_file(stopped) as db:
-        db.execute("UPDATE item SET alert = ?", [alert])
+        put_item(db, victim.name, alert)
         put_incident(db, 7, opened_usec=now() - 9 * DAY, closed_usec=now() - 9 * DAY + 72 * 60 * USEC, state="WARNING")
         put_incident(db, 8, opened_usec=now() - 3 * DAY, closed_usec=now() - DAY)
         put_incident(db, 9, check_name=victim.name, item=victim.name, module="process", opened_usec=now() - 60 * USEC,
@@ -226,6 +231,59 @@ def test_incidents(stopped, daemon, victim):
     assert TIME.fullmatch(incident["acknowledged"]["until"])
     result = stopped.tocsin("incidents", "--check", "nothing")
     assert result.returncode == 0 and result.stdout == "no incidents\n"
+
+
+def test_incident_whose_check_is_gone(stopped, daemon):
+    with state_file(stopped) as db:
+        put_incident(db, 3, ack_who="bob", text="full")
+    d = daemon(stopped)
+    wait_until(lambda: stopped.tocsin("incidents").stdout == "no incidents\n")
+    (incident,) = json.loads(stopped.tocsin("incidents", "--all", "--json").stdout)["incidents"]
+    assert TIME.fullmatch(incident["closed"]) and incident["text"] == "full" and incident["acknowledged"]["who"] == "bob"
+    d.wait_log("incident 3 of disks / ended unseen")
+
+
+# The state file of the first version, as it was before there were incidents.
+VERSION_1 = """
+CREATE TABLE meta (name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE item (check_name TEXT NOT NULL, item TEXT NOT NULL, module TEXT NOT NULL, alert TEXT NOT NULL,
+    result TEXT NOT NULL, thread TEXT NOT NULL, stands_in TEXT NOT NULL, absent_since TEXT NOT NULL,
+    PRIMARY KEY (check_name, item)) WITHOUT ROWID;
+CREATE TABLE event (number TEXT NOT NULL, event TEXT NOT NULL, check_name TEXT NOT NULL, item TEXT NOT NULL,
+    from_state TEXT NOT NULL, to_state TEXT NOT NULL, time_usec TEXT NOT NULL, since_usec TEXT NOT NULL,
+    incident TEXT NOT NULL, text TEXT NOT NULL, mail_id TEXT NOT NULL, PRIMARY KEY (number)) WITHOUT ROWID;
+CREATE TABLE mail (id TEXT NOT NULL, subject TEXT NOT NULL, sender TEXT NOT NULL, content TEXT NOT NULL,
+    queued_usec TEXT NOT NULL, attempts TEXT NOT NULL, next_try_usec TEXT NOT NULL, PRIMARY KEY (id)) WITHOUT ROWID;
+CREATE TABLE recipient (mail_id TEXT NOT NULL, address TEXT NOT NULL, fate TEXT NOT NULL, answer TEXT NOT NULL,
+    PRIMARY KEY (mail_id, address)) WITHOUT ROWID;
+CREATE TABLE memory (check_name TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, time_usec TEXT NOT NULL,
+    PRIMARY KEY (check_name, name)) WITHOUT ROWID;
+PRAGMA application_id = 1415803758;
+PRAGMA user_version = 1;
+"""
+
+
+def test_upgrade(setup, daemon, catcher, victim):
+    """A problem that the first version had mailed is not mailed again, and its end is mailed."""
+    victim.kill()
+    began = now() - 30 * 3600 * USEC
+    boot = open("/proc/sys/kernel/random/boot_id").read().strip().replace("-", "")
+    with state_file(setup) as db:
+        db.executescript(VERSION_1)
+        for name, value in (("boot_id", boot), ("started_told", "yes"), ("next_incident", "5"), ("last_report", str(now()))):
+            put(db, "meta", name=name, value=value)
+        put_item(db, victim.name, f"state=CRITICAL known=1 since={began} incident=4 incident_since={began} blind=0 eased=0")
+        put(db, "event", number=str(began), event="problem", check_name=victim.name, item=victim.name, from_state="OK",
+            to_state="CRITICAL", time_usec=str(began), since_usec=str(began), incident="4", text="gone", mail_id="1.testhost")
+    setup.write(victim.check())
+    daemon(setup)
+    time.sleep(4)
+    assert catcher.mails == []
+    (incident,) = json.loads(setup.tocsin("incidents", "--json").stdout)["incidents"]
+    assert incident["number"] == 4 and incident["text"] == "gone" and incident["state"] == "CRITICAL"
+    victim.start()
+    assert "RECOVERED" in catcher.wait().subject
+    assert [e["event"] for e in history(setup)] == ["problem", "recovered"]
 
 
 # ---- samples
@@ -316,6 +374,7 @@ def test_writer_that_does_not_answer(setup, daemon, victim, fake):
         """)
     setup.write(victim.check())
     d = daemon(setup)
+    time.sleep(3)  # the daemon's own question after its start has had no answer
     clients = [Client(setup) for _ in range(20)]
     began = time.monotonic()
     for client in clients:

@@ -815,6 +815,24 @@ static void migrates_from_every_version(void **state)
 	}
 }
 
+/* Numbers as large as a time of today become "*". */
+static void hide_times(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from;) {
+		size_t digits = strspn(from, "0123456789");
+
+		if (digits < 16) {
+			*to++ = *from++;
+			continue;
+		}
+		*to++ = '*';
+		from += digits;
+	}
+	*to = '\0';
+}
+
 /* What the readers of version 1 had been told is not told again, and what they had not is. */
 static void migrates_what_was_told(void **state)
 {
@@ -838,21 +856,26 @@ static void migrates_what_was_told(void **state)
 	       "INSERT INTO mail VALUES ('m2', 'report', 'f', 'c', '500', '1', '700');"
 	       "INSERT INTO recipient VALUES ('m1', 'a@b', 'pending', '')");
 	open_sound(w);
-	assert_rows(w, "meta|last_report|500\n"
-		       "item|disk|/|disk|state=CRITICAL known=1 since=90 incident=12 incident_since=80 blind=0 eased=0 bad=1,2,3"
-		       " told=CRITICAL told_blind=0|{}|t@h|no|0|\n"
-		       "item|nfs|/n|disk|state=OK known=1 since=10 incident=13 incident_since=70 blind=1 told=OK told_blind=1|{}||no|0|\n"
-		       "item|odd|odd|process|nonsense|{}||no|0|\n"
-		       "item|web|nginx|process|state=OK known=1 since=5 incident=0 incident_since=3 blind=0 told=OK told_blind=0|{}||no|0|\n"
-		       "incident|12|disk|/|disk|80|0|CRITICAL|full|||0|0|\n"
-		       "incident|13|nfs|/n|disk|70|0|UNKNOWN|hangs|||0|0|\n"
-		       "mail|m1|s|f|c|600|0|600|alert|9 10|mail\n"
-		       "mail|m2|report|f|c|500|1|700|status||mail\n"
-		       "recipient|m1|a@b|pending|\n"
-		       "event|9|problem|disk|/|OK|WARNING|90|80|12|full|||0|\n" /* older, but in a mail that waits */
-		       "event|10|worse|disk|/|WARNING|CRITICAL|600|90|12|fuller|||0|\n"
-		       "event|11|blind|nfs|/n|OK|UNKNOWN|610|70|13|hangs|mail||0|\n"
-		       "event|12|found|web|nginx|OK|OK|620|3|0|runs|||0|\n");
+	_cleanup_buf_ struct buf rows = BUF(100000);
+	assert_int_equal(store_load(w->store, append_row, &rows), 0);
+	hide_times((char *)buf_text(&rows));
+	assert_string_equal(buf_text(&rows),
+		"meta|last_report|500\n"
+		"item|disk|/|disk|state=CRITICAL known=1 since=90 incident=12 incident_since=80 blind=0 eased=0 bad=1,2,3"
+		" told=CRITICAL told_blind=0 told_at=* reminded_at=* told_incident=12 told_open=* told_critical=*|{}|t@h|no|0|\n"
+		"item|nfs|/n|disk|state=OK known=1 since=10 incident=13 incident_since=70 blind=1"
+		" told=OK told_blind=1 told_at=* reminded_at=* told_incident=13 told_open=*|{}||no|0|\n"
+		"item|odd|odd|process|nonsense|{}||no|0|\n"
+		"item|web|nginx|process|state=OK known=1 since=5 incident=0 incident_since=3 blind=0 told=OK told_blind=0|{}||no|0|\n"
+		"incident|12|disk|/|disk|80|0|CRITICAL|full|||0|0|\n"
+		"incident|13|nfs|/n|disk|70|0|UNKNOWN|hangs|||0|0|\n"
+		"mail|m1|s|f|c|600|0|600|alert|9 10|mail\n"
+		"mail|m2|report|f|c|500|1|700|status||mail\n"
+		"recipient|m1|a@b|pending|\n"
+		"event|9|problem|disk|/|OK|WARNING|90|80|12|full|||0|\n" /* older, but in a mail that waits */
+		"event|10|worse|disk|/|WARNING|CRITICAL|600|90|12|fuller|||0|\n"
+		"event|11|blind|nfs|/n|OK|UNKNOWN|610|70|13|hangs|mail||0|\n"
+		"event|12|found|web|nginx|OK|OK|620|3|0|runs|||0|\n");
 	close_store(w);
 	assert_int_equal(raw(w, "SELECT count(*) FROM event"), 4);
 }
