@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How many mails a day come of a bad day? Drives the real engine, coalescing and schedule with checks that hover,
- * spike, crash in a loop, go blind or fail for long, under several policies, and prints a table. The defaults are
- * argued with it. It judges nothing: tests/unit does. Usage: simulate [DAYS]
+/* How many mails a day come of a bad day? Drives the real engine with checks that hover, spike, crash in a loop, go blind
+ * or fail for long, first as naively as can be and then with one rule more in each column, up to the defaults, which it
+ * takes from the configuration. They are argued with this table (README.md). It judges nothing: tests/unit does.
+ *
+ * Usage: simulate [DAYS [KEY=VALUE …]], keys of [alert] in place of their defaults.
  *
  * A figure of 0.03 over 30 days is one mail in all. A process that is dead whenever it is looked at, and only then, is
  * one long failure; one that is back within its grace period is not seen at all, unless restarts are counted. */
@@ -12,17 +14,21 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- what is watched ---- */
+
+/* A value moves around MEAN by DEVIATION, and forgets where it was within MEMORY: WARNING from 80 on, CRITICAL from 90. */
 struct kind {
 	const char *name;
-	enum tocsin_state (*look)(struct fake_daemon *d, struct fake_item *item); /* polled */
+	struct fake_finding (*look)(struct fake_daemon *d, struct fake_item *item); /* polled */
+	double mean, deviation, memory_usec;
 	int64_t period_usec, down_usec; /* or: is down for so long in each period, and a watch tells at once */
 };
 
 struct simulation {
+	const struct kind *kind;
 	struct random random;
-	double value; /* of what is measured, in units of its deviation from the mean */
+	double place; /* of the value, in units of its deviation from the mean */
 	int64_t looked_usec;
-	bool was_bad; /* what a check with hysteresis remembers */
 	int64_t events, mails;
 };
 
@@ -36,144 +42,231 @@ static double draw_normal(struct random *r)
 	return sum;
 }
 
-/* A value that forgets where it was within MEMORY_USEC (an Ornstein–Uhlenbeck process), whenever it is looked at. */
-static double measure(struct fake_daemon *d, double memory_usec)
+/* An Ornstein–Uhlenbeck process, whenever it is looked at. */
+static double measure(struct fake_daemon *d)
 {
 	struct simulation *sim = d->userdata;
-	double kept = exp((double)(sim->looked_usec - d->now_usec) / memory_usec);
+	double kept = exp((double)(sim->looked_usec - d->now_usec) / sim->kind->memory_usec);
 
-	sim->value = sim->value * kept + draw_normal(&sim->random) * sqrt(1 - kept * kept);
+	sim->place = sim->place * kept + draw_normal(&sim->random) * sqrt(1 - kept * kept);
 	sim->looked_usec = d->now_usec;
-	return sim->value;
+	return sim->kind->mean + sim->kind->deviation * sim->place;
 }
 
-static enum tocsin_state look_hovering_fast(struct fake_daemon *d, struct fake_item *item)
+static struct fake_finding judged(double value)
 {
-	return measure(d, 30e6) > 0 ? TOCSIN_WARNING : TOCSIN_OK;
+	enum tocsin_state state = value >= 90 ? TOCSIN_CRITICAL : value >= 80 ? TOCSIN_WARNING : TOCSIN_OK;
+
+	return (struct fake_finding){ state, { value } };
 }
 
-static enum tocsin_state look_hovering_slow(struct fake_daemon *d, struct fake_item *item)
+static struct fake_finding look_at_value(struct fake_daemon *d, struct fake_item *item)
 {
-	return measure(d, 300e6) > 0 ? TOCSIN_WARNING : TOCSIN_OK;
+	return judged(measure(d));
 }
 
-/* Bad above the limit, good again only two deviations below it: by 10 % of a limit around which it moves by 5 %. */
-static enum tocsin_state look_damped(struct fake_daemon *d, struct fake_item *item)
+static struct fake_finding look_when_seen(struct fake_daemon *d, struct fake_item *item)
+{
+	return (struct fake_finding){ measure(d) >= 80 ? TOCSIN_UNKNOWN : TOCSIN_OK, { 0 } };
+}
+
+static struct fake_finding look_at_failure(struct fake_daemon *d, struct fake_item *item)
 {
 	struct simulation *sim = d->userdata;
-	double value = measure(d, 300e6);
 
-	sim->was_bad = value > (sim->was_bad ? -2 : 0);
-	return sim->was_bad ? TOCSIN_WARNING : TOCSIN_OK;
+	return judged(d->now_usec < USEC_PER_HOUR ? 0 : sim->kind->mean);
 }
 
-/* Always bad, and around the limit to CRITICAL. */
-static enum tocsin_state look_hovering_high(struct fake_daemon *d, struct fake_item *item)
+/* From midnight on for an hour. */
+static struct fake_finding look_at_backup(struct fake_daemon *d, struct fake_item *item)
 {
-	return measure(d, 300e6) > 0 ? TOCSIN_CRITICAL : TOCSIN_WARNING;
+	return judged(d->now_usec % USEC_PER_DAY < USEC_PER_HOUR ? 85 : 50);
 }
 
-/* One look in thirty is bad, whatever the one before was. */
-static enum tocsin_state look_spiking(struct fake_daemon *d, struct fake_item *item)
-{
-	return measure(d, 1e6) > 1.834 ? TOCSIN_CRITICAL : TOCSIN_OK;
-}
-
-static enum tocsin_state look_half_blind(struct fake_daemon *d, struct fake_item *item)
-{
-	return measure(d, 300e6) > 0 ? TOCSIN_UNKNOWN : TOCSIN_OK;
-}
-
-static enum tocsin_state look_failing(struct fake_daemon *d, struct fake_item *item)
-{
-	measure(d, 1e6);
-	return d->now_usec < USEC_PER_HOUR ? TOCSIN_OK : TOCSIN_CRITICAL;
-}
+#define VALUE(look, mean, deviation, memory) look, mean, deviation, (memory) * 1e6, 0, 0
+#define LOOP(down, period) NULL, 0, 0, 1, (period) * USEC_PER_SEC, (down) * USEC_PER_SEC
 
 static const struct kind kinds[] = {
-	{ "hovers, forgets in 30 s", look_hovering_fast, 0, 0 },
-	{ "hovers, forgets in 5 min", look_hovering_slow, 0, 0 },
-	{ "the same with hysteresis", look_damped, 0, 0 },
-	{ "hovers between bad and worse", look_hovering_high, 0, 0 },
-	{ "spikes, one look in 30", look_spiking, 0, 0 },
-	{ "cannot be seen half the time", look_half_blind, 0, 0 },
-	{ "fails and stays so", look_failing, 0, 0 },
-	{ "crash loop: 1 s in 40 s", NULL, 40 * USEC_PER_SEC, USEC_PER_SEC },
-	{ "crash loop: 30 s in 10 min", NULL, 10 * USEC_PER_MINUTE, 30 * USEC_PER_SEC },
-	{ "crash loop: 3 min in 10 min", NULL, 10 * USEC_PER_MINUTE, 3 * USEC_PER_MINUTE },
+	{ "hovers by 5 %, forgets in 30 s", VALUE(look_at_value, 80, 4, 30) },
+	{ "hovers by 5 %, forgets in 5 min", VALUE(look_at_value, 80, 4, 300) },
+	{ "hovers by 5 %, forgets in 1 h", VALUE(look_at_value, 80, 4, 3600) },
+	{ "hovers by 2 %, forgets in 5 min", VALUE(look_at_value, 80, 1.6, 300) },
+	{ "hovers by 20 %, forgets in 5 min", VALUE(look_at_value, 76, 16, 300) },
+	{ "hovers between bad and worse", VALUE(look_at_value, 90, 2, 300) },
+	{ "spikes, one look in 30", VALUE(look_at_value, 50, 16.36, 1) },
+	{ "a backup each night, for 1 h", VALUE(look_at_backup, 0, 0, 1) },
+	{ "cannot be seen half the time", VALUE(look_when_seen, 80, 4, 300) },
+	{ "WARNING, and stays so", VALUE(look_at_failure, 85, 0, 1) },
+	{ "CRITICAL, and stays so", VALUE(look_at_failure, 95, 0, 1) },
+	{ "crash loop: 1 s in 40 s", LOOP(1, 40) },
+	{ "crash loop: 30 s in 10 min", LOOP(30, 600) },
+	{ "crash loop: 3 min in 10 min", LOOP(180, 600) },
+	{ "dies once a day, for 10 min", LOOP(600, 86400) },
 };
 
-#define POLICY(c, r, u, g) { c, r, u, 60 * USEC_PER_SEC, 20 * USEC_PER_SEC, (g) * USEC_PER_SEC }
+/* ---- rules, one more in each column ---- */
 
-static const struct {
+enum rule {
+	CONFIRM = 1, /* and coalescing */
+	RECOVER = 2,
+	HYSTERESIS = 4,
+	FLAPPING = 8,
+	REMINDERS = 16,
+	LIMITS = 32,
+};
+
+static const struct column {
 	const char *name;
-	struct alert_policy policy;
-} policies[] = {
-	{ "each", POLICY(1, 1, 1, 0) },
-	{ "3 bad", POLICY(3, 1, 3, 0) },
-	{ "default", POLICY(3, 5, 5, 0) },
-	{ "event", POLICY(1, 5, 5, 5) },
+	int rules;
+	bool is_event; /* with the defaults of checks whose single bad look is proof */
+} columns[] = {
+	{ "naive", 0, false },
+	{ "3 bad", CONFIRM, false },
+	{ "5 good", CONFIRM | RECOVER, false },
+	{ "10 %", CONFIRM | RECOVER | HYSTERESIS, false },
+	{ "unstable", CONFIRM | RECOVER | HYSTERESIS | FLAPPING, false },
+	{ "default", CONFIRM | RECOVER | HYSTERESIS | FLAPPING | REMINDERS | LIMITS, false },
+	{ "event", CONFIRM | RECOVER | HYSTERESIS | FLAPPING | REMINDERS | LIMITS, true },
 };
 
-static void on_event(struct fake_daemon *d, struct fake_item *item, enum alert_event event)
+static struct conf_alert without(const struct conf_alert *defaults, int rules)
+{
+	struct conf_alert a = *defaults;
+
+	if (!(rules & CONFIRM)) {
+		a.confirm = a.unknown_confirm = 1;
+		a.grace = a.group_wait = a.group_second = a.group_interval = 0;
+	}
+	if (!(rules & RECOVER))
+		a.recover = 1;
+	if (!(rules & HYSTERESIS))
+		a.hysteresis = 0;
+	if (!(rules & FLAPPING))
+		a.flap_count = 0;
+	if (!(rules & REMINDERS))
+		a.remind_critical_ages.n = a.remind_warning_ages.n = 0;
+	if (!(rules & LIMITS))
+		a.max_per_hour = a.max_per_day = 0;
+	return a;
+}
+
+/* ---- the run ---- */
+
+static void on_event(struct fake_daemon *d, struct fake_item *item, const struct notice *notice, int64_t incident)
 {
 	struct simulation *sim = d->userdata;
 
-	sim->events += alert_event_is_mailed(event);
+	sim->events += notice->reason == NOTICE_NO_REASON;
 }
 
-static void on_mail(struct fake_daemon *d)
+static void on_mail(struct fake_daemon *d, const struct fake_mail *mail)
 {
 	struct simulation *sim = d->userdata;
 
 	sim->mails++;
 }
 
-/* The process dies at the end of each period and is back later; its death is seen at once, its return is polled. */
-static void run_loop(struct fake_daemon *d, const struct kind *kind, const struct alert_policy *policy, int64_t end)
+static struct fake_item *watch(struct fake_daemon *d, const struct conf_alert *conf)
 {
-	for (int64_t dies = kind->period_usec; dies < end; dies += kind->period_usec) {
-		struct fake_item *item = fake_item(d, "x", policy);
+	static char name[] = "value", unit[] = "";
+	struct fake_item *item = fake_item(d, "x", conf);
 
+	item->metrics[0] = (struct metric){ .name = name, .unit = unit, .warning = 80, .critical = 90, .min = NAN,
+		.max = NAN };
+	item->n_metrics = 1;
+	return item;
+}
+
+/* The process dies at the end of each period and is back later; its death is seen at once, its return is polled. */
+static void run_loop(struct fake_daemon *d, const struct kind *kind, struct fake_item *item, int64_t end)
+{
+	item->n_metrics = 0;
+	for (int64_t dies = kind->period_usec; dies < end; dies += kind->period_usec) {
 		fake_run(d, dies);
-		item->world = TOCSIN_CRITICAL;
+		item->world.state = TOCSIN_CRITICAL;
 		fake_look(d, item);
 		fake_run(d, dies + kind->down_usec);
-		item->world = TOCSIN_OK;
+		item->world.state = TOCSIN_OK;
 	}
 }
 
-static void simulate(const struct kind *kind, const struct alert_policy *policy, int64_t days)
+static void simulate(const struct kind *kind, const struct conf_alert *conf, int64_t days)
 {
 	const struct fake_calls calls = { kind->look, on_event, on_mail };
-	struct simulation sim = { .random = { 7 } };
+	struct simulation sim = { .kind = kind, .random = { 7 } };
 	struct fake_daemon d;
 
 	fake_daemon_init(&d, &calls, &sim);
-	fake_look(&d, fake_item(&d, "x", policy));
+	d.conf = *conf;
+	struct fake_item *item = watch(&d, conf);
+	fake_look(&d, item);
 	if (!kind->look)
-		run_loop(&d, kind, policy, days * USEC_PER_DAY);
+		run_loop(&d, kind, item, days * USEC_PER_DAY);
 	fake_run(&d, days * USEC_PER_DAY);
 	fake_daemon_done(&d);
-	printf(" %8.2f /%7.2f", (double)sim.mails / (double)days, (double)sim.events / (double)days);
+	printf(" %7.2f /%7.2f", (double)sim.mails / (double)days, (double)sim.events / (double)days);
+}
+
+static void print_table(const struct conf *conf, int64_t days)
+{
+	printf("mails / events in them, a day, over %lld days\n%-32s", (long long)days, "");
+	for (size_t i = 0; i < ELEMENTS(columns); i++)
+		printf(" %16s", columns[i].name);
+	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
+		printf("\n%-32s", kinds[i].name);
+		for (size_t j = 0; j < ELEMENTS(columns); j++) {
+			const struct conf_alert *defaults = &conf->checks[columns[j].is_event].alert;
+			struct conf_alert alert = without(defaults, columns[j].rules);
+
+			simulate(&kinds[i], &alert, days);
+		}
+	}
+	printf("\n");
+}
+
+/* ---- the defaults ---- */
+
+static int add(struct conf_settings *s, const char *section, const char *name, const char *key, const char *value)
+{
+	return conf_add_setting(s, section, name, key, value, "command line", 0);
+}
+
+/* Two checks, the second one of a module whose single bad look is proof. */
+static int build(char **words, struct conf_settings *s, struct conf_problems *p, struct conf **ret)
+{
+	static const struct conf_module modules[] = { { .name = "polled" }, { .name = "event", .is_event = true } };
+	int r = add(s, "check", "polled", "type", "polled");
+
+	if (r == 0)
+		r = add(s, "check", "event", "type", "event");
+	for (; r == 0 && *words; words++) {
+		char *value = strchr(*words, '=');
+
+		if (!value)
+			return -1;
+		*value++ = '\0';
+		r = add(s, "alert", "", *words, value);
+	}
+	return r == 0 ? conf_build(s, modules, ELEMENTS(modules), p, ret) : r;
 }
 
 int main(int argc, char **argv)
 {
 	int64_t days = argc > 1 ? atoi(argv[1]) : 30;
+	struct conf_settings settings = { .n = 0 };
+	struct conf_problems problems = { .n = 0 };
+	struct conf *conf = NULL;
 
-	if (days < 1) {
-		fprintf(stderr, "usage: %s [DAYS]\n", argv[0]);
-		return 64;
+	if (days < 1 || build(argc > 1 ? argv + 2 : argv + 1, &settings, &problems, &conf) < 0) {
+		for (size_t i = 0; i < problems.n; i++)
+			fprintf(stderr, "%s\n", problems.items[i].text);
+		fprintf(stderr, "usage: %s [DAYS [KEY=VALUE …]]\n", argv[0]);
+	} else {
+		print_table(conf, days);
 	}
-	printf("mails / events that are mailed, a day, over %lld days\n%-30s", (long long)days, "");
-	for (size_t i = 0; i < ELEMENTS(policies); i++)
-		printf(" %17s", policies[i].name);
-	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
-		printf("\n%-30s", kinds[i].name);
-		for (size_t j = 0; j < ELEMENTS(policies); j++)
-			simulate(&kinds[i], &policies[j].policy, days);
-	}
-	printf("\n");
-	return 0;
+	conf_settings_free(&settings);
+	conf_problems_free(&problems);
+	int status = conf ? 0 : 64;
+	conf_free(conf);
+	return status;
 }
