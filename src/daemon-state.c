@@ -17,6 +17,7 @@
 
 #define COMMIT_LIMIT_USEC (2 * USEC_PER_SEC) /* law 1 */
 #define LOAD_LIMIT_USEC (10 * USEC_PER_SEC)
+#define LOAD_TRIES 3 /* writers that may die while they read, before the daemon begins without them */
 #define RETRY_FIRST_USEC USEC_PER_SEC /* a writer that crashed is back soon; a disk that is full takes longer */
 #define RETRY_MOST_USEC (30 * USEC_PER_SEC)
 #define EVENTS_KEPT_USEC (90 * USEC_PER_DAY)
@@ -376,6 +377,10 @@ static void load_event(struct daemon *d, const char *const *v)
 	struct happening **at = &d->happenings;
 	while (*at && (*at)->number < h->number)
 		at = &(*at)->next;
+	if (*at && (*at)->number == h->number) {
+		happening_free(h); /* a writer died when it had sent half of the rows */
+		return;
+	}
 	h->next = *at;
 	*at = h;
 }
@@ -517,6 +522,22 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 		helper_kill(h);
 }
 
+/* To begin without what the file knows is the last resort: "monitoring started" and all problems would be told again. */
+static bool replace_reader(struct daemon *d, struct helper *h, const char *why)
+{
+	struct state_file *s = &d->state;
+
+	if (helper_phase(h) == HELPER_STUCK || ++s->readers_died >= LOAD_TRIES || d->is_stopping)
+		return false;
+	log_warning("%s while it read the state file; another one is started", why);
+	s->store = helper_free(h);
+	if (start_store(d) < 0) {
+		enter_memory_mode(d, why);
+		retry_later(d);
+	}
+	return true;
+}
+
 static void on_ended(struct helper *h, const struct helper_end *end, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -525,6 +546,8 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 
 	buf_puts(&why, "tocsin-store ");
 	helper_describe_end(end, &why);
+	if (s->phase == STATE_LOADING && replace_reader(d, h, buf_text(&why)))
+		return;
 	enter_memory_mode(d, buf_text(&why));
 	if (helper_phase(h) == HELPER_STUCK)
 		return; /* it holds the file's lock; when it is gone, `released` starts another */
