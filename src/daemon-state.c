@@ -19,6 +19,7 @@
 
 #define COMMIT_LIMIT_USEC (2 * USEC_PER_SEC) /* law 1 */
 #define LOAD_LIMIT_USEC (10 * USEC_PER_SEC)
+#define LOAD_TRIES 3 /* writers that may die while they read, before the daemon begins without them */
 #define RETRY_FIRST_USEC USEC_PER_SEC /* a writer that crashed is back soon; a disk that is full takes longer */
 #define RETRY_MOST_USEC (30 * USEC_PER_SEC)
 #define ALIVE_PAUSE_USEC (30 * USEC_PER_SEC) /* between two notes that we live; they go with what is written anyway */
@@ -764,6 +765,22 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 		helper_kill(h);
 }
 
+/* To begin without what the file knows is the last resort: "monitoring started" and all problems would be told again. */
+static bool replace_reader(struct daemon *d, struct helper *h, const char *why)
+{
+	struct state_file *s = &d->state;
+
+	if (helper_phase(h) == HELPER_STUCK || ++s->readers_died >= LOAD_TRIES || d->is_stopping)
+		return false;
+	log_warning("%s while it read the state file; another one is started", why);
+	s->store = helper_free(h);
+	if (start_store(d) < 0) {
+		enter_memory_mode(d, why);
+		retry_later(d);
+	}
+	return true;
+}
+
 static void on_ended(struct helper *h, const struct helper_end *end, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -772,6 +789,8 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 
 	buf_puts(&why, "tocsin-store ");
 	helper_describe_end(end, &why);
+	if (s->phase == STATE_LOADING && replace_reader(d, h, buf_text(&why)))
+		return;
 	enter_memory_mode(d, buf_text(&why));
 	if (helper_phase(h) == HELPER_STUCK)
 		return; /* it holds the file's lock; when it is gone, `released` starts another */

@@ -148,6 +148,7 @@ struct state_file {
 	bool is_open; /* changes have been sent since the last commit */
 	bool is_snapshot_sent; /* the commit under way brings the file up to date */
 	bool is_loaded; /* all rows of the file were taken in */
+	unsigned readers_died; /* writers that ended before they had sent all rows */
 	bool was_settled; /* at the end of the last turn */
 	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
 	int64_t memory_since_usec; /* realtime */

@@ -302,6 +302,50 @@ def test_former_writer_is_slow_to_end(setup, daemon, catcher, victim):
     assert d.stop() < harness.END_WITHIN
 
 
+def test_writer_dies_while_it_reads(setup, daemon, catcher, victim, fake, tmp_path):
+    """Another one reads again; the daemon does not begin as if there had never been anything."""
+    setup.write(victim.check())
+    d = daemon(setup)
+    catcher.wait("started")
+    victim.kill()
+    catcher.wait("CRITICAL process victim")
+    wait_until(lambda: not status(setup)["outbox"])
+    d.crash()
+    wrap(tmp_path, "tocsin-store", f"mkdir {tmp_path}/once && kill -9 $$\nexec {harness.program('tocsin-store')} \"$@\"\n")
+    d = daemon(setup)
+    assert (tmp_path / "once").is_dir()
+    assert [(i["state"], i["incident"]) for i in status(setup)["items"]] == [("CRITICAL", 1)]
+    time.sleep(3)
+    assert len(catcher.mails) == 2, catcher.mails
+    assert d.stop() < harness.END_WITHIN
+
+
+def test_rows_that_come_twice(setup, daemon, catcher, victim, fake, tmp_path):
+    """The first writer dies when it has sent half of them: what no mail has told yet is told once."""
+    fake("tocsin-store", """\
+        send("ready", "")
+        send("row", "meta", "started_told", "yes")
+        send("row", "event", "1", "problem", "victim", "victim", "OK", "CRITICAL", str(int(time.time() * 1e6)), "1", "1",
+             "broken", "")
+        try:
+            os.mkdir(FOLDER + "/once")
+            os.kill(os.getpid(), 9)
+        except OSError:
+            pass
+        send("done")
+        while True:
+            message = receive()
+            if message[0] == "commit":
+                send("committed", message[1])
+        """)
+    setup.write(victim.check())
+    d = daemon(setup)
+    mail = catcher.wait("CRITICAL")
+    assert mail.text.count("Incident      1\n") == 1, mail.text
+    assert "going on in memory" not in d.log
+    assert d.stop() < harness.END_WITHIN
+
+
 # ---- those who listen
 
 def fill(fd, write):
