@@ -146,7 +146,7 @@ static int explain(const struct config *c, res_state state, struct buf *b)
 		if (state->res_h_errno == failures[i].code) {
 			buf_puts(b, failures[i].words);
 			if (c->server)
-				buf_printf(b, ", says %s", c->server);
+				buf_printf(b, "; asked: %s", c->server);
 			return failures[i].error;
 		}
 	buf_printf(b, "the question could not be put: %s", strerror(errno));

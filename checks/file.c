@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* file: whether a file is there (or is not), how old and how large it is, how fast it grows, and whose it is.
- * It looks at the file's description (stat(2)) and never reads the file. A link is followed.
+/* file: whether a file is there (or is not), how old and how large it is, how fast it grows, whose it is, and
+ * whether its content is the one that is expected. It looks at the file's description (stat(2)); only for a
+ * checksum it reads the file, and again only when the description has changed. A link is followed.
  *
  * A change is noticed at once by inotify(7): of the file while it is there, else of the nearest folder above
  * it. */
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <nettle/sha2.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
@@ -28,12 +30,12 @@
 enum kind { KIND_ANY, KIND_FILE, KIND_DIRECTORY, KIND_SOCKET, KIND_DEVICE };
 
 struct config {
-	const char *path, *mode, *owner, *group;
+	const char *path, *mode, *owner, *group, *checksum;
 	bool exists, watch;
 	int kind;
 	int64_t age_min, age_warning, age_critical;
 	int64_t size_min, size_warning, size_critical;
-	int64_t growth_warning, growth_critical;
+	int64_t growth_warning, growth_critical, checksum_max;
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
@@ -66,6 +68,11 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(mode, TOCSIN_STRING), .help = "The permissions that it must have, octal like 0640" },
 	{ MEMBER(owner, TOCSIN_STRING), .help = "The user whom it must belong to, a name or a number" },
 	{ MEMBER(group, TOCSIN_STRING), .help = "The group that it must belong to, a name or a number" },
+	{ MEMBER(checksum, TOCSIN_STRING), .help = "The SHA-256 of its content, 64 hexadecimal digits as "
+						   "sha256sum(1) prints them; another one is "
+						   "critical" },
+	{ MEMBER(checksum_max, TOCSIN_SIZE), .fallback = "100M", .min = 1, .max = 1099511627776.0,
+		.help = "A larger file is not read for its checksum, which is then not known" },
 	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
 		.help = "Notice changes at once; \"no\" spares work where the file or its folder changes all "
 			"the time" },
@@ -83,6 +90,18 @@ static bool parse_mode(const char *text, mode_t *ret)
 	return true;
 }
 
+static bool parse_checksum(const char *text, uint8_t ret[SHA256_DIGEST_SIZE])
+{
+	if (strlen(text) != 2 * SHA256_DIGEST_SIZE || strspn(text, "0123456789abcdefABCDEF") != strlen(text))
+		return false;
+	for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++) {
+		const char byte[] = { text[2 * i], text[2 * i + 1], '\0' };
+
+		ret[i] = (uint8_t)strtoul(byte, NULL, 16);
+	}
+	return true;
+}
+
 static bool are_crossed(int64_t warning, int64_t critical)
 {
 	return warning > 0 && critical > 0 && critical < warning;
@@ -90,9 +109,9 @@ static bool are_crossed(int64_t warning, int64_t critical)
 
 static bool judges_content(const struct config *c)
 {
-	return c->kind || c->mode || c->owner || c->group || c->age_min > 0 || c->age_warning > 0 ||
-	       c->age_critical > 0 || c->size_min > 0 || c->size_warning > 0 || c->size_critical > 0 ||
-	       c->growth_warning > 0 || c->growth_critical > 0;
+	return c->kind || c->mode || c->checksum || c->owner || c->group || c->age_min > 0 ||
+	       c->age_warning > 0 || c->age_critical > 0 || c->size_min > 0 || c->size_warning > 0 ||
+	       c->size_critical > 0 || c->growth_warning > 0 || c->growth_critical > 0;
 }
 
 static const char *validate(const void *config)
@@ -100,6 +119,7 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 	int64_t age_max = c->age_critical > 0 ? c->age_critical : c->age_warning;
 	int64_t size_max = c->size_critical > 0 ? c->size_critical : c->size_warning;
+	uint8_t digest[SHA256_DIGEST_SIZE];
 	mode_t mode;
 
 	if (!c->path)
@@ -115,6 +135,8 @@ static const char *validate(const void *config)
 		return "size_min must not be above the limits for the size";
 	if (c->mode && !parse_mode(c->mode, &mode))
 		return "mode is an octal number like 0640";
+	if (c->checksum && !parse_checksum(c->checksum, digest))
+		return "checksum is a SHA-256, 64 hexadecimal digits as sha256sum(1) prints them";
 	return NULL;
 }
 
@@ -156,9 +178,11 @@ static void arm(struct tocsin_run *run, const struct config *c)
 struct look {
 	const struct config *config;
 	struct stat st;
-	int64_t uid, gid; /* -1: not judged */
-	int64_t age_usec; /* negative: its time lies in the future */
-	double growth;    /* bytes an hour; NAN: not known */
+	int64_t uid, gid;                        /* -1: not judged */
+	int64_t age_usec;                        /* negative: its time lies in the future */
+	double growth;                           /* bytes an hour; NAN: not known */
+	bool is_other;                           /* its content is not the one that is expected */
+	char digest[2 * SHA256_DIGEST_SIZE + 1]; /* "" when it was not read this time */
 };
 
 static const char *kind_name(mode_t mode)
@@ -259,6 +283,114 @@ static void judge_kind_and_rights(const struct look *l, struct verdict *v)
 	if (l->gid >= 0 && l->st.st_gid != l->gid)
 		verdict_add(v, TOCSIN_CRITICAL, "belongs to the group %u, not to %s", (unsigned)l->st.st_gid,
 			c->group);
+}
+
+static void judge_content(const struct look *l, struct verdict *v)
+{
+	if (l->is_other)
+		verdict_add(v, TOCSIN_CRITICAL, "its content is not the one that is expected (SHA-256)");
+}
+
+/* --- The content */
+
+/* What of a file changes with its content, and what is expected of it. The number of the second is a part of
+ * the sum itself, so that another checksum in the configuration is asked for anew. */
+static const char *const marks[] = { "sum_size", "sum_inode", "sum_changed", "sum_modified", "sum_expected" };
+
+static void mark(
+	const struct stat *st, const uint8_t expected[SHA256_DIGEST_SIZE], double ret[ELEMENTS(marks)])
+{
+	ret[0] = (double)st->st_size;
+	ret[1] = (double)st->st_ino;
+	ret[2] = (double)st->st_ctim.tv_sec + (double)st->st_ctim.tv_nsec / 1e9;
+	ret[3] = (double)st->st_mtim.tv_sec + (double)st->st_mtim.tv_nsec / 1e9;
+	ret[4] = 0;
+	for (size_t i = 0; i < 6; i++)
+		ret[4] = ret[4] * 256 + expected[i];
+}
+
+/* Is the verdict of the look before still good? */
+static bool recall_content(struct tocsin_run *run, const double now[ELEMENTS(marks)], bool *ret_is_other)
+{
+	double value;
+	int64_t age;
+
+	for (size_t i = 0; i < ELEMENTS(marks); i++)
+		if (tocsin_recall(run, marks[i], &value, &age) < 0 || value != now[i])
+			return false;
+	if (tocsin_recall(run, "sum_other", &value, &age) < 0)
+		return false;
+	*ret_is_other = value > 0;
+	return true;
+}
+
+static int hash(int fd, int64_t max, uint8_t ret[SHA256_DIGEST_SIZE])
+{
+	static uint8_t bytes[64 * 1024];
+	struct sha256_ctx context;
+	int64_t all = 0;
+	ssize_t n;
+
+	sha256_init(&context);
+	while ((n = read(fd, bytes, sizeof(bytes))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		all += n;
+		if (all > max) /* it grows under our hands */
+			return -EFBIG;
+		sha256_update(&context, (size_t)n, bytes);
+	}
+	sha256_digest(&context, SHA256_DIGEST_SIZE, ret);
+	return 0;
+}
+
+static int refuse_content(struct tocsin_run *run, const struct config *c, int error)
+{
+	if (error == -EFBIG)
+		tocsin_reason(run, "%s is larger than checksum_max, so its content is not read", c->path);
+	else
+		tocsin_reason(run, "%s cannot be read for its checksum: %s", c->path, strerror(-error));
+	return error;
+}
+
+static int read_content(struct tocsin_run *run, struct look *l, const uint8_t expected[SHA256_DIGEST_SIZE])
+{
+	const struct config *c = l->config;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+	if (!S_ISREG(l->st.st_mode))
+		return -EISDIR;
+	if (l->st.st_size > c->checksum_max)
+		return -EFBIG;
+	_cleanup_close_ int fd = tocsin_open(run, c->path, O_RDONLY | O_NONBLOCK);
+	int r = fd < 0 ? fd : hash(fd, c->checksum_max, digest);
+	if (r < 0)
+		return r;
+	l->is_other = memcmp(digest, expected, sizeof(digest)) != 0;
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(l->digest + 2 * i, 3, "%02x", digest[i]);
+	return 0;
+}
+
+static int look_at_content(struct tocsin_run *run, struct look *l)
+{
+	uint8_t expected[SHA256_DIGEST_SIZE];
+	double now[ELEMENTS(marks)];
+
+	if (!l->config->checksum || !parse_checksum(l->config->checksum, expected))
+		return 0;
+	mark(&l->st, expected, now);
+	if (recall_content(run, now, &l->is_other))
+		return 0;
+	int r = read_content(run, l, expected);
+	if (r < 0)
+		return refuse_content(run, l->config, r);
+	for (size_t i = 0; i < ELEMENTS(marks); i++)
+		tocsin_remember(run, marks[i], now[i]);
+	tocsin_remember(run, "sum_other", l->is_other);
+	return 0;
 }
 
 /* --- Reporting */
@@ -376,6 +508,8 @@ static void report(struct tocsin_run *run, const struct look *l, const struct ve
 	if (v->state == TOCSIN_OK)
 		return;
 	put_stat(&b, &l->st, item);
+	if (*l->digest)
+		buf_printf(&b, "SHA-256: %s\n", l->digest);
 	tocsin_evidence(run, item, "The file (permissions, user:group, size, changed)", buf_text(&b));
 	show_folder(run, item);
 }
@@ -392,12 +526,16 @@ static int look_at_file(struct tocsin_run *run, const struct config *c, const st
 		return r;
 	l.age_usec = clock_realtime_usec() - changed_usec(st);
 	l.growth = measure_growth(run, st);
+	r = look_at_content(run, &l);
+	if (r < 0)
+		return r;
 	if (!c->exists)
 		verdict_add(&v, TOCSIN_CRITICAL, "is there, and must not be");
 	judge_age(&l, &v);
 	judge_size(&l, &v);
 	judge_growth(&l, &v);
 	judge_kind_and_rights(&l, &v);
+	judge_content(&l, &v);
 	report(run, &l, &v);
 	return 0;
 }
@@ -428,7 +566,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "file",
-	.summary = "Existence, age, size, growth and permissions of a file",
+	.summary = "Existence, age, size, growth, permissions and checksum of a file",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -45,8 +45,9 @@ EXTRA_DIST += checks/dns.7.in
 checkmodule_LTLIBRARIES += checks/file.la
 CHECK_PAGES += checks/tocsin-check-file.7
 checks_file_la_SOURCES = checks/file.c
+checks_file_la_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
 checks_file_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_file_la_LIBADD = $(CHECK_LIBADD)
+checks_file_la_LIBADD = $(CHECK_LIBADD) $(NETTLE_LIBS)
 EXTRA_DIST += checks/file.7.in
 
 # A package of its own in Debian, and only where libcurl is.

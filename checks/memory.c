@@ -2,11 +2,16 @@
 /* memory: what the host could still give to programs without swapping, and how full its swap is.
  *
  * "Available" is the kernel's own estimate (MemAvailable, proc_meminfo(5)): free memory alone is always
- * short, because caches fill it. The limits of a service or a container are not looked at here. */
+ * short, because caches fill it.
+ *
+ * Beside that, how much of their own limit control groups use (version 2): that of the container in which
+ * this host may live, or named ones. */
+#include "cgroup.h"
 #include "cleanup.h"
 #include "evidence.h"
 #include "procread.h"
 #include "tocsin-check.h"
+#include "units.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -15,7 +20,8 @@
 
 struct config {
 	struct tocsin_limit available_warning, available_critical;
-	double swap_warning, swap_critical;
+	double swap_warning, swap_critical, limit_warning, limit_critical;
+	struct tocsin_list cgroup;
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
@@ -32,8 +38,25 @@ static const struct tocsin_option options[] = {
 		.help = "Used swap from which it is a warning; 0%: not judged" },
 	{ MEMBER(swap_critical, TOCSIN_PERCENT), .fallback = "0%", .max = 100,
 		.help = "Used swap from which it is critical; 0%: not judged" },
+	{ MEMBER(cgroup, TOCSIN_LIST), .fallback = "auto",
+		.help = "Control groups whose limit is looked at, like /system.slice/mysql.service; "
+			"\"auto\": that of the "
+			"container, where this is one with a limit" },
+	{ MEMBER(limit_warning, TOCSIN_PERCENT), .fallback = "90%", .max = 100,
+		.help = "Share of its limit that a control group uses, without the cache that it can give "
+			"back, from which "
+			"it is a warning; 0%: not judged" },
+	{ MEMBER(limit_critical, TOCSIN_PERCENT), .fallback = "97%", .max = 100,
+		.help = "Share of its limit that a control group uses, without the cache that it can give "
+			"back, from which "
+			"it is critical; 0%: not judged" },
 	{ .name = NULL },
 };
+
+static bool is_auto(const char *cgroup)
+{
+	return strcmp(cgroup, "auto") == 0;
+}
 
 static const char *validate(const void *config)
 {
@@ -45,6 +68,12 @@ static const char *validate(const void *config)
 		       "smaller one";
 	if (c->swap_warning > 0 && c->swap_critical > 0 && c->swap_critical < c->swap_warning)
 		return "swap_critical must not be below swap_warning";
+	if (c->limit_warning > 0 && c->limit_critical > 0 && c->limit_critical < c->limit_warning)
+		return "limit_critical must not be below limit_warning";
+	for (size_t i = 0; i < c->cgroup.n; i++)
+		if (!is_auto(c->cgroup.items[i]) && !cgroup_is_name(c->cgroup.items[i]))
+			return "cgroup is \"auto\" or the path of a control group below /sys/fs/cgroup, like "
+			       "/system.slice/mysql.service";
 	return NULL;
 }
 
@@ -266,6 +295,176 @@ static void report_good(struct tocsin_run *run, const struct memory *m)
 			short_size(m->available).text, short_size(m->total).text);
 }
 
+/* --- Control groups */
+
+enum { GROUP_ANON, GROUP_FILE, GROUP_INACTIVE_FILE, GROUP_SHMEM, GROUP_KERNEL, GROUP_SLAB, GROUP_COUNTERS };
+
+struct group {
+	const char *name;
+	double limit, used; /* bytes; limit: INFINITY when there is none */
+	double kept;        /* used, without what is given back when it is needed */
+	double oom_kills;   /* since it was made; NAN: not known */
+	struct counter counters[GROUP_COUNTERS];
+};
+
+/* -EBADMSG for what is neither a number nor "max". */
+static int read_bytes(struct tocsin_run *run, const char *group, const char *file, double *ret)
+{
+	_cleanup_fclose_ FILE *f = tocsin_fopen(run, cgroup_path(group, file).text);
+	char line[64];
+	int64_t value;
+
+	if (!f || !fgets(line, sizeof(line), f))
+		return f ? -EBADMSG : -errno;
+	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, "max") == 0) {
+		*ret = INFINITY;
+		return 0;
+	}
+	int r = parse_int(line, &value);
+	if (r == 0 && value >= 0)
+		*ret = (double)value;
+	return r == 0 && value >= 0 ? 0 : -EBADMSG;
+}
+
+static int read_counters(
+	struct tocsin_run *run, const char *group, const char *file, struct counter *counters, size_t n)
+{
+	_cleanup_fclose_ FILE *f = tocsin_fopen(run, cgroup_path(group, file).text);
+
+	return f ? counters_read(f, counters, n) : -errno;
+}
+
+static int read_group(struct tocsin_run *run, struct group *g)
+{
+	static const struct counter names[GROUP_COUNTERS] = {
+		[GROUP_ANON] = { .name = "anon" },
+		[GROUP_FILE] = { .name = "file" },
+		[GROUP_INACTIVE_FILE] = { .name = "inactive_file" },
+		[GROUP_SHMEM] = { .name = "shmem" },
+		[GROUP_KERNEL] = { .name = "kernel" },
+		[GROUP_SLAB] = { .name = "slab" },
+	};
+	struct counter kills = { .name = "oom_kill" };
+
+	memcpy(g->counters, names, sizeof(names));
+	int r = read_bytes(run, g->name, "memory.max", &g->limit);
+	if (r == 0)
+		r = read_bytes(run, g->name, "memory.current", &g->used);
+	if (r == 0)
+		r = read_counters(run, g->name, "memory.stat", g->counters, GROUP_COUNTERS);
+	if (r < 0)
+		return r;
+	g->kept = fmax(0, g->used - or_zero(g->counters[GROUP_INACTIVE_FILE].value));
+	g->oom_kills = read_counters(run, g->name, "memory.events", &kills, 1) == 0 ? kills.value : NAN;
+	return 0;
+}
+
+static void show_group(struct tocsin_run *run, const char *item, const struct group *g)
+{
+	static const struct {
+		int counter;
+		const char *what;
+	} rows[] = {
+		{ GROUP_ANON, "programs" },
+		{ GROUP_SHMEM, "shared memory and tmpfs" },
+		{ GROUP_FILE, "cache of files (with tmpfs)" },
+		{ GROUP_INACTIVE_FILE, "of that not used lately, not counted here" },
+		{ GROUP_KERNEL, "kernel" },
+		{ GROUP_SLAB, "of that caches of the kernel" },
+	};
+	_cleanup_buf_ struct buf b = BUF(4096);
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++)
+		if (or_zero(g->counters[rows[i].counter].value) > 0)
+			buf_printf(&b, "%9s  %s\n", short_size(g->counters[rows[i].counter].value).text,
+				rows[i].what);
+	if (g->oom_kills > 0)
+		buf_printf(&b, "processes killed for want of memory in it: %.0f\n", g->oom_kills);
+	tocsin_evidence(run, item, "Where the memory of the control group is", buf_text(&b));
+}
+
+static void judge_group(
+	struct tocsin_run *run, const struct config *c, const char *item, const struct group *g)
+{
+	double used = share(g->kept, g->limit);
+	bool is_critical = c->limit_critical > 0 && used >= c->limit_critical;
+	double limit = is_critical ? c->limit_critical : c->limit_warning;
+	enum tocsin_state state =
+		limit > 0 && used >= limit ? is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING : TOCSIN_OK;
+
+	if (isinf(g->limit))
+		tocsin_item(run, item, TOCSIN_OK, "%s used, it has no limit", short_size(g->kept).text);
+	else if (state == TOCSIN_OK)
+		tocsin_item(run, item, state, "%.0f %% of its limit used, %s of %s", used,
+			short_size(g->kept).text, short_size(g->limit).text);
+	else
+		tocsin_item(run, item, state, "%.1f %% of its limit used (limit %.4g %%), %s of %s", used,
+			limit, short_size(g->kept).text, short_size(g->limit).text);
+	const struct tocsin_metric metrics[] = {
+		{ "limit_used", isinf(g->limit) ? NAN : used, "%", positive(c->limit_warning),
+			positive(c->limit_critical), 0, 100 },
+		{ "limit_used_bytes", g->kept, "B", NAN, NAN, 0, isinf(g->limit) ? NAN : g->limit },
+		{ "oom_kills", g->oom_kills, "c", NAN, NAN, 0, NAN },
+	};
+	for (size_t i = 0; i < ELEMENTS(metrics); i++)
+		if (!isnan(metrics[i].value))
+			tocsin_metric(run, item, &metrics[i]);
+	if (state != TOCSIN_OK)
+		show_group(run, item, g);
+}
+
+/* The root of a host has no limit, and no file for one; that of a container has. */
+static void look_at_container(struct tocsin_run *run, const struct config *c)
+{
+	struct group g = { .name = "/" };
+
+	if (read_bytes(run, g.name, "memory.max", &g.limit) < 0 || isinf(g.limit))
+		return;
+	int r = read_group(run, &g);
+	if (r == 0)
+		judge_group(run, c, "container", &g);
+	else
+		tocsin_item(run, "container", TOCSIN_UNKNOWN, "its memory cannot be read: %s", strerror(-r));
+}
+
+static void look_at_group(struct tocsin_run *run, const struct config *c, const char *name)
+{
+	struct group g = { .name = name };
+
+	int r = read_group(run, &g);
+	if (r == 0)
+		judge_group(run, c, name, &g);
+	else if (r == -ENOENT)
+		tocsin_item(run, name, TOCSIN_UNKNOWN,
+			"there is no such control group of version 2, or its memory is not "
+			"accounted (a service that is stopped has none)");
+	else
+		tocsin_item(run, name, TOCSIN_UNKNOWN, "its memory cannot be read: %s", strerror(-r));
+}
+
+static bool came_before(const struct tocsin_list *list, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(list->items[j], list->items[i]) == 0)
+			return true;
+	return false;
+}
+
+static void look_at_groups(struct tocsin_run *run, const struct config *c)
+{
+	for (size_t i = 0; i < c->cgroup.n; i++) {
+		const char *name = c->cgroup.items[i];
+
+		if (came_before(&c->cgroup, i))
+			continue;
+		if (is_auto(name))
+			look_at_container(run, c);
+		else
+			look_at_group(run, c, name);
+	}
+}
+
 static int look(struct tocsin_run *run, const void *config)
 {
 	_cleanup_verdict_ struct verdict v = VERDICT;
@@ -287,13 +486,14 @@ static int look(struct tocsin_run *run, const void *config)
 		evidence_processes(run, tocsin_name(run), EVIDENCE_MEMORY);
 		evidence_pressure(run, tocsin_name(run));
 	}
+	look_at_groups(run, c);
 	return 0;
 }
 
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "memory",
-	.summary = "Available memory and used swap of the host",
+	.summary = "Available memory and used swap, and the limits of control groups",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -3,7 +3,9 @@
  * kernel's pressure stall information, Documentation/accounting/psi.rst). "some": at least one task waited;
  * "full": all that could have worked waited.
  *
- * Of the whole host, not of a control group. With window = avg10 the kernel itself wakes the check. */
+ * Of the whole host, or of one control group (version 2). With window = avg10 the kernel itself wakes the
+ * check. */
+#include "cgroup.h"
 #include "cleanup.h"
 #include "evidence.h"
 #include "procread.h"
@@ -14,6 +16,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The longest window of a trigger, and a multiple of the 2 s that the kernel wants from unprivileged ones. */
@@ -24,6 +27,7 @@ enum share { SOME, FULL, SHARES };
 
 struct config {
 	int window;
+	const char *cgroup;
 	double warning[RESOURCES][SHARES], critical[RESOURCES][SHARES];
 };
 
@@ -50,6 +54,11 @@ static const struct tocsin_option options[] = {
 		.choices = windows,
 		.help = "The average that is judged, of 10, 60 or 300 seconds; with avg10 the kernel wakes "
 			"the check" },
+	{ .name = "cgroup",
+		.type = TOCSIN_PATH,
+		.offset = offsetof(struct config, cgroup),
+		.help = "The control group whose pressure is judged instead of that of the host, like "
+			"/system.slice/mysql.service" },
 	LIMIT_OPTIONS("cpu_some", CPU, SOME, "80%", "0%", "a task waited for a processor"),
 	LIMIT_OPTIONS("io_some", IO, SOME, "0%", "0%", "a task waited for a disk"),
 	LIMIT_OPTIONS("io_full", IO, FULL, "40%", "80%", "all tasks waited for a disk"),
@@ -61,14 +70,15 @@ static const struct tocsin_option options[] = {
 static const char *const share_names[SHARES] = { "some", "full" };
 
 static const struct {
-	const char *item, *path;
+	const char *item, *path, *group_file;
 	const char *waiting[SHARES];
 	unsigned evidence;
 } resources[RESOURCES] = {
-	[CPU] = { "cpu", "/proc/pressure/cpu", { "tasks waited for a processor", NULL }, EVIDENCE_BUSY },
-	[IO] = { "io", "/proc/pressure/io", { "tasks waited for a disk", "all tasks waited for a disk" },
-		EVIDENCE_BLOCKED },
-	[MEMORY] = { "memory", "/proc/pressure/memory",
+	[CPU] = { "cpu", "/proc/pressure/cpu", "cpu.pressure", { "tasks waited for a processor", NULL },
+		EVIDENCE_BUSY },
+	[IO] = { "io", "/proc/pressure/io", "io.pressure",
+		{ "tasks waited for a disk", "all tasks waited for a disk" }, EVIDENCE_BLOCKED },
+	[MEMORY] = { "memory", "/proc/pressure/memory", "memory.pressure",
 		{ "tasks waited for memory", "all tasks waited for memory" },
 		EVIDENCE_MEMORY | EVIDENCE_BLOCKED },
 };
@@ -77,6 +87,9 @@ static const char *validate(const void *config)
 {
 	const struct config *c = config;
 
+	if (c->cgroup && !cgroup_is_name(c->cgroup))
+		return "cgroup is the path of a control group below /sys/fs/cgroup, like "
+		       "/system.slice/mysql.service";
 	for (size_t r = 0; r < RESOURCES; r++)
 		for (size_t s = 0; s < SHARES; s++)
 			if (c->warning[r][s] > 0 && c->critical[r][s] > 0 &&
@@ -85,6 +98,16 @@ static const char *validate(const void *config)
 				       "cpu_some, "
 				       "io_some, io_full, memory_some, memory_full";
 	return NULL;
+}
+
+static struct cgroup_path path_of(const struct config *c, size_t resource)
+{
+	struct cgroup_path p;
+
+	if (c->cgroup)
+		return cgroup_path(c->cgroup, resources[resource].group_file);
+	snprintf(p.text, sizeof(p.text), "%s", resources[resource].path);
+	return p;
 }
 
 static double lowest_limit(const struct config *c, size_t resource, size_t share)
@@ -105,7 +128,7 @@ static void arm(struct tocsin_run *run, const struct config *c, size_t resource)
 
 		if (!(limit > 0) || strcmp(windows[c->window], "avg10") != 0 || *tocsin_root(run))
 			continue;
-		_cleanup_close_ int fd = tocsin_open(run, resources[resource].path, O_RDWR | O_NONBLOCK);
+		_cleanup_close_ int fd = tocsin_open(run, path_of(c, resource).text, O_RDWR | O_NONBLOCK);
 		int len = snprintf(trigger, sizeof(trigger), "%s %.0f %d", share_names[s],
 			fmax(1, limit / 100 * TRIGGER_WINDOW_USEC), TRIGGER_WINDOW_USEC);
 		/* With its NUL: the kernel's example writes it, and overwrites the last byte with one. */
@@ -158,7 +181,7 @@ static void report_metrics(
 			bool is_judged = w == c->window;
 
 			/* Of the whole host the kernel does not measure it: always 0. */
-			if (!l->is_known || (resource == CPU && s == FULL))
+			if (!l->is_known || (resource == CPU && s == FULL && !c->cgroup))
 				continue;
 			snprintf(name, sizeof(name), "%s_%s", share_names[s], windows[w]);
 			tocsin_metric(run, resources[resource].item,
@@ -206,8 +229,16 @@ static int look(struct tocsin_run *run, const void *config)
 
 	for (size_t i = 0; i < RESOURCES; i++) {
 		arm(run, c, i);
-		results[i] = read_pressure(run, resources[i].path, &pressures[i]);
+		results[i] = read_pressure(run, path_of(c, i).text, &pressures[i]);
 		n_off += is_switched_off(results[i]);
+	}
+	if (n_off == RESOURCES && c->cgroup) {
+		tocsin_reason(run,
+			"there is no control group %s of version 2 (a service that is stopped has none), or "
+			"its "
+			"pressure is not measured",
+			c->cgroup);
+		return -ENOENT;
 	}
 	if (n_off == RESOURCES) {
 		tocsin_reason(run, "this kernel does not measure pressure: it wants CONFIG_PSI, and on some "
@@ -219,7 +250,7 @@ static int look(struct tocsin_run *run, const void *config)
 			report(run, c, i, &pressures[i]);
 		else
 			tocsin_item(run, resources[i].item, TOCSIN_UNKNOWN, "%s cannot be read: %s",
-				resources[i].path, strerror(-results[i]));
+				path_of(c, i).text, strerror(-results[i]));
 	return 0;
 }
 

@@ -414,7 +414,9 @@ int certificate_verify_chain(const gnutls_x509_crt_t *chain, unsigned n, gnutls_
 {
 	gnutls_typed_vdata_st wanted = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
 		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER };
-	struct judgement j = { .policy = policy, .why = why, .now_usec = clock_realtime_usec(), .leaf = chain[0] };
+	struct judgement j = {
+		.policy = policy, .why = why, .now_usec = clock_realtime_usec(), .leaf = chain[0]
+	};
 
 	int r = judge_key(&j);
 	if (r < 0 || policy->pin)

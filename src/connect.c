@@ -637,8 +637,8 @@ int connect_host(const struct connect_options *o, int *ret_fd, char **ret_error)
 
 bool connect_failed_here(int error)
 {
-	static const int own[] = { EAGAIN, EINVAL, ENOMEM, ENOBUFS, EMFILE, ENFILE, EPERM, EACCES, EADDRNOTAVAIL,
-		EAFNOSUPPORT };
+	static const int own[] = { EAGAIN, EINVAL, ENOMEM, ENOBUFS, EMFILE, ENFILE, EPERM, EACCES,
+		EADDRNOTAVAIL, EAFNOSUPPORT };
 
 	for (size_t i = 0; i < ELEMENTS(own); i++)
 		if (error == -own[i])

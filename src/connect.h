@@ -34,13 +34,13 @@ struct connect_options {
  */
 int connect_host(const struct connect_options *o, int *ret_fd, char **ret_error);
 
-/* Only resolves, in a child until the deadline. *ret gets what the resolver has appended: addresses, each ended by a
- * newline, or, with -errno, a sentence. -ETIMEDOUT; -ECHILD: it could not even be tried; -ENXIO: there is no such name;
- * else what O->resolve returned. */
+/* Only resolves, in a child until the deadline. *ret gets what the resolver has appended: addresses, each ended
+ * by a newline, or, with -errno, a sentence. -ETIMEDOUT; -ECHILD: it could not even be tried; -ENXIO: there is no
+ * such name; else what O->resolve returned. */
 int connect_resolve(const struct connect_options *o, struct buf *ret);
 
-/* Does an error of connect_host() speak of this host (no memory, the resolver, a firewall of its own) rather than of the
- * server? Then nothing is known of the server. */
+/* Does an error of connect_host() speak of this host (no memory, the resolver, a firewall of its own) rather than
+ * of the server? Then nothing is known of the server. */
 bool connect_failed_here(int error);
 
 /* The other or the own end of a connected socket, "192.0.2.1" or "2001:db8::1"; "" when it has none. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the checks certificate, smtp, imap and pop3 share: a server that is asked, with TLS from the start,
- * after STARTTLS, or without; lines that go to and fro, kept as evidence without secrets; and what is said of
- * it in the end. (http shares its options and the judgement of a certificate.) It knows the few lines that come before TLS in each protocol, and nothing else of them. */
+ * after STARTTLS, or without; lines that go to and fro, kept as evidence without secrets; and what is said
+ * of it in the end. (http shares its options and the judgement of a certificate.) It knows the few lines
+ * that come before TLS in each protocol, and nothing else of them. */
 #pragma once
 
 #include "buf.h"
@@ -50,19 +51,23 @@ extern const char *const server_securities[];
 	{ SERVER_MEMBER(tls_ca_file, TOCSIN_PATH),							\
 		.help = "Certificates of the authorities to trust, in PEM form, instead of the system's" }, \
 	{ SERVER_MEMBER(tls_pin, TOCSIN_STRING),							\
-		.help = "The only public key to accept, \"sha256:BASE64\"; stands for authority, name and dates" }, \
+		.help = "The only public key to accept, \"sha256:BASE64\"; stands for authority, name "	\
+			"and dates" },									\
 	SERVER_OPTIONS_CERTIFICATE(warning_key, critical_key)
 
 #define SERVER_OPTIONS_MAIL(security_)									\
-	{ SERVER_MEMBER(host, TOCSIN_STRING), .fallback = "localhost", .help = "The server, a name or an address" }, \
-	{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535, .help = "Its port; 0: the usual one" }, \
+	{ SERVER_MEMBER(host, TOCSIN_STRING), .fallback = "localhost",					\
+		.help = "The server, a name or an address" },						\
+	{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535,				\
+		.help = "Its port; 0: the usual one" },							\
 	{ SERVER_MEMBER(security, TOCSIN_CHOICE), .fallback = security_, .choices = server_securities,	\
 		.help = "TLS from the start, STARTTLS, or no encryption" },				\
 	SERVER_OPTIONS_TLS("certificate_warning", "certificate_critical"),				\
 	{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = "A text that its greeting must contain" },	\
 	{ SERVER_MEMBER(username, TOCSIN_STRING), .help = "Log in as this user; needs encryption" },	\
 	{ SERVER_MEMBER(password_file, TOCSIN_PATH), .help = "A file whose first line is the password" }, \
-	{ SERVER_MEMBER(credential, TOCSIN_STRING), .help = "The name of a systemd credential that is the password" }, \
+	{ SERVER_MEMBER(credential, TOCSIN_STRING),							\
+		.help = "The name of a systemd credential that is the password" },			\
 	SERVER_OPTIONS_TIME
 
 /* A sentence, or NULL. */

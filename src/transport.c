@@ -324,7 +324,8 @@ static int verify(gnutls_session_t session)
 
 static int session_set_up(struct transport *t)
 {
-	int r = gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+	int r = gnutls_init(
+		&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
 
 	if (r >= 0)
 		r = gnutls_set_default_priority_append(t->session, PRIORITY, NULL, 0);

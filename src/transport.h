@@ -30,7 +30,7 @@ struct transport;
 struct transport_certificate {
 	bool is_known;
 	int64_t since_usec, until_usec; /* CLOCK_REALTIME */
-	int64_t chain_until_usec; /* the earliest end of those of authorities that came with it; USEC_NEVER: none */
+	int64_t chain_until_usec; /* the earliest end of the authorities' that came with it; USEC_NEVER: none */
 	bool is_self_signed;
 	bool has_name; /* it covers the host that was asked for */
 	struct buf text; /* for a person, several lines */
@@ -42,9 +42,9 @@ struct transport_certificate {
 /* That of the peer, from the handshake on, also of one that failed for it. Owned by T. */
 const struct transport_certificate *transport_peer_certificate(const struct transport *t);
 
-/* Judges the certificates of a PEM file, the server's own first, as if a server for HOST had sent them; HOST NULL:
- * any name; TRUST NULL: nothing is judged, only read. *ret is filled as far as they can be read; free its text. -EBADMSG: there is none; -EKEYREJECTED; both with
- * words in WHY. */
+/* Judges the certificates of a PEM file, the server's own first, as if a server for HOST had sent them; HOST
+ * NULL: any name; TRUST NULL: nothing is judged, only read. *ret is filled as far as they can be read; free its
+ * text. -EBADMSG: there is none; -EKEYREJECTED; both with words in WHY. */
 int transport_judge_file(const struct transport_trust *trust, const void *pem, size_t len, const char *host,
 	struct transport_certificate *ret, struct buf *why);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What makes the older check modules complete: process (use, age, restarts, cause of the end), memory and pressure of
 control groups, the content of files, disk."""
+import hashlib
 import os
 import pathlib
 import re
@@ -214,3 +215,160 @@ def test_process_end_in_the_mail(setup, daemon, catcher, victim):
         assert "killed by signal 9 (Killed)" in mail.text
     else:
         assert "not available" in mail.text
+
+
+# --- memory: limits of control groups
+
+GROUPS = "/system.slice/"
+
+
+def test_memory_of_a_container():
+    """What counts is the limit; the cache that it can give back is not used."""
+    r = run("memory/container", "memory")
+    assert r.items["c"][0] == "OK" and r.items["container"] == ("OK", "39 % of its limit used, 401 MiB of 1.00 GiB")
+    assert r.metrics["container", "limit_used_bytes"] == ["420054733", "B", "", "", "0", "1073741824"]
+    assert r.metrics["container", "limit_used"][2:] == ["90", "97", "0", "100"] and r.evidence == {}
+    assert "container" not in run("memory/good", "memory").items
+
+
+@pytest.mark.parametrize("options, item, state, text", [
+    ({"cgroup": GROUPS + "db.service"}, GROUPS + "db.service", "CRITICAL", "97.2 % of its limit used (limit 97 %), 498 MiB of 512 MiB"),
+    ({"cgroup": GROUPS + "db.service", "limit_critical": "98%"}, GROUPS + "db.service", "WARNING", "(limit 90 %)"),
+    ({"cgroup": GROUPS + "db.service", "limit_critical": "0%", "limit_warning": "0%"}, GROUPS + "db.service", "OK", "97 %"),
+    ({"cgroup": GROUPS + "free.service"}, GROUPS + "free.service", "OK", "85.8 MiB used, it has no limit"),
+    ({"cgroup": GROUPS + "none.service"}, GROUPS + "none.service", "UNKNOWN", "there is no such control group"),
+    ({"cgroup": GROUPS + "bad.service"}, GROUPS + "bad.service", "UNKNOWN", "cannot be read: Bad message"),
+    ({"cgroup": GROUPS + "odd.service"}, GROUPS + "odd.service", "UNKNOWN", "no such control group"),
+    ({"limit_warning": "39%"}, "container", "WARNING", "39.1 % of its limit used (limit 39 %)")])
+def test_memory_limits_of_groups(options, item, state, text):
+    r = run("memory/container", "memory", options)
+    assert r.items[item][0] == state and text in r.items[item][1] and r.items["c"][0] == "OK"
+    if state in ("CRITICAL", "WARNING"):
+        shown = r.evidence[item, "Where the memory of the control group is"]
+        assert "  programs\n" in shown and ("killed for want of memory in it: 2" in shown) == ("db" in item)
+    if "db" in item:
+        assert r.metrics[item, "oom_kills"][:2] == ["2", "c"]
+
+
+def test_memory_groups_are_reported_once():
+    r = run("memory/container", "memory", {"cgroup": ["auto", GROUPS + "db.service", "auto", GROUPS + "db.service"]})
+    assert set(r.items) == {"c", "container", GROUPS + "db.service"} and r.code == 0
+
+
+@pytest.mark.parametrize("options", [
+    {"cgroup": "x"}, {"cgroup": "/a/../b"}, {"cgroup": "/.."}, {"cgroup": "/a/"}, {"limit_warning": "98%"}, {"limit_critical": "101%"}])
+def test_memory_group_options(options):
+    r = run("memory/container", "memory", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def own_group():
+    """A control group of this host that accounts memory, or None."""
+    root = pathlib.Path("/sys/fs/cgroup")
+    return next((p.parent for p in sorted(root.glob("*/memory.current"))), None)
+
+
+def test_memory_of_a_group_of_this_host():
+    group = own_group()
+    if not group:
+        pytest.skip("no control group of version 2 accounts memory here")
+    r = run(None, "memory", {"cgroup": "/" + group.name, "available_warning": "0", "available_critical": "0"})
+    assert r.items["/" + group.name][0] != "UNKNOWN" and r.number("limit_used_bytes", "/" + group.name) >= 0
+
+
+# --- pressure: of a control group
+
+def test_pressure_of_a_group():
+    r = run("pressure/cgroup", "pressure", {"cgroup": GROUPS + "db.service"})
+    assert r.items["cpu"] == ("WARNING", "tasks waited for a processor for 85.0 % of the time (some avg60, limit 80 %)")
+    assert r.items["io"] == ("OK", "some 2.0 %, full 1.0 % (avg60)") and r.items["memory"][0] == "CRITICAL"
+    assert r.metrics["cpu", "full_avg60"][0] == "5"
+
+
+def test_pressure_of_a_group_that_is_not_there():
+    r = run("pressure/cgroup", "pressure", {"cgroup": GROUPS + "none.service"})
+    assert (r.items, r.code) == ({}, 2) and "there is no control group /system.slice/none.service" in r.reason
+    r = run("pressure/cgroup", "pressure", {"cgroup": "/a/.."})
+    assert r.code == 22 and "cgroup is the path" in r.reason
+
+
+def test_pressure_of_a_group_of_this_host():
+    group = next((p.parent for p in sorted(pathlib.Path("/sys/fs/cgroup").glob("*/cpu.pressure"))), None)
+    if not group:
+        pytest.skip("no control group of version 2 measures pressure here")
+    r = run(None, "pressure", {"cgroup": "/" + group.name})
+    assert "cpu" in r.items and r.items["cpu"][0] != "UNKNOWN"
+
+
+# --- file: its content
+
+GOOD = hashlib.sha256(b"good\n").hexdigest()
+
+
+@pytest.fixture(name="content")
+def file_with_content(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("good\n")
+    return path
+
+
+def test_file_checksum(content):
+    options = {"path": str(content), "checksum": GOOD}
+    r = run(None, "file", options)
+    assert r.one()[0] == "OK" and r.memory["sum_other"] == 0
+    assert run(None, "file", {**options, "checksum": GOOD.upper()}).one()[0] == "OK"
+    content.write_text("evil\n")
+    r = run(None, "file", options, r.memory)
+    assert r.one() == ("CRITICAL", "its content is not the one that is expected (SHA-256)") and r.memory["sum_other"] == 1
+    evidence = r.evidence[str(content), "The file (permissions, user:group, size, changed)"]
+    assert f"SHA-256: {hashlib.sha256(b'evil' + bytes([10])).hexdigest()}\n" in evidence
+    again = run(None, "file", options, r.memory)
+    assert again.one()[0] == "CRITICAL"
+    content.write_text("good\n")
+    assert run(None, "file", options, r.memory).one()[0] == "OK"
+    # Another sum in the configuration is asked for anew.
+    assert run(None, "file", {**options, "checksum": "0" * 64}, run(None, "file", options).memory).one()[0] == "CRITICAL"
+    assert run(None, "file", {**options, "mode": "0000"}).one()[0] == "CRITICAL"
+
+
+def test_file_is_read_again_only_when_it_changed(content):
+    """The verdict of the look before stands in, even against the truth, while nothing of the description changed."""
+    options = {"path": str(content), "checksum": GOOD}
+    memory = run(None, "file", options).memory
+    assert {"sum_size", "sum_inode", "sum_changed", "sum_modified", "sum_expected"} <= set(memory)
+    r = run(None, "file", options, {**memory, "sum_other": 1})
+    assert r.one()[0] == "CRITICAL" and "sum_other" not in r.memory
+    os.utime(content, (1, 1))
+    r = run(None, "file", options, {**memory, "sum_other": 1})
+    assert r.one()[0] == "OK" and r.memory["sum_other"] == 0
+
+
+def test_file_checksum_cannot_look(content, tmp_path):
+    options = {"path": str(content), "checksum": GOOD}
+    r = run(None, "file", {**options, "checksum_max": "4"})
+    assert (r.items, r.code) == ({}, 27) and "larger than checksum_max" in r.reason
+    assert run(None, "file", {**options, "checksum_max": "5"}).one()[0] == "OK"
+    r = run(None, "file", {**options, "path": str(tmp_path)})
+    assert r.items == {} and "cannot be read for its checksum" in r.reason
+    r = run(None, "file", {**options, "path": str(tmp_path / "none")})
+    assert r.one()[0] == "CRITICAL"
+    if os.geteuid() != 0:
+        content.chmod(0)
+        assert run(None, "file", options).code == 13
+
+
+@pytest.mark.parametrize("options", [
+    {"checksum": GOOD[1:]}, {"checksum": GOOD[1:] + "g"}, {"checksum": GOOD, "exists": "no"}, {"checksum_max": "0"}])
+def test_file_checksum_options(content, options):
+    r = run(None, "file", {"path": str(content), **options})
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def test_file_growth_against_the_real_thing(content):
+    options = {"path": str(content), "growth_critical": "1M"}
+    memory = run(None, "file", options).memory
+    with open(content, "ab") as file:
+        file.write(b"x" * 100_000)
+    r = run(None, "file", options, memory, 60_000_000)
+    assert r.one()[0] == "CRITICAL" and r.one()[1] == "grows by 5.72 MiB an hour (limit 1.00 MiB)"
+    assert run(None, "file", options, memory, HOUR).one()[0] == "OK"
