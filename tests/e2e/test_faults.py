@@ -326,7 +326,7 @@ def test_rows_that_come_twice(setup, daemon, catcher, victim, fake, tmp_path):
         send("ready", "")
         send("row", "meta", "started_told", "yes")
         send("row", "event", "1", "problem", "victim", "victim", "OK", "CRITICAL", str(int(time.time() * 1e6)), "1", "1",
-             "broken", "")
+             "broken", "mail", "", "1", "")
         try:
             os.mkdir(FOLDER + "/once")
             os.kill(os.getpid(), 9)
