@@ -50,7 +50,8 @@ class Victim:
             self._process = None
 
     def check(self, **options):
-        return check(self.name, "process", pidfile=self.pidfile, **options)
+        """Tests end it again and again: that alone is no fault."""
+        return check(self.name, "process", **{"pidfile": self.pidfile, "restarts_warning": 0, **options})
 
 
 def check(name, module, **options):

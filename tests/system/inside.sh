@@ -119,7 +119,7 @@ succeeds 'exposure of at most 2.1' systemd-analyze security --no-pager --thresho
 is 'the unit has no unknown settings' '' \
 	"$(systemd-analyze verify --man=no --recursive-errors=no "$unit" 2>&1 | grep -F "$unit")"
 
-succeeds 'the packages can be purged' dpkg --purge tocsin tocsin-dev
+succeeds 'the packages can be purged' dpkg --purge tocsin-check-http tocsin tocsin-dev
 is 'nothing of its state stays' 0 "$(ls -d /var/lib/tocsin 2> /dev/null | wc -l)"
 is 'nothing of it runs' inactive "$(value ActiveState)"
 if [[ $failures -gt 0 ]]; then
