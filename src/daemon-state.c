@@ -19,9 +19,11 @@
 
 #define COMMIT_LIMIT_USEC (2 * USEC_PER_SEC) /* law 1 */
 #define LOAD_LIMIT_USEC (10 * USEC_PER_SEC)
+#define LOAD_TRIES 3 /* writers that may die while they read, before the daemon begins without them */
 #define RETRY_FIRST_USEC USEC_PER_SEC /* a writer that crashed is back soon; a disk that is full takes longer */
 #define RETRY_MOST_USEC (30 * USEC_PER_SEC)
 #define ALIVE_PAUSE_USEC (30 * USEC_PER_SEC) /* between two notes that we live; they go with what is written anyway */
+#define REMARK "remark " /* in "meta": and its number */
 #define SENT "sent " /* in "meta": and the name of a recipient */
 #define NAMES_MAX (64 * 1024) /* bytes of a list of numbers or names */
 
@@ -214,6 +216,27 @@ void state_put_fact(struct daemon *d, const char *name, const char *value)
 	SEND(d, MSG_PUT, "meta", name, value);
 }
 
+static void remark_name(char name[static 32], size_t i)
+{
+	snprintf(name, 32, REMARK "%zu", i);
+}
+
+void state_put_remark(struct daemon *d, size_t i)
+{
+	char name[32];
+
+	remark_name(name, i);
+	state_put_fact(d, name, d->remarks[i]);
+}
+
+void state_delete_remark(struct daemon *d, size_t i)
+{
+	char name[32];
+
+	remark_name(name, i);
+	SEND(d, MSG_DELETE, "meta", name);
+}
+
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m)
 {
 	SEND(d, MSG_PUT, "memory", c->conf->name, m->name, m->value, MSG_NUMBER(m->time_usec));
@@ -249,6 +272,16 @@ void state_put_sample(struct daemon *d, const struct sample_series *s, const str
 	sample_format(&buckets, hour);
 	if (!buf_error(&buckets))
 		SEND(d, MSG_PUT, "sample", MSG_NUMBER(hour->hour_usec), s->check, s->item, s->metric, s->unit, buf_text(&buckets));
+}
+
+void state_put_row(struct daemon *d, const char *name, const char *const *columns)
+{
+	const struct store_table *table = store_find_table(name);
+	const char *fields[MSG_FIELDS_MAX] = { name };
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		fields[i + 1] = columns[i];
+	send_row(d, MSG_PUT, fields, 1 + table->n_columns);
 }
 
 int state_ask(struct daemon *d, int64_t id, const char *what, int64_t since_usec, int64_t until_usec, const char *glob,
@@ -302,6 +335,8 @@ static void send_snapshot(struct daemon *d)
 		for (size_t j = 0; j < c->n_memory; j++)
 			state_put_memory(d, c, &c->memory[j]);
 	}
+	for (size_t i = 0; i < d->n_remarks; i++)
+		state_put_remark(d, i);
 	for (const struct incident *i = d->incidents; i; i = i->next)
 		state_put_incident(d, i);
 	for (const struct silence *i = d->silences; i; i = i->next)
@@ -435,9 +470,22 @@ static void load_sent(struct daemon *d, const char *name, const char *text)
 	size_t n;
 	_cleanup_free_ int64_t *times = numbers_from_text(text, &n);
 
-	for (size_t r = 0; r < d->n_routes; r++)
-		for (size_t i = 0; times && i < n && strcmp(d->routes[r].conf->name, name) == 0; i++)
+	for (size_t r = 0; r < d->n_routes; r++) {
+		if (strcmp(d->routes[r].conf->name, name) != 0)
+			continue;
+		d->known_routes |= UINT64_C(1) << r;
+		for (size_t i = 0; times && i < n; i++)
 			group_was_mailed(&d->routes[r].group, times[i]);
+	}
+}
+
+/* It gets the number that is next now, and with it a row that was read already. */
+static void load_remark(struct daemon *d, const char *text)
+{
+	for (size_t i = 0; i < d->n_remarks; i++)
+		if (strcmp(d->remarks[i], text) == 0)
+			return;
+	mail_remark(d, "%s", text);
 }
 
 static void load_meta(struct daemon *d, const char *const *v)
@@ -468,6 +516,8 @@ static void load_meta(struct daemon *d, const char *const *v)
 		d->is_same_boot = strcmp(v[1], d->boot_id) == 0;
 		d->has_former_boot = true;
 	}
+	if (strncmp(v[0], REMARK, strlen(REMARK)) == 0)
+		load_remark(d, v[1]);
 	if (strncmp(v[0], SENT, strlen(SENT)) == 0)
 		load_sent(d, v[0] + strlen(SENT), v[1]);
 }
@@ -530,7 +580,7 @@ static void load_incident(struct daemon *d, const char *const *v)
 	*i = (struct incident){ .number = to_number(v[0]), .check = strdup(v[1]), .item = strdup(v[2]),
 		.module = strdup(v[3]), .opened_usec = to_number(v[4]), .closed_usec = to_number(v[5]), .text = strdup(v[7]),
 		.ack_who = or_null(v[8]), .ack_why = or_null(v[9]), .ack_usec = to_number(v[10]),
-		.ack_until_usec = to_number(v[11]), .escalated = route_mask(d, v[12]) };
+		.ack_until_usec = to_number(v[11]), .escalated = route_mask(d, v[12], NULL) };
 	if (!i->check || !i->item || !i->module || !i->text || state_parse(v[6], &i->worst) < 0) {
 		incident_free(i);
 		return;
@@ -558,12 +608,15 @@ static void load_silence(struct daemon *d, const char *const *v)
 static void load_event(struct daemon *d, const char *const *v)
 {
 	struct happening *h = happening_find(d, to_number(v[0])) ? NULL : calloc(1, sizeof(*h));
+	const struct check *c = look_find_check(d, v[2]);
+	const struct item *item = c ? item_find(c->items, v[3]) : NULL;
+	bool has_lost;
 
 	if (!h)
 		return;
 	*h = (struct happening){ .number = to_number(v[0]), .check = strdup(v[2]), .item = strdup(v[3]),
 		.time_usec = to_number(v[6]), .since_usec = to_number(v[7]), .incident = to_number(v[8]), .text = strdup(v[9]),
-		.waits_for = route_mask(d, v[10]), .note = or_null(v[11]), .looks = to_number(v[12]), .who = or_null(v[13]) };
+		.thread = item ? or_null(or_empty(item->thread)) : NULL, .waits_for = route_mask(d, v[10], &has_lost), .note = or_null(v[11]), .looks = to_number(v[12]), .who = or_null(v[13]) };
 	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
 		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
 			h->event = (enum alert_event)e;
@@ -573,6 +626,8 @@ static void load_event(struct daemon *d, const char *const *v)
 	}
 	d->last_number = h->number > d->last_number ? h->number : d->last_number;
 	happening_adopt(d, h);
+	if (has_lost)
+		event_orphaned(d, h, ~d->known_routes);
 }
 
 static void load_mail(struct daemon *d, const char *const *v)
@@ -719,6 +774,22 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 		helper_kill(h);
 }
 
+/* To begin without what the file knows is the last resort: "monitoring started" and all problems would be told again. */
+static bool replace_reader(struct daemon *d, struct helper *h, const char *why)
+{
+	struct state_file *s = &d->state;
+
+	if (helper_phase(h) == HELPER_STUCK || ++s->readers_died >= LOAD_TRIES || d->is_stopping)
+		return false;
+	log_warning("%s while it read the state file; another one is started", why);
+	s->store = helper_free(h);
+	if (start_store(d) < 0) {
+		enter_memory_mode(d, why);
+		retry_later(d);
+	}
+	return true;
+}
+
 static void on_ended(struct helper *h, const struct helper_end *end, void *userdata)
 {
 	struct daemon *d = userdata;
@@ -727,6 +798,8 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 
 	buf_puts(&why, "tocsin-store ");
 	helper_describe_end(end, &why);
+	if (s->phase == STATE_LOADING && replace_reader(d, h, buf_text(&why)))
+		return;
 	enter_memory_mode(d, buf_text(&why));
 	if (helper_phase(h) == HELPER_STUCK)
 		return; /* it holds the file's lock; when it is gone, `released` starts another */

@@ -224,7 +224,7 @@ static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
 	}
 }
 
-/* "was down for 3 min 10 s (2026-11-25 … to …), after an orderly end of tocsin": what the last boot left behind. */
+/* "was down for 3 min 10 s (clean shutdown)": what the last boot left behind. */
 static void tell_restart(struct daemon *d)
 {
 	_cleanup_buf_ struct buf text = BUF(1000);
@@ -233,16 +233,15 @@ static void tell_restart(struct daemon *d)
 
 	if (!d->has_former_boot || d->is_same_boot || down == 0)
 		return;
-	buf_puts(&text, "the host has restarted; it was down for ");
+	buf_puts(&text, "was down for ");
 	format_duration(&text, booted > down ? booted - down : 0);
-	buf_puts(&text, ", from ");
-	format_time(&text, down);
-	buf_puts(&text, " to ");
-	format_time(&text, booted);
-	buf_puts(&text, d->former_stop_usec ?
-		"; it was shut down in order" :
-		"; it was not shut down in order (a crash, a reset or a power cut): it was seen alive last at the first of these times");
+	buf_puts(&text, d->former_stop_usec ? " (clean shutdown)" : " (crash, reset or power cut)");
 	event_note(d, ALERT_RESTARTED, "host", d->conf->host, buf_text(&text), NULL, true);
+	struct happening *h = happening_find(d, d->last_number);
+	if (h && h->event == ALERT_RESTARTED) {
+		h->since_usec = down;
+		state_put_happening(d, h);
+	}
 }
 
 /* Rows that waited for the state file have come, or nobody waits for them any longer. */

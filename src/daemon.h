@@ -67,6 +67,7 @@ struct watch {
 	sd_event_source *source;
 	int fd;
 	uint32_t events;
+	bool was_ready; /* goes back to the next run */
 };
 
 struct memory {
@@ -147,6 +148,7 @@ struct state_file {
 	bool is_open; /* changes have been sent since the last commit */
 	bool is_snapshot_sent; /* the commit under way brings the file up to date */
 	bool is_loaded; /* all rows of the file were taken in */
+	unsigned readers_died; /* writers that ended before they had sent all rows */
 	bool was_settled; /* at the end of the last turn */
 	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
 	int64_t memory_since_usec; /* realtime */
@@ -211,6 +213,7 @@ struct daemon {
 	struct silence *silences;
 	struct route *routes; /* one for each recipient of the configuration */
 	size_t n_routes;
+	uint64_t known_routes; /* while rows are loaded: those that the state file knows of */
 	sd_event_source *route_source; /* the next mail of any route */
 	sd_event_source *owed_source; /* when something may be owed to readers though nothing happens */
 	bool is_route_stale, is_owed_stale; /* those times must be computed anew */
@@ -322,6 +325,13 @@ void event_clock_set(struct daemon *d, int64_t delta_usec);
 void event_note(struct daemon *d, enum alert_event event, const char *check, const char *item, const char *text,
 	const char *who, bool is_told);
 
+/* The item is no longer watched; an incident of it was open. */
+void event_removed(struct daemon *d, struct item *item);
+
+/* Some of those that H waited for are no longer configured: it waits for those of FRESH instead who want it, for one of them
+ * may be the same under another name. */
+void event_orphaned(struct daemon *d, struct happening *h, uint64_t fresh);
+
 /* Everything that has happened so far and is in a mail, or needs none, need not be remembered for the next report. */
 void event_reported(struct daemon *d);
 
@@ -331,9 +341,9 @@ void happening_free(struct happening *h);
 /* Puts it where its number belongs. */
 void happening_adopt(struct daemon *d, struct happening *h);
 
-/* "mail boss", and back; names of routes that are no more are left out. */
+/* "mail boss", and back. Names of routes that are no more are left out; *ret_lost (or NULL): there are such. */
 void route_names(const struct daemon *d, uint64_t routes, struct buf *b);
-uint64_t route_mask(const struct daemon *d, const char *names);
+uint64_t route_mask(const struct daemon *d, const char *names, bool *ret_lost);
 
 struct incident *incident_find(const struct daemon *d, int64_t number);
 struct incident *incident_open(struct daemon *d, struct item *item);
@@ -353,7 +363,8 @@ int event_unsilence(struct daemon *d, const char *id_or_glob, const char *who);
 const struct silence *event_silence_of(const struct daemon *d, const char *check, const char *item, int64_t now_usec);
 void silence_free(struct silence *s);
 
-/* A marked problem of CHECK, and its marked recovery when that was mailed: both on the way of real ones. -ENOENT. */
+/* A marked problem of CHECK, and its marked recovery when that was mailed: both on the way of real ones. -ENOENT: no such
+ * check; -ENOTCONN: no mail can be sent; -EHOSTUNREACH: no recipient takes mails about it; -ENOMEM. */
 int event_test(struct daemon *d, const char *check, const char *who);
 
 /* ---- daemon-mail.c ---- */
@@ -445,6 +456,8 @@ void state_put_item(struct daemon *d, struct item *item);
 void state_put_happening(struct daemon *d, struct happening *h);
 void state_put_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_put_fact(struct daemon *d, const char *name, const char *value);
+void state_put_remark(struct daemon *d, size_t i); /* daemon.remarks[I] */
+void state_delete_remark(struct daemon *d, size_t i);
 void state_put_facts(struct daemon *d); /* next incident, last report, boot …: one row each by name */
 void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m);
 void state_delete_item(struct daemon *d, const struct item *item);
@@ -452,7 +465,8 @@ void state_delete_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m);
 void state_put_sample(struct daemon *d, const struct sample_series *s, const struct sample_hour *hour);
 
-/* For daemon-history.c. -EIO: memory mode. */
+/* For daemon-history.c: a row whose columns are text already; a question, -EIO: memory mode; and what may go. */
+void state_put_row(struct daemon *d, const char *table, const char *const *columns);
 int state_ask(struct daemon *d, int64_t id, const char *what, int64_t since_usec, int64_t until_usec, const char *glob,
 	int64_t limit);
 void state_prune(struct daemon *d, const char *table, int64_t before_usec);
@@ -506,7 +520,7 @@ void history_save(struct daemon *d); /* the samples of the last minutes go to th
 
 /* For daemon-state.c. */
 void history_load(struct daemon *d, const char *const *values);
-void history_put_all(struct daemon *d); /* the file may lack any of those in memory */
+void history_put_all(struct daemon *d); /* memory mode ends: the file may lack anything */
 void history_lost(struct daemon *d); /* memory mode has begun: nobody answers */
 void history_answer(struct daemon *d, const struct msg *m);
 void history_answered(struct daemon *d, const struct msg *m);
