@@ -44,12 +44,16 @@ void mail_remark(struct daemon *d, const char *format, ...)
 	}
 	d->remarks = grown;
 	grown[d->n_remarks++] = text;
+	state_put_remark(d, d->n_remarks - 1);
 }
 
+/* A mail has them now. */
 static void forget_remarks(struct daemon *d)
 {
-	for (size_t i = 0; i < d->n_remarks; i++)
+	for (size_t i = 0; i < d->n_remarks; i++) {
+		state_delete_remark(d, i);
 		free(d->remarks[i]);
+	}
 	d->n_remarks = 0;
 }
 
@@ -139,6 +143,32 @@ static int draft_dependents(struct daemon *d, struct draft *draft, size_t index,
 	return 0;
 }
 
+static struct report_event event_of(const struct daemon *d, const struct happening *h)
+{
+	const struct check *c = look_find_check(d, h->check);
+	bool is_host = h->event == ALERT_RESTARTED, is_silence = h->event == ALERT_SILENCED;
+	bool is_unstable = h->event == ALERT_UNSTABLE;
+
+	return (struct report_event){
+		.event = h->event, .check = is_host ? NULL : h->check, .item = is_host || is_silence ? NULL : h->item,
+		.from = h->from, .to = h->to, .time_usec = h->time_usec, .since_usec = h->since_usec,
+		.incident = h->incident, .looks = is_unstable ? 0 : h->looks, .text = h->text,
+		.result = h->result.time_usec ? &h->result : NULL, .note = h->note, .is_test = h->event == ALERT_TEST,
+		.changes = is_unstable ? h->looks : 0, .quiet_usec = is_unstable && c ? c->conf->alert.flap_quiet : 0,
+	};
+}
+
+/* What fails because of the check of H is told with the first problem of that check in the mail. */
+static bool has_dependents(const struct report *r, const struct letter *letter, const struct happening *h)
+{
+	if (letter->kind != REPORT_ALERT || h->event == ALERT_TEST || h->to == TOCSIN_OK)
+		return false;
+	for (size_t i = 0; i + 1 < r->n_events; i++)
+		if (r->events[i].n_dependents && strcmp(r->events[i].check, h->check) == 0)
+			return false;
+	return true;
+}
+
 static int draft_events(struct daemon *d, struct draft *draft, const struct letter *letter)
 {
 	struct report *r = &draft->report;
@@ -154,13 +184,8 @@ static int draft_events(struct daemon *d, struct draft *draft, const struct lett
 
 		if (!h)
 			continue; /* so old that only the state file knows it */
-		draft->events[r->n_events++] = (struct report_event){
-			.event = h->event, .check = h->check, .item = h->item, .from = h->from, .to = h->to,
-			.time_usec = h->time_usec, .since_usec = h->since_usec, .incident = h->incident, .looks = h->looks,
-			.text = h->text, .result = h->result.time_usec ? &h->result : NULL, .note = h->note,
-			.is_test = h->event == ALERT_TEST,
-		};
-		if (letter->kind == REPORT_ALERT)
+		draft->events[r->n_events++] = event_of(d, h);
+		if (has_dependents(r, letter, h))
 			error = draft_dependents(d, draft, r->n_events - 1, h->check);
 	}
 	return error;
@@ -281,7 +306,7 @@ static size_t draft_headers(struct daemon *d, const struct draft *draft, struct 
 		headers[n++] = (struct mime_header){ "Importance", "high" };
 	headers[n++] = (struct mime_header){ "X-Tocsin-Host", d->conf->host };
 	headers[n++] = (struct mime_header){ "X-Tocsin-State", state_name(worst) };
-	if (only) {
+	if (only && only->item) { /* neither the host nor a silence */
 		headers[n++] = (struct mime_header){ "X-Tocsin-Check", only->check };
 		headers[n++] = (struct mime_header){ "X-Tocsin-Item", only->item };
 		buf_printf(incident, "%" PRId64, only->incident);
@@ -678,6 +703,7 @@ void mail_free(struct daemon *d)
 	d->report_source = sd_event_source_disable_unref(d->report_source);
 	d->round_source = sd_event_source_disable_unref(d->round_source);
 	outbox_free(d);
-	forget_remarks(d);
+	for (size_t i = 0; i < d->n_remarks; i++)
+		free(d->remarks[i]);
 	free(d->remarks);
 }
