@@ -48,9 +48,11 @@ class Mail:
 
     def __init__(self, envelope, session, path):
         self.path = path
+        self.time = time.time()
         self.content = path.read_bytes()
         self.sender = envelope.mail_from
         self.recipients = list(envelope.rcpt_tos)
+        self.refused = list(getattr(envelope, "refused", []))  # of the same transaction, for good
         self.is_tls = session.ssl is not None or bool(getattr(session, "is_implicit_tls", False))
         self.login = session.auth_data
         self.hello = session.host_name
@@ -74,15 +76,20 @@ class _Handler:
         self.catcher = catcher
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
-        if self.catcher.behaviour in ("refuse", "defer"):
-            return BEHAVIOURS[self.catcher.behaviour]
+        answer = self.catcher.answer_to(address)
+        if answer:
+            self.catcher.refusals.append((time.time(), address, answer))
+            envelope.refused = getattr(envelope, "refused", []) + ([address] if answer.startswith("5") else [])
+            return answer
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 recipient ok"
 
     async def handle_DATA(self, server, session, envelope):
         if self.catcher.behaviour == "defer-data":
+            self.catcher.refusals.append((time.time(), "DATA", BEHAVIOURS["defer-data"]))
             return BEHAVIOURS[self.catcher.behaviour]
-        return f"250 2.0.0 kept as {self.catcher.keep(envelope, session).path.name}"
+        server.kept = self.catcher.keep(envelope, session)
+        return f"250 2.0.0 kept as {server.kept.path.name}"
 
 
 class _Protocol(SMTP):
@@ -91,11 +98,14 @@ class _Protocol(SMTP):
     def __init__(self, catcher, is_implicit_tls, **options):
         self._catcher = catcher
         self._is_implicit_tls = is_implicit_tls
+        self.kept = None  # the mail whose receipt comes next
         super().__init__(_Handler(catcher), **options)
 
     def connection_made(self, transport):
         self._catcher.connections += 1
         behaviour = self._catcher.behaviour
+        if behaviour in ("close", "silent"):
+            self._catcher.refusals.append((time.time(), "connection", behaviour))
         if behaviour == "close":
             transport.abort()
             return
@@ -105,6 +115,12 @@ class _Protocol(SMTP):
         super().connection_made(transport)
         if self.session:
             self.session.is_implicit_tls = self._is_implicit_tls
+
+    async def push(self, status):
+        await super().push(status)
+        mail, self.kept = self.kept, None
+        if mail and self._catcher.on_receipt:
+            self._catcher.on_receipt(mail)
 
     def data_received(self, data):
         if self._catcher.behaviour != "silent":
@@ -149,7 +165,10 @@ class MailCatcher:
         self.connections = 0
         self.silent = []
         self.port_tls = self.port_starttls = 0
-        self.on_mail = None
+        self.on_mail = None  # called when a mail is kept, before its receipt …
+        self.on_receipt = None  # … and when that is sent: both within the server
+        self.answers = {}  # by address: what RCPT gets whatever the behaviour is
+        self.refusals = []  # (time, address, "DATA" or "connection", answer or behaviour)
         self._changed = threading.Condition()
         self._thread = None
 
@@ -157,6 +176,12 @@ class MailCatcher:
         if how not in BEHAVIOURS:
             raise ValueError(how)
         self.behaviour = how
+
+    def answer_to(self, address):
+        """What RCPT gets when the address is not accepted, or None."""
+        if address in self.answers:
+            return self.answers[address]
+        return BEHAVIOURS[self.behaviour] if self.behaviour in ("refuse", "defer") else None
 
     def keep(self, envelope, session):
         subject = str(email.message_from_bytes(envelope.original_content, policy=email.policy.default)["Subject"])
