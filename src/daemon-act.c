@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES 64
-#define REASON_MAX_BYTES 500
+#define NAME_COLUMNS 64
+#define REASON_COLUMNS 500
 #define GLOB_MAX_BYTES 300
 
 const char *control_string(struct varlink_call *call, const json_t *parameters, const char *name)
@@ -40,7 +40,7 @@ static void refuse(struct varlink_call *call, const char *reason)
 static char *caller_name(const struct varlink_call *call, const json_t *parameters)
 {
 	const char *name = json_string_value(json_object_get(parameters, "name"));
-	_cleanup_free_ char *cleaned = text_cleaned(name ? name : "", NAME_MAX_BYTES);
+	_cleanup_free_ char *cleaned = text_cleaned(name ? name : "", NAME_COLUMNS);
 	char *whole;
 
 	if (asprintf(&whole, "%s%suid %u%s", cleaned ? cleaned : "", cleaned && *cleaned ? " (" : "",
@@ -53,7 +53,7 @@ static char *reason_of(const json_t *parameters)
 {
 	const char *reason = json_string_value(json_object_get(parameters, "reason"));
 
-	return text_cleaned(reason ? reason : "", REASON_MAX_BYTES);
+	return text_cleaned(reason ? reason : "", REASON_COLUMNS);
 }
 
 /* When DURATION from now is. Answers CALL and returns < 0 when it is none; an absent one is 0 in *ret. */
@@ -222,6 +222,8 @@ void method_test_alert(struct varlink_call *call, json_t *parameters, void *user
 	else if (r == -ENOTCONN)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason",
 				"[mail] with a relay and 'to' is missing in the configuration"));
+	else if (r == -EHOSTUNREACH)
+		varlink_error(call, "NoMail", json_pack("{s:s}", "reason", "no recipient takes mails about this check"));
 	else if (r < 0)
 		refuse(call, strerror(-r));
 	else

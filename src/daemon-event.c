@@ -36,16 +36,29 @@ void route_names(const struct daemon *d, uint64_t routes, struct buf *b)
 	}
 }
 
-uint64_t route_mask(const struct daemon *d, const char *names)
+static uint64_t route_named(const struct daemon *d, const char *name)
+{
+	for (size_t i = 0; i < d->n_routes; i++)
+		if (strcmp(d->routes[i].conf->name, name) == 0)
+			return UINT64_C(1) << i;
+	return 0;
+}
+
+uint64_t route_mask(const struct daemon *d, const char *names, bool *ret_lost)
 {
 	_cleanup_free_ char *copy = strdup(names);
 	uint64_t mask = 0;
+	bool is_lost = false;
 	char *rest = copy;
 
-	for (char *name = copy ? strsep(&rest, " ") : NULL; name; name = strsep(&rest, " "))
-		for (size_t i = 0; i < d->n_routes; i++)
-			if (strcmp(d->routes[i].conf->name, name) == 0)
-				mask |= UINT64_C(1) << i;
+	for (char *name = copy ? strsep(&rest, " ") : NULL; name; name = strsep(&rest, " ")) {
+		uint64_t route = route_named(d, name);
+
+		is_lost |= *name && !route;
+		mask |= route;
+	}
+	if (ret_lost)
+		*ret_lost = is_lost;
 	return mask;
 }
 
@@ -60,18 +73,25 @@ static uint64_t move_mask(uint64_t mask, const size_t *to, size_t n)
 	return moved;
 }
 
+static uint64_t all_routes(const struct daemon *d)
+{
+	return d->n_routes ? UINT64_MAX >> (64 - d->n_routes) : 0;
+}
+
 static void move_masks(struct daemon *d, const size_t *to, size_t n)
 {
+	uint64_t fresh = all_routes(d) & ~move_mask(UINT64_MAX, to, n);
+
+	for (struct incident *i = d->incidents; i; i = i->next)
+		i->escalated = move_mask(i->escalated, to, n);
 	for (struct happening *h = d->happenings; h; h = h->next) {
 		uint64_t moved = move_mask(h->waits_for, to, n);
 		bool has_lost = __builtin_popcountll(moved) != __builtin_popcountll(h->waits_for);
 
 		h->waits_for = moved;
 		if (has_lost)
-			state_put_happening(d, h);
+			event_orphaned(d, h, fresh);
 	}
-	for (struct incident *i = d->incidents; i; i = i->next)
-		i->escalated = move_mask(i->escalated, to, n);
 }
 
 static const struct conf_alert *policy_of(const struct daemon *d, const char *check)
@@ -330,16 +350,29 @@ static int64_t looks(enum alert_event event, const struct item *item)
 	return event == ALERT_BLIND ? policy->unknown_confirm : n;
 }
 
-static uint64_t routes_that_want(const struct daemon *d, enum alert_event event, const struct item *item)
+/* ITEM is NULL for what is about none, or about one that is no more: then nobody asks how bad it was. */
+static uint64_t routes_that_want(const struct daemon *d, const struct happening *h, const struct item *item)
 {
-	const struct incident *i = item->incident;
-	uint64_t mask = 0, escalated = i ? i->escalated : 0;
+	uint64_t mask = 0, escalated = item && item->incident ? item->incident->escalated : 0;
+	enum tocsin_state worst = item ? alert_told_worst(&item->alert) : TOCSIN_CRITICAL;
 
 	for (size_t r = 0; r < d->n_routes && mail_is_configured(d); r++)
-		if (notice_wants(d->routes[r].conf, event, item->check->conf->name, item->name,
-				alert_told_worst(&item->alert), escalated & UINT64_C(1) << r))
+		if (notice_wants(d->routes[r].conf, h->event, h->check, h->item, worst, escalated & UINT64_C(1) << r))
 			mask |= UINT64_C(1) << r;
 	return mask;
+}
+
+static struct item *find_item(const struct daemon *d, const char *check, const char *item)
+{
+	struct check *c = look_find_check(d, check);
+
+	return c ? item_find(c->items, item) : NULL;
+}
+
+void event_orphaned(struct daemon *d, struct happening *h, uint64_t fresh)
+{
+	h->waits_for |= fresh & routes_that_want(d, h, find_item(d, h->check, h->item));
+	state_put_happening(d, h);
 }
 
 /* What kept the last event of this incident back. */
@@ -353,14 +386,19 @@ static const char *last_note(const struct daemon *d, int64_t incident)
 	return note;
 }
 
+/* Is it told later than it was found? */
+static bool is_late(const struct item *item, enum alert_event event)
+{
+	return event == ALERT_LATE || (event == ALERT_RECOVERED && item->incident->closed_usec);
+}
+
 static char *note_of(const struct daemon *d, const struct item *item, const struct notice *notice)
 {
 	const struct silence *s;
 	_cleanup_buf_ struct buf b = BUF(WORDS_MAX);
 
 	if (notice->reason == NOTICE_NO_REASON)
-		return notice->event == ALERT_LATE && item->alert.incident ?
-			copy_or_null(last_note(d, item->alert.incident)) : NULL;
+		return item->incident && is_late(item, notice->event) ? copy_or_null(last_note(d, item->incident->number)) : NULL;
 	s = notice->reason == NOTICE_SILENCED ?
 		event_silence_of(d, item->check->conf->name, item->name, clock_realtime_usec()) : NULL;
 	buf_puts(&b, notice_reason_name(notice->reason));
@@ -398,8 +436,16 @@ void event_raise(struct daemon *d, struct item *item, const struct notice *notic
 		return;
 	h->note = note_of(d, item, notice);
 	if (notice->reason == NOTICE_NO_REASON)
-		h->waits_for = routes_that_want(d, notice->event, item);
+		h->waits_for = routes_that_want(d, h, item);
 	finish_happening(d, h);
+}
+
+void event_removed(struct daemon *d, struct item *item)
+{
+	struct happening *h = happening_of(d, item, ALERT_REMOVED, &item->alert);
+
+	if (h)
+		finish_happening(d, h);
 }
 
 void event_note(struct daemon *d, enum alert_event event, const char *check, const char *item, const char *text,
@@ -410,9 +456,7 @@ void event_note(struct daemon *d, enum alert_event event, const char *check, con
 	if (!h)
 		return;
 	h->who = copy_or_null(who);
-	for (size_t r = 0; is_told && r < d->n_routes && mail_is_configured(d); r++)
-		if (notice_wants(d->routes[r].conf, event, check, item, TOCSIN_CRITICAL, false))
-			h->waits_for |= UINT64_C(1) << r;
+	h->waits_for = is_told ? routes_that_want(d, h, NULL) : 0;
 	finish_happening(d, h);
 }
 
@@ -574,17 +618,10 @@ static void drop_expired_silences(struct daemon *d, int64_t now_usec)
 	}
 }
 
-static struct item *item_of(const struct daemon *d, const struct incident *i)
-{
-	struct check *c = look_find_check(d, i->check);
-
-	return c ? item_find(c->items, i->item) : NULL;
-}
-
 int event_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, const char *who, const char *why)
 {
 	struct incident *i = incident_find(d, number);
-	struct item *item = i && !i->closed_usec ? item_of(d, i) : NULL;
+	struct item *item = i && !i->closed_usec ? find_item(d, i->check, i->item) : NULL;
 	_cleanup_buf_ struct buf text = BUF(WORDS_MAX);
 
 	if (!item || item->alert.incident != number)
@@ -630,21 +667,23 @@ static void test_free(void *userdata)
 	free(t);
 }
 
-static void raise_test(struct daemon *d, const char *check, enum tocsin_state from, enum tocsin_state to,
-	const char *who)
+static int raise_test(struct daemon *d, const char *check, enum tocsin_state from, enum tocsin_state to, const char *who)
 {
 	static const char text[] = "a test that an administrator asked for; nothing has happened";
 	struct happening *h = happening_new(d, ALERT_TEST, check, check, text);
 
 	if (!h)
-		return;
+		return -ENOMEM;
 	h->from = from;
 	h->to = to;
 	h->who = copy_or_null(who);
-	for (size_t r = 0; r < d->n_routes; r++)
-		if (notice_wants(d->routes[r].conf, ALERT_TEST, check, check, TOCSIN_CRITICAL, false))
-			h->waits_for |= UINT64_C(1) << r;
+	h->waits_for = routes_that_want(d, h, NULL);
+	if (!h->waits_for) {
+		happening_free(h);
+		return -EHOSTUNREACH;
+	}
 	finish_happening(d, h);
+	return 0;
 }
 
 static int on_test_recovers(sd_event_source *source, uint64_t usec, void *userdata)
@@ -671,14 +710,16 @@ int event_test(struct daemon *d, const char *check, const char *who)
 	*t = (struct test){ d, strdup(check) };
 	/* When the problem is in a mail of its own. */
 	int64_t when = usec_add(usec_add(clock_boottime_usec(), d->conf->alert.group_wait), USEC_PER_SEC);
-	int r = t->check ? sd_event_add_time(d->event, &source, CLOCK_BOOTTIME, (uint64_t)when, 0, on_test_recovers, t) : -ENOMEM;
+	int r = t->check ? raise_test(d, check, TOCSIN_OK, TOCSIN_CRITICAL, who) : -ENOMEM;
+	if (r >= 0)
+		r = sd_event_add_time(d->event, &source, CLOCK_BOOTTIME, (uint64_t)when, 0, on_test_recovers, t);
 	if (r < 0) {
 		test_free(t);
 		return r;
 	}
 	sd_event_source_set_destroy_callback(source, test_free);
 	sd_event_source_set_floating(source, true);
-	raise_test(d, check, TOCSIN_OK, TOCSIN_CRITICAL, who);
+	sd_event_source_unref(source); /* the loop has one of its own now */
 	return 0;
 }
 
@@ -756,6 +797,14 @@ void event_clock_set(struct daemon *d, int64_t delta_usec)
 {
 	for (size_t i = 0; i < d->n_routes; i++)
 		route_clock_stepped(&d->routes[i], delta_usec);
+	for (struct silence *s = d->silences; s; s = s->next) {
+		s->until_usec = usec_add(s->until_usec, delta_usec);
+		state_put_silence(d, s);
+	}
+	for (struct incident *i = d->incidents; i; i = i->next) {
+		i->ack_until_usec = i->ack_until_usec ? usec_add(i->ack_until_usec, delta_usec) : 0;
+		state_put_incident(d, i);
+	}
 	wait_for_all(d);
 	d->is_route_stale = d->is_owed_stale = true;
 }
@@ -773,6 +822,7 @@ void event_turn(struct daemon *d)
 void event_adopted(struct daemon *d)
 {
 	wait_for_all(d);
+	drop_expired_silences(d, clock_realtime_usec());
 	/* What became due while nobody was there. */
 	d->is_owed_stale = false;
 	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, usec_add(clock_realtime_usec(), USEC_PER_SEC), on_owed, d);

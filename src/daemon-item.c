@@ -81,8 +81,7 @@ void item_remove(struct item *item)
 		}
 	}
 	if (item->alert.incident) {
-		event_note(c->daemon, ALERT_REMOVED, c->conf->name, item->name,
-			"it is no longer watched: its problem was still open", NULL, false);
+		event_removed(c->daemon, item);
 		incident_close(c->daemon, item);
 	}
 	incident_forget(c->daemon, item);
@@ -123,10 +122,8 @@ static bool waits_for_look(struct item *item, struct check *c)
 
 static bool waits_for(struct item *item, struct check *parent, bool *ret_is_held)
 {
-	/* Looks of one batch are of one time. */
 	const struct notice_parent p = {
-		.is_holding = holds_dependents(parent), .released_usec = parent->released_usec,
-		.looked_usec = parent->looked_usec ? usec_add(parent->looked_usec, USEC_PER_SEC) : 0,
+		.is_holding = holds_dependents(parent), .released_usec = parent->released_usec, .looked_usec = parent->looked_usec,
 	};
 
 	switch (notice_dependence(&item->alert, item->look, item->looked_usec, &p)) {

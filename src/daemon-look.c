@@ -740,6 +740,7 @@ static void drop_removed(struct batch *b)
 
 static void run_batch(struct batch *b, struct helper *h)
 {
+	int64_t now = clock_boottime_usec();
 	int r = 0;
 
 	drop_removed(b);
@@ -751,7 +752,7 @@ static void run_batch(struct batch *b, struct helper *h)
 		if (!c)
 			continue;
 		if (!b->caller) {
-			c->started_usec = clock_boottime_usec();
+			c->started_usec = now; /* looks of one batch are of one time */
 			c->look_again = false;
 		}
 		r = send_check(h, c);
@@ -1012,6 +1013,19 @@ bool look_is_progressing(const struct daemon *d, int64_t now_usec)
 	return true;
 }
 
+static struct report_item report_item_of(const struct item *item)
+{
+	static const struct incident nobody = { 0 };
+	bool is_acknowledged = item->incident && item->alert.acknowledged_until_usec > clock_realtime_usec();
+	const struct incident *i = is_acknowledged ? item->incident : &nobody;
+
+	return (struct report_item){
+		.check = item->check->conf->name, .item = item->name, .alert = &item->alert, .result = &item->last,
+		.module = item->check->conf->module, .interval_usec = item->check->conf->alert.interval,
+		.ack_who = i->ack_who, .ack_why = i->ack_why, .ack_until_usec = i->ack_until_usec,
+	};
+}
+
 struct report_item *look_report_items(const struct daemon *d, size_t *ret_n)
 {
 	size_t n = 0, room = 1;
@@ -1028,13 +1042,7 @@ struct report_item *look_report_items(const struct daemon *d, size_t *ret_n)
 		static const struct result nothing = { 0 };
 
 		for (const struct item *item = c->items; item; item = item->next)
-			rows[n++] = (struct report_item){
-				.check = c->conf->name, .item = item->name, .alert = &item->alert, .result = &item->last,
-				.module = c->conf->module, .interval_usec = c->conf->alert.interval,
-				.ack_who = item->incident ? item->incident->ack_who : NULL,
-				.ack_why = item->incident ? item->incident->ack_why : NULL,
-				.ack_until_usec = item->incident ? item->incident->ack_until_usec : 0,
-			};
+			rows[n++] = report_item_of(item);
 		if (!c->items)
 			rows[n++] = (struct report_item){
 				.check = c->conf->name, .item = c->conf->name, .alert = &unseen, .result = &nothing,

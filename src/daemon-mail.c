@@ -158,6 +158,17 @@ static struct report_event event_of(const struct daemon *d, const struct happeni
 	};
 }
 
+/* What fails because of the check of H is told with the first problem of that check in the mail. */
+static bool has_dependents(const struct report *r, const struct letter *letter, const struct happening *h)
+{
+	if (letter->kind != REPORT_ALERT || h->event == ALERT_TEST || h->to == TOCSIN_OK)
+		return false;
+	for (size_t i = 0; i + 1 < r->n_events; i++)
+		if (r->events[i].n_dependents && text_equal(r->events[i].check, h->check))
+			return false;
+	return true;
+}
+
 static int draft_events(struct daemon *d, struct draft *draft, const struct letter *letter)
 {
 	struct report *r = &draft->report;
@@ -174,7 +185,7 @@ static int draft_events(struct daemon *d, struct draft *draft, const struct lett
 		if (!h)
 			continue; /* so old that only the state file knows it */
 		draft->events[r->n_events++] = event_of(d, h);
-		if (letter->kind == REPORT_ALERT)
+		if (has_dependents(r, letter, h))
 			error = draft_dependents(d, draft, r->n_events - 1, h->check);
 	}
 	return error;
@@ -295,7 +306,7 @@ static size_t draft_headers(struct daemon *d, const struct draft *draft, struct 
 		headers[n++] = (struct mime_header){ "Importance", "high" };
 	headers[n++] = (struct mime_header){ "X-Tocsin-Host", d->conf->host };
 	headers[n++] = (struct mime_header){ "X-Tocsin-State", state_name(worst) };
-	if (only) {
+	if (only && only->item) { /* neither the host nor a silence */
 		headers[n++] = (struct mime_header){ "X-Tocsin-Check", only->check };
 		headers[n++] = (struct mime_header){ "X-Tocsin-Item", only->item };
 		buf_printf(incident, "%" PRId64, only->incident);

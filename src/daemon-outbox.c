@@ -199,7 +199,7 @@ static void say_that_late(struct daemon *d, struct outbox_mail *mail, int64_t no
 		.kind = REPORT_ALERT, .written_usec = mail->queued_usec, .late_why = last_answer(mail),
 	};
 
-	if (mail->attempts == 0 || now_usec - mail->queued_usec < LATE_USEC || !is_alert(d, mail))
+	if (now_usec - mail->queued_usec < LATE_USEC || !is_alert(d, mail))
 		return;
 	write_again(d, mail, &letter);
 	state_put_mail(d, mail);

@@ -470,9 +470,22 @@ static void load_sent(struct daemon *d, const char *name, const char *text)
 	size_t n;
 	_cleanup_free_ int64_t *times = numbers_from_text(text, &n);
 
-	for (size_t r = 0; r < d->n_routes; r++)
-		for (size_t i = 0; times && i < n && strcmp(d->routes[r].conf->name, name) == 0; i++)
+	for (size_t r = 0; r < d->n_routes; r++) {
+		if (strcmp(d->routes[r].conf->name, name) != 0)
+			continue;
+		d->known_routes |= UINT64_C(1) << r;
+		for (size_t i = 0; times && i < n; i++)
 			group_was_mailed(&d->routes[r].group, times[i]);
+	}
+}
+
+/* It gets the number that is next now, and with it a row that was read already. */
+static void load_remark(struct daemon *d, const char *text)
+{
+	for (size_t i = 0; i < d->n_remarks; i++)
+		if (strcmp(d->remarks[i], text) == 0)
+			return;
+	mail_remark(d, "%s", text);
 }
 
 /* It gets the number that is next now, and with it a row that was read already. */
@@ -576,7 +589,7 @@ static void load_incident(struct daemon *d, const char *const *v)
 	*i = (struct incident){ .number = to_number(v[0]), .check = strdup(v[1]), .item = strdup(v[2]),
 		.module = strdup(v[3]), .opened_usec = to_number(v[4]), .closed_usec = to_number(v[5]), .text = strdup(v[7]),
 		.ack_who = or_null(v[8]), .ack_why = or_null(v[9]), .ack_usec = to_number(v[10]),
-		.ack_until_usec = to_number(v[11]), .escalated = route_mask(d, v[12]) };
+		.ack_until_usec = to_number(v[11]), .escalated = route_mask(d, v[12], NULL) };
 	if (!i->check || !i->item || !i->module || !i->text || state_parse(v[6], &i->worst) < 0) {
 		incident_free(i);
 		return;
@@ -604,12 +617,15 @@ static void load_silence(struct daemon *d, const char *const *v)
 static void load_event(struct daemon *d, const char *const *v)
 {
 	struct happening *h = happening_find(d, to_number(v[0])) ? NULL : calloc(1, sizeof(*h));
+	const struct check *c = look_find_check(d, v[2]);
+	const struct item *item = c ? item_find(c->items, v[3]) : NULL;
+	bool has_lost;
 
 	if (!h)
 		return;
 	*h = (struct happening){ .number = to_number(v[0]), .check = strdup(v[2]), .item = strdup(v[3]),
 		.time_usec = to_number(v[6]), .since_usec = to_number(v[7]), .incident = to_number(v[8]), .text = strdup(v[9]),
-		.waits_for = route_mask(d, v[10]), .note = or_null(v[11]), .looks = to_number(v[12]), .who = or_null(v[13]) };
+		.thread = item ? or_null(or_empty(item->thread)) : NULL, .waits_for = route_mask(d, v[10], &has_lost), .note = or_null(v[11]), .looks = to_number(v[12]), .who = or_null(v[13]) };
 	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
 		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
 			h->event = (enum alert_event)e;
@@ -619,6 +635,8 @@ static void load_event(struct daemon *d, const char *const *v)
 	}
 	d->last_number = h->number > d->last_number ? h->number : d->last_number;
 	happening_adopt(d, h);
+	if (has_lost)
+		event_orphaned(d, h, ~d->known_routes);
 }
 
 static void load_mail(struct daemon *d, const char *const *v)

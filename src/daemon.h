@@ -213,6 +213,7 @@ struct daemon {
 	struct silence *silences;
 	struct route *routes; /* one for each recipient of the configuration */
 	size_t n_routes;
+	uint64_t known_routes; /* while rows are loaded: those that the state file knows of */
 	sd_event_source *route_source; /* the next mail of any route */
 	sd_event_source *owed_source; /* when something may be owed to readers though nothing happens */
 	bool is_route_stale, is_owed_stale; /* those times must be computed anew */
@@ -324,6 +325,13 @@ void event_clock_set(struct daemon *d, int64_t delta_usec);
 void event_note(struct daemon *d, enum alert_event event, const char *check, const char *item, const char *text,
 	const char *who, bool is_told);
 
+/* The item is no longer watched; an incident of it was open. */
+void event_removed(struct daemon *d, struct item *item);
+
+/* Some of those that H waited for are no longer configured: it waits for those of FRESH instead who want it, for one of them
+ * may be the same under another name. */
+void event_orphaned(struct daemon *d, struct happening *h, uint64_t fresh);
+
 /* Everything that has happened so far and is in a mail, or needs none, need not be remembered for the next report. */
 void event_reported(struct daemon *d);
 
@@ -333,9 +341,9 @@ void happening_free(struct happening *h);
 /* Puts it where its number belongs. */
 void happening_adopt(struct daemon *d, struct happening *h);
 
-/* "mail boss", and back; names of routes that are no more are left out. */
+/* "mail boss", and back. Names of routes that are no more are left out; *ret_lost (or NULL): there are such. */
 void route_names(const struct daemon *d, uint64_t routes, struct buf *b);
-uint64_t route_mask(const struct daemon *d, const char *names);
+uint64_t route_mask(const struct daemon *d, const char *names, bool *ret_lost);
 
 struct incident *incident_find(const struct daemon *d, int64_t number);
 struct incident *incident_open(struct daemon *d, struct item *item);
@@ -355,7 +363,8 @@ int event_unsilence(struct daemon *d, const char *id_or_glob, const char *who);
 const struct silence *event_silence_of(const struct daemon *d, const char *check, const char *item, int64_t now_usec);
 void silence_free(struct silence *s);
 
-/* A marked problem of CHECK, and its marked recovery when that was mailed: both on the way of real ones. -ENOENT. */
+/* A marked problem of CHECK, and its marked recovery when that was mailed: both on the way of real ones. -ENOENT: no such
+ * check; -ENOTCONN: no mail can be sent; -EHOSTUNREACH: no recipient takes mails about it; -ENOMEM. */
 int event_test(struct daemon *d, const char *check, const char *who);
 
 /* ---- daemon-mail.c ---- */

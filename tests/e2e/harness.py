@@ -4,6 +4,7 @@ what comes there and on standard error, and ends it by its process id.
 
 It knows command lines and environment variables, and nothing of how the programs work inside."""
 
+import json
 import os
 import pathlib
 import re
@@ -54,9 +55,57 @@ class Victim:
         return check(self.name, "process", **{"pidfile": self.pidfile, "restarts_warning": 0, **options})
 
 
-def check(name, module, **options):
-    lines = [f"[check {name}]", f"type = {module}", *(f"{k} = {v}" for k, v in options.items())]
+class Probe:
+    """A check that sees what the test says: a plugin that repeats a file."""
+
+    SCRIPT = """#!/bin/sh
+{ read -r status; cat; } < "$0.says"
+[ "$status" = hang ] && exec sleep 900
+exit "$status"
+"""
+    STATUS = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3, "hang": "hang"}
+
+    def __init__(self, folder, name):
+        self.name = name
+        self._path = pathlib.Path(folder) / f"probe-{name}"
+        self._path.write_text(self.SCRIPT)
+        self._path.chmod(0o755)
+        self.say("OK")
+
+    def say(self, state, text=None):
+        """TEXT is the first line of the plugin, perhaps with performance data."""
+        partial = self._path.with_suffix(".new")
+        partial.write_text(f"{self.STATUS[state]}\n{text or f'all the world says {state}'}\n")
+        partial.rename(f"{self._path}.says")
+        return self
+
+    def check(self, **options):
+        return check(self.name, "plugin", **{"command": self._path, **options})
+
+
+def section(kind, name, **options):
+    """An option whose value is a list is a line for each."""
+    lines = [f"[{kind} {name}]"]
+    for key, value in options.items():
+        lines += [f"{key} = {v}" for v in (value if isinstance(value, list) else [value])]
     return "\n".join(lines) + "\n"
+
+
+def check(name, module, **options):
+    return section("check", name, type=module, **options)
+
+
+def recipient(name, **options):
+    return section("recipient", name, **{"to": f"{name}@example.org", "reports": "no", **options})
+
+
+def wait_until(is_true, what, timeout=60):
+    """What IS_TRUE returns once that is true."""
+    end = time.monotonic() + timeout
+    while not (result := is_true()):
+        assert time.monotonic() < end, f"waited {timeout} s for {what}"
+        time.sleep(0.1)
+    return result
 
 
 class Setup:
@@ -105,6 +154,19 @@ class Setup:
         """Runs the administrator's command line; returns the CompletedProcess."""
         return subprocess.run([program("tocsin"), *arguments], input=input, capture_output=True, text=True,
                               timeout=timeout, env={**self.environment(), "TOCSIN_CONTROL": str(self.control)})
+
+    def status(self):
+        """What `tocsin status` knows."""
+        run = self.tocsin("status", "--json")
+        return json.loads(run.stdout) if run.stdout else {"items": [], "silences": [], "outbox": []}
+
+    def item(self, name):
+        return next((i for i in self.status()["items"] if i["item"] == name), {})
+
+    def wait_item(self, name, timeout=60, **values):
+        """Waits until the item has these values, and returns it."""
+        return wait_until(lambda: next((i for i in [self.item(name)] if i and all(i[k] == v for k, v in values.items())), None),
+                          f"{name} with {values}", timeout)
 
     def tocsind(self, *arguments, timeout=60):
         """Runs tocsind for what ends by itself, like --check-config."""

@@ -15,7 +15,8 @@ import harness
 import mailcatcher
 
 DISK = harness.check("root", "disk", path="/")
-LOAD = harness.check("load", "load")
+# Not what the machine of the tests happens to be busy with is looked at, but that it is looked at.
+LOAD = harness.check("load", "load", load5_warning=1000, load5_critical=1000, load15_warning=1000, load15_critical=1000)
 
 
 def assert_no_secret(daemon, catcher):
