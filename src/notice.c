@@ -150,7 +150,8 @@ enum alert_event notice_reconsider(struct alert_state *a, const struct alert_pol
 
 bool notice_holds_dependents(const struct alert_state *parent)
 {
-	return parent->incident != 0 || parent->rows[ALERT_ROW_BAD].length > 0 || parent->rows[ALERT_ROW_UNKNOWN].length > 0;
+	return parent->state == TOCSIN_WARNING || parent->state == TOCSIN_CRITICAL ||
+		parent->rows[ALERT_ROW_BAD].length > 0;
 }
 
 /* Since when the child may be in trouble: the first of the bad looks that now follow each other. USEC_NEVER: it is not. */

@@ -50,7 +50,8 @@ size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enu
 enum alert_event notice_reconsider(struct alert_state *a, const struct alert_policy *policy,
 	const struct notice_circumstances *c, int64_t now_realtime_usec);
 
-/* While this is so of an item, problems of checks that depend on its check are kept back. */
+/* While this is so of an item, problems of checks that depend on its check are kept back: it fails, confirmed or not.
+ * One that nobody can look at keeps nothing back. */
 bool notice_holds_dependents(const struct alert_state *parent);
 
 /* A check as those see it that depend on it. CLOCK_BOOTTIME µs; 0: not since the daemon started. */

@@ -271,9 +271,11 @@ static void holds_dependents_while_it_may_be_bad(void **state)
 		{ { .is_known = true }, false },
 		{ { .is_known = true, .rows = { [ALERT_ROW_GOOD] = { 9, 1, 1 }, [ALERT_ROW_SEEN] = { 9, 1, 1 } } }, false },
 		{ { .is_known = true, .incident = 1, .state = TOCSIN_WARNING, .rows = { [ALERT_ROW_GOOD] = { 4, 1, 1 } } }, true },
-		{ { .incident = 1, .state = TOCSIN_UNKNOWN }, true },
+		{ { .incident = 1, .state = TOCSIN_CRITICAL, .is_blind = true }, true },
 		{ { .rows = { [ALERT_ROW_BAD] = { 1, 1, 1 } } }, true },
-		{ { .rows = { [ALERT_ROW_UNKNOWN] = { 1, 1, 1 } } }, true },
+		/* a check that hangs must not keep the alert of another back */
+		{ { .incident = 1, .state = TOCSIN_UNKNOWN }, false },
+		{ { .rows = { [ALERT_ROW_UNKNOWN] = { 1, 1, 1 } } }, false },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
