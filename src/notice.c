@@ -240,7 +240,9 @@ int64_t notice_escalates_next(const struct conf_recipient *r, const struct alert
 bool notice_escalates(const struct conf_recipient *r, const struct alert_state *a, const struct notice_circumstances *c,
 	const char *check, const char *item, int64_t now_realtime_usec)
 {
-	return notice_escalates_next(r, a, check, item) <= now_realtime_usec && alert_lasts(a) &&
+	bool is_enough = r->minimum == 0 || a->state == TOCSIN_CRITICAL; /* CRITICAL that eased is no longer for them */
+
+	return is_enough && notice_escalates_next(r, a, check, item) <= now_realtime_usec && alert_lasts(a) &&
 		notice_judge(ALERT_ESCALATED, a, c) == NOTICE_NO_REASON;
 }
 

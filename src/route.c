@@ -49,6 +49,7 @@ void route_mailed(struct route *r, int64_t now_usec, int64_t now_realtime_usec)
 void route_clock_stepped(struct route *r, int64_t delta_usec)
 {
 	group_clock_stepped(&r->group, delta_usec);
+	r->group.is_waiting = false;
 	r->held_until_usec = 0;
 }
 

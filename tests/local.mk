@@ -13,6 +13,8 @@ TORTURE_WRAPS = -Wl,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strd
 UNIT_TESTS += tests/unit/test-alert
 tests_unit_test_alert_SOURCES = tests/unit/test-alert.c $(FAKE_DAEMON)
 tests_unit_test_alert_CPPFLAGS = $(AM_CPPFLAGS) -DSCENARIOS=\"$(abs_top_srcdir)/tests/scenarios\"
+UNIT_TESTS += tests/unit/test-alert-mails
+tests_unit_test_alert_mails_SOURCES = tests/unit/test-alert-mails.c $(FAKE_DAEMON) tests/support/random.h
 UNIT_TESTS += tests/unit/test-alert-properties
 tests_unit_test_alert_properties_SOURCES = tests/unit/test-alert-properties.c tests/support/random.h
 UNIT_TESTS += tests/unit/test-buf

@@ -218,7 +218,7 @@ static void wait_for_mail(struct fake_daemon *d, const struct fake_event *e)
 /* To those in AMONG who want it. */
 static void deliver(struct fake_daemon *d, const struct fake_item *item, enum alert_event event, uint64_t among)
 {
-	struct fake_event e = { .event = event, .state = item->alert.state };
+	struct fake_event e = { .number = d->last_event, .event = event, .state = item->alert.state };
 
 	copy_name(e.name, item->name);
 	for (size_t i = 0; i < d->n_recipients; i++) {
@@ -239,6 +239,7 @@ static void deliver(struct fake_daemon *d, const struct fake_item *item, enum al
 static void note(struct fake_daemon *d, struct fake_item *item, const struct notice *notice, int64_t incident,
 	uint64_t among)
 {
+	d->last_event++;
 	d->calls->on_event(d, item, notice, item->alert.incident ? item->alert.incident : incident);
 	if (notice->reason == NOTICE_NO_REASON)
 		deliver(d, item, notice->event, among);

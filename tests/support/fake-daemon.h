@@ -50,6 +50,7 @@ struct fake_recipient {
 
 /* A told event that is not yet in a mail to each of its recipients. */
 struct fake_event {
+	int64_t number; /* of all events */
 	char name[FAKE_NAME_MAX]; /* of the item, which may be gone */
 	enum alert_event event;
 	enum tocsin_state state;
@@ -78,7 +79,7 @@ struct fake_daemon;
 struct fake_calls {
 	/* What a look at the item finds now; NULL: item->world. */
 	struct fake_finding (*look)(struct fake_daemon *d, struct fake_item *item);
-	/* INCIDENT is the one that was open before, if none is now. */
+	/* Event d->last_event. INCIDENT is the one that was open before, if none is now. */
 	void (*on_event)(struct fake_daemon *d, struct fake_item *item, const struct notice *notice, int64_t incident);
 	void (*on_mail)(struct fake_daemon *d, const struct fake_mail *mail);
 };
@@ -93,7 +94,7 @@ struct fake_daemon {
 	bool is_stopped; /* the daemon */
 	bool is_going_down; /* the host */
 	struct conf_alert conf; /* of coalescing and limits */
-	int64_t next_incident;
+	int64_t next_incident, last_event;
 	struct fake_item *items;
 	size_t n_items;
 	struct schedule *schedule; /* by index of the item */

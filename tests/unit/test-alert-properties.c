@@ -452,9 +452,10 @@ static void escalates_in_time(const struct trial *t)
 	int64_t due = told + t->boss.escalate_after;
 	bool is_due = is_open(&t->truth) && told && due <= t->now_usec && t->truth.acknowledged_until <= t->now_usec;
 	bool is_free = !is_quiet(t) && !t->c.is_dependent;
+	bool is_enough = !t->boss.minimum || t->truth.state == TOCSIN_CRITICAL;
 
 	assert_int_equal(notice_escalates(&t->boss, &t->a, &t->c, "check", "item", realtime(t)),
-		is_due && is_free && is_borne_out(t));
+		is_due && is_free && is_enough && is_borne_out(t));
 }
 
 static void holds(const struct trial *t)

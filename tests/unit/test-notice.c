@@ -217,7 +217,7 @@ static struct calendar_windows window(int from_hour, int to_hour)
 static void waits_for_the_end_of_quiet_hours(void **state)
 {
 	struct conf_recipient plain = { .minimum = 0 }, night = { .quiet = window(22, 7) }, evening = { .quiet = window(18, 22) };
-	struct conf_recipient always = { .quiet = window(0, 24) };
+	struct conf_recipient always = { .quiet = window(0, 24) }, after_late = { .quiet = window(9, 11) };
 	struct conf_alert none = { .interval = 1 }, late = { .quiet = window(7, 9) }, overlapping = { .quiet = window(21, 2) };
 	const struct {
 		const struct conf_recipient *r;
@@ -231,6 +231,7 @@ static void waits_for_the_end_of_quiet_hours(void **state)
 		{ &night, &none, 31, 31 },
 		{ &plain, &late, 8, 9 },
 		{ &night, &late, 23, 33 }, /* one begins where the other ends */
+		{ &after_late, &late, 8, 11 }, /* also the other way round */
 		{ &evening, &overlapping, 19, 26 },
 		{ &evening, &overlapping, 23, 26 },
 		{ &always, &none, 5, -1 },
@@ -271,9 +272,11 @@ static void holds_dependents_while_it_may_be_bad(void **state)
 		{ { .is_known = true }, false },
 		{ { .is_known = true, .rows = { [ALERT_ROW_GOOD] = { 9, 1, 1 }, [ALERT_ROW_SEEN] = { 9, 1, 1 } } }, false },
 		{ { .is_known = true, .incident = 1, .state = TOCSIN_WARNING, .rows = { [ALERT_ROW_GOOD] = { 4, 1, 1 } } }, true },
-		{ { .incident = 1, .state = TOCSIN_UNKNOWN }, true },
+		{ { .incident = 1, .state = TOCSIN_CRITICAL, .is_blind = true }, true },
 		{ { .rows = { [ALERT_ROW_BAD] = { 1, 1, 1 } } }, true },
-		{ { .rows = { [ALERT_ROW_UNKNOWN] = { 1, 1, 1 } } }, true },
+		/* a check that hangs must not keep the alert of another back */
+		{ { .incident = 1, .state = TOCSIN_UNKNOWN }, false },
+		{ { .rows = { [ALERT_ROW_UNKNOWN] = { 1, 1, 1 } } }, false },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
