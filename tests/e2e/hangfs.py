@@ -9,7 +9,7 @@ same word. When its input ends it ends, and with it everything that hung. Stoppe
 reads the requests, and those who wait for it can be killed.
 
 It speaks the protocol of <linux/fuse.h>, 7.31, and as much of it as a daemon with its programs and SQLite need. Nothing is
-cached by the kernel but pages that are mapped, so every look at a name asks here. Needs root."""
+cached by the kernel but the pages of files, so every look at a name asks here. Needs root."""
 
 import ctypes
 import errno
@@ -24,6 +24,9 @@ MAX_WRITE = 128 * 1024
 CLONE_NEWNS, MS_NOSUID, MS_REC, MS_PRIVATE = 0x20000, 2, 0x4000, 1 << 18
 SET_MODE, SET_UID, SET_GID, SET_SIZE = 1, 2, 4, 8
 ROOT = 1
+# As disks do. Without it each open unmaps the file's pages from programs that run, even if they are locked (in the kernel,
+# fuse_finish_open()): who has just started a second one would find the first one hanging.
+KEEP_CACHE = 2
 
 
 def names(data):
@@ -65,7 +68,7 @@ class Server:
     def opened(self, path, flags, mode=0):
         fh = os.open(path, flags & ~(os.O_CREAT | os.O_EXCL | os.O_APPEND) | (os.O_CREAT if mode else 0), mode)
         self.files[fh] = path
-        return struct.pack("<QII", fh, 0, 0)
+        return struct.pack("<QII", fh, KEEP_CACHE, 0)
 
     # ---- requests: each gets the node and its data, and returns the answer
 
@@ -141,7 +144,8 @@ class Server:
 
     def statfs(self, nodeid, data):
         s = os.statvfs(self.paths[ROOT])
-        return struct.pack("<5Q4I24x", s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree, s.f_bsize, 255, s.f_frsize, 0)
+        return struct.pack("<5Q4I24x", s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree, s.f_bsize, 255, s.f_frsize,
+                           0)
 
     def opendir(self, nodeid, data):
         return struct.pack("<QII", 0, 0, 0)
