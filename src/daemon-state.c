@@ -488,15 +488,6 @@ static void load_remark(struct daemon *d, const char *text)
 	mail_remark(d, "%s", text);
 }
 
-/* It gets the number that is next now, and with it a row that was read already. */
-static void load_remark(struct daemon *d, const char *text)
-{
-	for (size_t i = 0; i < d->n_remarks; i++)
-		if (strcmp(d->remarks[i], text) == 0)
-			return;
-	mail_remark(d, "%s", text);
-}
-
 static void load_meta(struct daemon *d, const char *const *v)
 {
 	static const struct {
