@@ -287,6 +287,7 @@ static void knows_whom_to_ask(void **state)
 {
 	const struct alert_state well = { .is_known = true }, bad = { .rows = { [ALERT_ROW_BAD] = { 3, 1, 50 } } };
 	const struct alert_state blind = { .rows = { [ALERT_ROW_UNKNOWN] = { 3, 1, 60 }, [ALERT_ROW_BAD] = { 1, 1, 90 } } };
+	const struct alert_state both = { .rows = { [ALERT_ROW_UNKNOWN] = { 3, 1, 80 }, [ALERT_ROW_BAD] = { 1, 1, 50 } } };
 	const struct {
 		const struct alert_state *child;
 		enum alert_look look;
@@ -311,6 +312,7 @@ static void knows_whom_to_ask(void **state)
 		{ &bad, ALERT_LOOK_CRITICAL, 101, { false, 120, 101 }, NOTICE_FREE },
 		{ &blind, ALERT_LOOK_UNKNOWN, 100, { false, 59, 0 }, NOTICE_ASK_PARENT },
 		{ &blind, ALERT_LOOK_UNKNOWN, 100, { false, 60, 0 }, NOTICE_FREE },
+		{ &both, ALERT_LOOK_UNKNOWN, 100, { false, 60, 0 }, NOTICE_FREE },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
