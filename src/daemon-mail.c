@@ -123,22 +123,11 @@ static int draft_remarks(struct daemon *d, struct draft *draft, const struct let
 	return 0;
 }
 
-/* What fails because of a check is told with the first problem of it in the mail. */
-static bool tells_dependents(const struct report_event *events, size_t index)
-{
-	const struct report_event *e = &events[index];
-
-	for (size_t i = 0; i < index; i++)
-		if (e->check && events[i].n_dependents && strcmp(events[i].check, e->check) == 0)
-			return false;
-	return e->check && e->to != TOCSIN_OK && !e->is_test;
-}
-
 /* "web: CRITICAL, connection refused": what has no mail of its own because this fails. */
 static int draft_dependents(struct daemon *d, struct draft *draft, size_t index, const char *parent_name)
 {
 	struct report_event *e = &draft->events[index];
-	const struct check *parent = tells_dependents(draft->events, index) ? look_find_check(d, parent_name) : NULL;
+	const struct check *parent = look_find_check(d, parent_name);
 	const char **lines = calloc(DEPENDENTS_MAX, sizeof(*lines));
 
 	if (!lines)
@@ -175,6 +164,17 @@ static struct report_event event_of(const struct daemon *d, const struct happeni
 	};
 }
 
+/* What fails because of the check of H is told with the first problem of that check in the mail. */
+static bool has_dependents(const struct report *r, const struct letter *letter, const struct happening *h)
+{
+	if (letter->kind != REPORT_ALERT || h->event == ALERT_TEST || h->to == TOCSIN_OK)
+		return false;
+	for (size_t i = 0; i + 1 < r->n_events; i++)
+		if (r->events[i].n_dependents && strcmp(r->events[i].check, h->check) == 0)
+			return false;
+	return true;
+}
+
 static int draft_events(struct daemon *d, struct draft *draft, const struct letter *letter)
 {
 	struct report *r = &draft->report;
@@ -191,7 +191,7 @@ static int draft_events(struct daemon *d, struct draft *draft, const struct lett
 		if (!h)
 			continue; /* so old that only the state file knows it */
 		draft->events[r->n_events++] = event_of(d, h);
-		if (letter->kind == REPORT_ALERT)
+		if (has_dependents(r, letter, h))
 			error = draft_dependents(d, draft, r->n_events - 1, h->check);
 	}
 	return error;
