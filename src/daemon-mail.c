@@ -93,11 +93,17 @@ static void draft_free(struct draft *draft)
 	buf_free(&draft->content);
 }
 
+/* What is remarked waits for a new mail: one that is only written again may have brought its own before. */
+static bool brings_remarks(const struct letter *letter)
+{
+	return !letter->id;
+}
+
 /* What is wrong with tocsin itself just now comes after what was remarked before. */
-static int draft_remarks(struct daemon *d, struct draft *draft)
+static int draft_remarks(struct daemon *d, struct draft *draft, const struct letter *letter)
 {
 	_cleanup_buf_ struct buf b = BUF(1000);
-	size_t n = d->n_remarks;
+	size_t n = brings_remarks(letter) ? d->n_remarks : 0;
 
 	draft->remarks = calloc(n + 1, sizeof(*draft->remarks));
 	if (!draft->remarks)
@@ -265,7 +271,7 @@ static int draft_picture(struct daemon *d, const struct letter *letter, struct d
 	r->next_report_usec = next == USEC_NEVER ? 0 : next;
 	draft->items = look_report_items(d, &r->n_items);
 	r->items = draft->items;
-	int error = draft->items ? draft_remarks(d, draft) : -ENOMEM;
+	int error = draft->items ? draft_remarks(d, draft, letter) : -ENOMEM;
 	if (error == 0)
 		error = draft_events(d, draft, letter);
 	if (error == 0)
@@ -403,11 +409,12 @@ static const char **addresses_of(const struct daemon *d, uint64_t mask, size_t *
 	return list;
 }
 
-/* A letter without recipients goes to all. */
+/* A letter without recipients goes to all. A test mail may not arrive, and nobody would know: remarks stay for the next. */
 struct outbox_mail *mail_compose(struct daemon *d, const struct letter *letter)
 {
 	_cleanup_free_ const char **all = NULL;
 	struct letter addressed = *letter;
+	struct outbox_mail *mail;
 
 	if (letter->n_to == 0) {
 		all = addresses_of(d, UINT64_MAX, &addressed.n_to);
@@ -415,7 +422,10 @@ struct outbox_mail *mail_compose(struct daemon *d, const struct letter *letter)
 		if (!all)
 			return NULL;
 	}
-	return compose(d, &addressed);
+	mail = compose(d, &addressed);
+	if (mail && brings_remarks(letter) && letter->kind != REPORT_TEST)
+		forget_remarks(d);
+	return mail;
 }
 
 static struct outbox_mail *queue(struct daemon *d, const struct letter *letter)
@@ -424,7 +434,6 @@ static struct outbox_mail *queue(struct daemon *d, const struct letter *letter)
 
 	if (!mail)
 		return NULL;
-	forget_remarks(d);
 	outbox_queue(d, mail);
 	return mail;
 }

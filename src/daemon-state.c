@@ -25,7 +25,7 @@
 #define ALIVE_PAUSE_USEC (30 * USEC_PER_SEC) /* between two notes that we live; they go with what is written anyway */
 #define REMARK "remark " /* in "meta": and its number */
 #define SENT "sent " /* in "meta": and the name of a recipient */
-#define NAMES_MAX (64 * 1024) /* bytes of a list of numbers or names */
+#define NAMES_MAX (128 * 1024) /* bytes of a list of numbers or names: as many events as are remembered */
 
 static void enter_memory_mode(struct daemon *d, const char *why);
 

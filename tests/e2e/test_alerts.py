@@ -31,10 +31,11 @@ def probes(tmp_path):
 
 
 def begin(setup, daemon, catcher, *checks, text=""):
-    """A daemon that has looked at everything and told the first mail."""
+    """A daemon that has looked at everything, told the first mail, and knows that it was accepted."""
     setup.write(*checks, text=text)
     d = daemon(setup)
     catcher.wait("monitoring started")
+    wait_until(lambda: not setup.status()["outbox"], "an empty outbox")
     return d
 
 

@@ -51,12 +51,16 @@ def test_backlog_goes_as_one_digest(setup, daemon, catcher, probes):
     disk.say("WARNING")
     queued = wait_outbox(setup, 3, attempts=1)
     assert "pending" in setup.tocsin("outbox").stdout
+    disk.say("CRITICAL")
+    dropped = next(m for m in wait_outbox(setup, 4, attempts=1) if m not in queued and "CRITICAL" in m["subject"])
+    assert setup.tocsin("outbox", "drop", dropped["id"]).returncode == 0
     d.stop()
     age_mails(setup)
     catcher.start()
     d = daemon(setup)
     digest = the_next(catcher, 1, "digest: 1 problem, 1 recovered")
     text = words(digest)
+    assert "was taken out of the outbox" in text
     assert "3 mails that could not be delivered in time" in text
     for mail in queued:  # subjects, as far as lines go
         assert mail["subject"][:30] in text, (mail, text)
@@ -69,7 +73,7 @@ def test_backlog_goes_as_one_digest(setup, daemon, catcher, probes):
     assert rows(setup, "SELECT * FROM mail") == rows(setup, "SELECT * FROM recipient") == []
     disk.say("OK")
     daemon(setup)
-    the_next(catcher, 2, "RECOVERED .*disk")
+    assert "outbox" not in the_next(catcher, 2, "RECOVERED .*disk").text  # it was told
 
 
 @pytest.mark.parametrize("attempts", ["tried", "never tried"])
