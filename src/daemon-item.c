@@ -253,10 +253,10 @@ void item_feed(struct item *item)
 
 	item->look = look_of(item);
 	item->looked_usec = c->started_usec;
-	note_fault(item);
 	const struct notice_circumstances circumstances = circumstances_of(item);
 	size_t n = notice_look(&item->alert, &policy, item->look, &circumstances, d->next_incident, now,
 		clock_realtime_usec(), notices);
+	note_fault(item);
 	if (did_hold && !holds_dependents(c))
 		c->released_usec = now;
 	raise_all(item, notices, n, &before);
