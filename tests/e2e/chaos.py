@@ -40,7 +40,8 @@ class Watch:
     def __init__(self, folder, on_write):
         libc = ctypes.CDLL(None, use_errno=True)
         self._fd = libc.inotify_init1(os.O_CLOEXEC)
-        assert self._fd >= 0 and libc.inotify_add_watch(self._fd, os.fsencode(folder), self.MODIFY) >= 0
+        if self._fd < 0 or libc.inotify_add_watch(self._fd, os.fsencode(folder), self.MODIFY) < 0:
+            raise OSError(ctypes.get_errno(), f"inotify on {folder}: {os.strerror(ctypes.get_errno())}")
         self._on_write = on_write
         self._end, self._ended = os.pipe()
         self._thread = threading.Thread(target=self._run, daemon=True)
