@@ -16,16 +16,17 @@
 static const struct view {
 	const char *table;
 	const char *matches; /* ?1: since, ?2: until */
+	const char *begins; /* in the first step too; the later ones begin behind a row, and SQLite shall seek that one */
 	const char *order[ORDER_MAX]; /* from old to new; no two rows are alike in it */
 	size_t n_order;
 	const char *is_old; /* with the time behind it */
 	size_t names[NAMES_MAX]; /* the columns that make a name, "disk//home/used": a glob matches one of its beginnings */
 	size_t n_names;
 } views[] = {
-	{ "event", "time_usec BETWEEN ?1 AND ?2", { "time_usec", "number" }, 2, "waiting = '' AND time_usec <", { 2, 3 }, 2 },
-	{ "incident", "opened_usec <= ?2 AND (closed_usec = 0 OR closed_usec >= ?1)", { "number" }, 1,
-		"closed_usec <> 0 AND closed_usec <", { 1, 2 }, 2 },
-	{ "sample", "hour_usec BETWEEN ?1 AND ?2", { "hour_usec", "check_name", "item", "metric" }, 4, "hour_usec <",
+	{ "event", "time_usec >= ?1", "time_usec <= ?2", { "time_usec", "number" }, 2, "waiting = '' AND time_usec <", { 2, 3 }, 2 },
+	{ "incident", "opened_usec <= ?2 AND (closed_usec = 0 OR closed_usec >= ?1)", "1", { "number" },
+		1, "closed_usec <> 0 AND closed_usec <", { 1, 2 }, 2 },
+	{ "sample", "hour_usec >= ?1", "hour_usec <= ?2", { "hour_usec", "check_name", "item", "metric" }, 4, "hour_usec <",
 		{ 1, 2, 3 }, 3 },
 };
 
@@ -36,7 +37,7 @@ struct store_query {
 	char *glob;
 	int64_t limit; /* rows that may still come */
 	size_t bytes; /* that have come */
-	sqlite3_value *behind[ORDER_MAX]; /* of the last row that was looked at; NULL before the first */
+	sqlite3_value *behind[ORDER_MAX]; /* of the last row of the last step; NULL in the first */
 };
 
 static const struct view *find_view(const char *table)
@@ -96,7 +97,7 @@ static void append_order(struct buf *sql, const struct view *view)
 
 static void append_behind(struct buf *sql, const struct view *view)
 {
-	buf_puts(sql, " AND (");
+	buf_puts(sql, "(");
 	for (size_t i = 0; i < view->n_order; i++)
 		buf_printf(sql, "%s%s", i ? ", " : "", view->order[i]);
 	buf_puts(sql, ") < (");
@@ -116,9 +117,11 @@ static int prepare_step(struct store *s, const struct store_query *q, sqlite3_st
 	/* The keys once more, for the place to go on from. */
 	for (size_t i = 0; i < view->n_order; i++)
 		buf_printf(&sql, ", %s", view->order[i]);
-	buf_printf(&sql, " FROM %s WHERE (%s)", view->table, view->matches);
+	buf_printf(&sql, " FROM %s WHERE %s AND ", view->table, view->matches);
 	if (q->behind[0])
 		append_behind(&sql, view);
+	else
+		buf_puts(&sql, view->begins);
 	buf_puts(&sql, " ORDER BY ");
 	append_order(&sql, view);
 	buf_printf(&sql, " LIMIT %d", QUERY_STEP_ROWS);
@@ -127,7 +130,7 @@ static int prepare_step(struct store *s, const struct store_query *q, sqlite3_st
 		return r;
 	int code = sqlite3_bind_int64(*ret, 1, q->since_usec);
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(*ret, 2, q->until_usec);
+		code = sqlite3_bind_int64(*ret, 2, q->until_usec); /* which not every step asks for */
 	for (size_t i = 0; code == SQLITE_OK && q->behind[0] && i < view->n_order; i++)
 		code = sqlite3_bind_value(*ret, (int)i + 3, q->behind[i]);
 	return code == SQLITE_OK ? 0 : store_fail_sqlite(s, code);
@@ -190,10 +193,9 @@ int store_query_step(struct store *s, struct store_query *q,
 
 	int r = prepare_step(s, q, &statement);
 	while (r >= 0 && q->limit > 0 && q->bytes < STORE_QUERY_BYTES_MAX && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		looked++;
-		r = remember_place(q, statement);
-		if (r >= 0)
-			r = take_row(q, statement, row, userdata);
+		r = take_row(q, statement, row, userdata);
+		if (++looked == QUERY_STEP_ROWS && r >= 0)
+			r = remember_place(q, statement);
 	}
 	if (r < 0)
 		return r;

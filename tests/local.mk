@@ -77,6 +77,7 @@ tests_bench_simulate_SOURCES = tests/bench/simulate.c $(FAKE_DAEMON) tests/suppo
 
 # The benchmark of the SMTP client; tests/e2e/test_bench.py runs it once for its round trips.
 EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/relay.py tests/bench/smtp_bench.py
+EXTRA_DIST += tests/bench/sample_bench.py
 bench: all
 	TOCSIN_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run $(BENCH_OPTIONS)
 .PHONY: bench

@@ -443,6 +443,8 @@ def test_memory_mode(setup, daemon, catcher, meter, fake):
     os.kill(store, signal.SIGSTOP)
     client = Client(setup)
     client.send(json.dumps({"method": f"{INTERFACE}.History"}).encode() + b"\0")
+    chart = {"check": "meter", "item": "meter", "metric": "temp"}
+    assert Client(setup).call(f"{INTERFACE}.Samples", chart)["error"] == f"{INTERFACE}.HistoryUnavailable"
     reply = client.receive()
     assert reply["error"] == f"{INTERFACE}.HistoryUnavailable"
     assert setup.tocsin("test-mail").returncode == 0
