@@ -657,6 +657,7 @@ int event_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, cons
 struct test {
 	struct daemon *daemon;
 	char *check;
+	int64_t since_usec; /* realtime */
 };
 
 static void test_free(void *userdata)
@@ -667,13 +668,15 @@ static void test_free(void *userdata)
 	free(t);
 }
 
-static int raise_test(struct daemon *d, const char *check, enum tocsin_state from, enum tocsin_state to, const char *who)
+static int raise_test(struct test *t, enum tocsin_state from, enum tocsin_state to, const char *who)
 {
 	static const char text[] = "a test that an administrator asked for; nothing has happened";
-	struct happening *h = happening_new(d, ALERT_TEST, check, check, text);
+	struct daemon *d = t->daemon;
+	struct happening *h = happening_new(d, ALERT_TEST, t->check, t->check, text);
 
 	if (!h)
 		return -ENOMEM;
+	h->since_usec = t->since_usec;
 	h->from = from;
 	h->to = to;
 	h->who = copy_or_null(who);
@@ -690,7 +693,7 @@ static int on_test_recovers(sd_event_source *source, uint64_t usec, void *userda
 {
 	struct test *t = userdata;
 
-	raise_test(t->daemon, t->check, TOCSIN_CRITICAL, TOCSIN_OK, NULL);
+	raise_test(t, TOCSIN_CRITICAL, TOCSIN_OK, NULL);
 	sd_event_source_disable_unref(source);
 	return 0;
 }
@@ -707,10 +710,10 @@ int event_test(struct daemon *d, const char *check, const char *who)
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	*t = (struct test){ d, strdup(check) };
+	*t = (struct test){ d, strdup(check), clock_realtime_usec() };
 	/* When the problem is in a mail of its own. */
 	int64_t when = usec_add(usec_add(clock_boottime_usec(), d->conf->alert.group_wait), USEC_PER_SEC);
-	int r = t->check ? raise_test(d, check, TOCSIN_OK, TOCSIN_CRITICAL, who) : -ENOMEM;
+	int r = t->check ? raise_test(t, TOCSIN_OK, TOCSIN_CRITICAL, who) : -ENOMEM;
 	if (r >= 0)
 		r = sd_event_add_time(d->event, &source, CLOCK_BOOTTIME, (uint64_t)when, 0, on_test_recovers, t);
 	if (r < 0) {

@@ -47,14 +47,28 @@ void mail_remark(struct daemon *d, const char *format, ...)
 	state_put_remark(d, d->n_remarks - 1);
 }
 
-/* A mail has them now. */
-static void forget_remarks(struct daemon *d)
+/* The oldest N are told. */
+static void forget_remarks(struct daemon *d, size_t n)
 {
-	for (size_t i = 0; i < d->n_remarks; i++) {
+	for (size_t i = 0; i < d->n_remarks; i++)
 		state_delete_remark(d, i);
+	for (size_t i = 0; i < n; i++)
 		free(d->remarks[i]);
-	}
-	d->n_remarks = 0;
+	d->n_remarks -= n;
+	memmove(d->remarks, d->remarks + n, d->n_remarks * sizeof(*d->remarks));
+	for (size_t i = 0; i < d->n_remarks; i++)
+		state_put_remark(d, i);
+}
+
+void mail_arrived(struct daemon *d, struct outbox_mail *mail)
+{
+	size_t n = mail->n_remarks;
+
+	if (n == 0)
+		return;
+	forget_remarks(d, n);
+	for (size_t i = 0; i < d->n_outbox; i++)
+		d->outbox[i]->n_remarks -= n < d->outbox[i]->n_remarks ? n : d->outbox[i]->n_remarks;
 }
 
 /* ---- the picture of the host ---- */
@@ -93,17 +107,11 @@ static void draft_free(struct draft *draft)
 	buf_free(&draft->content);
 }
 
-/* What is remarked waits for a new mail: one that is only written again may have brought its own before. */
-static bool brings_remarks(const struct letter *letter)
-{
-	return !letter->id;
-}
-
 /* What is wrong with tocsin itself just now comes after what was remarked before. */
-static int draft_remarks(struct daemon *d, struct draft *draft, const struct letter *letter)
+static int draft_remarks(struct daemon *d, struct draft *draft)
 {
 	_cleanup_buf_ struct buf b = BUF(1000);
-	size_t n = brings_remarks(letter) ? d->n_remarks : 0;
+	size_t n = d->n_remarks;
 
 	draft->remarks = calloc(n + 1, sizeof(*draft->remarks));
 	if (!draft->remarks)
@@ -271,7 +279,7 @@ static int draft_picture(struct daemon *d, const struct letter *letter, struct d
 	r->next_report_usec = next == USEC_NEVER ? 0 : next;
 	draft->items = look_report_items(d, &r->n_items);
 	r->items = draft->items;
-	int error = draft->items ? draft_remarks(d, draft, letter) : -ENOMEM;
+	int error = draft->items ? draft_remarks(d, draft) : -ENOMEM;
 	if (error == 0)
 		error = draft_events(d, draft, letter);
 	if (error == 0)
@@ -409,7 +417,7 @@ static const char **addresses_of(const struct daemon *d, uint64_t mask, size_t *
 	return list;
 }
 
-/* A letter without recipients goes to all. A test mail may not arrive, and nobody would know: remarks stay for the next. */
+/* A letter without recipients goes to all. */
 struct outbox_mail *mail_compose(struct daemon *d, const struct letter *letter)
 {
 	_cleanup_free_ const char **all = NULL;
@@ -423,8 +431,8 @@ struct outbox_mail *mail_compose(struct daemon *d, const struct letter *letter)
 			return NULL;
 	}
 	mail = compose(d, &addressed);
-	if (mail && brings_remarks(letter) && letter->kind != REPORT_TEST)
-		forget_remarks(d);
+	if (mail)
+		mail->n_remarks = d->n_remarks;
 	return mail;
 }
 

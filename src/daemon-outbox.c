@@ -184,6 +184,7 @@ static void write_again(struct daemon *d, struct outbox_mail *mail, const struct
 		return;
 	free(mail->content);
 	mail->content = TAKE_PTR(again->content);
+	mail->n_remarks = again->n_remarks;
 	outbox_mail_free(again);
 }
 
@@ -388,6 +389,14 @@ static void report_losses(struct daemon *d, const struct outbox_mail *mail)
 	}
 }
 
+static bool is_accepted(const struct outbox_mail *mail)
+{
+	for (size_t i = 0; i < mail->n_recipients; i++)
+		if (mail->recipients[i].fate == OUTBOX_SENT)
+			return true;
+	return false;
+}
+
 /* The attempt of every mail in flight has ended. WHY is set when the mailer itself failed. */
 static void attempts_ended(struct daemon *d, const char *why)
 {
@@ -399,6 +408,8 @@ static void attempts_ended(struct daemon *d, const char *why)
 		for (size_t j = 0; why && j < mail->n_recipients; j++)
 			outbox_result(mail, mail->recipients[j].address, "temporary", why);
 		mail->in_flight = false;
+		if (is_accepted(mail))
+			mail_arrived(d, mail);
 		if (outbox_attempted(mail, d->conf->alert.give_up, clock_realtime_usec())) {
 			report_losses(d, mail);
 			remove_mail(d, mail);

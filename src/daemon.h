@@ -381,7 +381,10 @@ bool mail_events(struct daemon *d);
 /* A check has looked: the first round may be complete. */
 void mail_looked(struct daemon *d);
 
-/* Tells something about tocsin itself with the next mail. */
+/* A mail was accepted for somebody: what it remarks is told. */
+void mail_arrived(struct daemon *d, struct outbox_mail *mail);
+
+/* Tells something about tocsin itself with each mail, until one of them has arrived. */
 void mail_remark(struct daemon *d, const char *format, ...) _printf_(2, 3);
 
 /* What a mail is made of. */

@@ -44,6 +44,7 @@ struct outbox_mail {
 	size_t n_recipients;
 	bool in_flight; /* handed to the mailer; not stored */
 	bool is_stored; /* its commit was acknowledged; not stored */
+	size_t n_remarks; /* that it brings besides: the caller's, not stored */
 };
 
 /* Copies; the mail is due at once. An address that is named twice is one recipient. NULL without memory. */

@@ -29,7 +29,7 @@ def test_test_alert_goes_the_way_of_a_real_one(setup, daemon, catcher, probes):
     run = setup.tocsin("test-alert", "web")
     assert run.returncode == 0 and "marked as a test" in run.stdout, run
     problem = the_next(catcher, 1, r"^\[testhost\] TEST: CRITICAL plugin web")
-    recovery = the_next(catcher, 2, r"^\[testhost\] TEST: RECOVERED plugin web")
+    recovery = the_next(catcher, 2, r"^\[testhost\] TEST: RECOVERED plugin web after [1-9]")
     for mail in (problem, recovery):
         assert readers(mail) == ["boss", "ops"] and "This is a test" in words(mail)
         assert mail.message["X-Tocsin-Incident"] is None

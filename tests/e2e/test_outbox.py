@@ -152,6 +152,30 @@ def test_one_recipient_of_two_is_refused(setup, daemon, catcher, probes):
     assert "did not reach" in setup.tocsin("status").stdout  # of the second mail now
 
 
+def test_who_did_not_get_it_is_told_by_a_mail_that_arrives(setup, daemon, catcher, probes):
+    web = probes("web")
+    d = begin(setup, daemon, catcher, web.check(), text=recipient("gone"))
+    catcher.answers["gone@example.org"] = "550 5.1.1 no such user here"
+    web.say("CRITICAL")
+    the_next(catcher, 1, "CRITICAL .*web")
+    wait_outbox(setup, 0)
+    catcher.answers["ops@example.org"] = "450 4.2.1 mailbox busy"
+    web.say("OK")  # the mail that tells it is late, and written anew; then it is dropped
+    [mail] = wait_outbox(setup, 1, attempts=1)
+    d.stop()
+    age_mails(setup, 2 * HOUR)
+    daemon(setup)
+    wait_until(lambda: outbox(setup)[0]["attempts"] > 1, "another attempt")
+    assert "did not reach gone@example.org" in " ".join(setup.tocsin("outbox", "show", mail["id"]).stdout.split())
+    assert setup.tocsin("outbox", "drop", mail["id"]).returncode == 0
+    catcher.answers.clear()
+    web.say("CRITICAL")
+    text = words(the_next(catcher, 2, "CRITICAL .*web"))
+    assert "did not reach gone@example.org" in text and "was taken out of the outbox" in text
+    web.say("OK")
+    assert "did not reach" not in words(the_next(catcher, 3, "RECOVERED .*web"))
+
+
 def test_one_recipient_of_two_is_deferred(setup, daemon, catcher, probes):
     web = probes("web")
     d = begin(setup, daemon, catcher, web.check(), text=recipient("busy"))
