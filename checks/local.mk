@@ -14,6 +14,13 @@ checks_certificate_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_certificate_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS)
 EXTRA_DIST += checks/certificate.7.in
 
+checkmodule_LTLIBRARIES += checks/cgroup.la
+CHECK_PAGES += checks/tocsin-check-cgroup.7
+checks_cgroup_la_SOURCES = checks/cgroup.c
+checks_cgroup_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_cgroup_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/cgroup.7.in
+
 checkmodule_LTLIBRARIES += checks/clock.la
 CHECK_PAGES += checks/tocsin-check-clock.7
 checks_clock_la_SOURCES = checks/clock.c
@@ -34,6 +41,13 @@ checks_disk_la_SOURCES = checks/disk.c
 checks_disk_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_disk_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/disk.7.in
+
+checkmodule_LTLIBRARIES += checks/diskio.la
+CHECK_PAGES += checks/tocsin-check-diskio.7
+checks_diskio_la_SOURCES = checks/diskio.c
+checks_diskio_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_diskio_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/diskio.7.in
 
 checkmodule_LTLIBRARIES += checks/dns.la
 CHECK_PAGES += checks/tocsin-check-dns.7

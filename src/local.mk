@@ -117,6 +117,7 @@ noinst_LTLIBRARIES += src/libmodule.la
 src_libmodule_la_SOURCES =
 src_libmodule_la_SOURCES += src/account.c src/account.h
 src_libmodule_la_SOURCES += src/buf.c src/buf.h
+src_libmodule_la_SOURCES += src/cgroup.c src/cgroup.h
 src_libmodule_la_SOURCES += src/clock.c src/clock.h
 src_libmodule_la_SOURCES += src/command.c src/command.h
 src_libmodule_la_SOURCES += src/connect.c src/connect.h
