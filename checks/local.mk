@@ -35,6 +35,13 @@ checks_cpu_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_cpu_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/cpu.7.in
 
+checkmodule_LTLIBRARIES += checks/directory.la
+CHECK_PAGES += checks/tocsin-check-directory.7
+checks_directory_la_SOURCES = checks/directory.c
+checks_directory_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_directory_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/directory.7.in
+
 checkmodule_LTLIBRARIES += checks/disk.la
 CHECK_PAGES += checks/tocsin-check-disk.7
 checks_disk_la_SOURCES = checks/disk.c

@@ -262,3 +262,113 @@ def test_diskio_of_this_host(tmp_path):
     if not os.path.exists(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"):
         pytest.skip("the folder of the tests lies on no block device of its own")
     assert sum(r.number("written", i) for i in r.items) * took_usec / 1e6 >= 7 * MIB
+
+
+# --- directory
+
+BACKUP, DAY = "/srv/backup", 86400
+
+
+def set_age(path, seconds):
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def backups(tmp_path):
+    """The recorded tree with ages: git does not keep them."""
+    root = copied("directory/good", tmp_path)
+    for name, days in (("day1.tar", 3), ("day2.tar", 2), ("day3.tar", 1), ("old/year.tar", 400), ("README", 500)):
+        set_age(root / "srv/backup" / name, days * DAY + 60)
+    return root
+
+
+def test_directory_good(tmp_path):
+    r = run(backups(tmp_path), "directory", {"path": BACKUP, "pattern": "*.tar"})
+    assert r.one() == ("OK", f"4 files, {r.one()[1].split(', ')[1].partition(';')[0]}; the newest is 1 d old, the oldest 400 d")
+    assert r.number("files") == 4 and r.number("folders") == 1 and 1 * DAY < r.number("newest") < 1 * DAY + 600
+    assert 400 * DAY < r.number("oldest") < 400 * DAY + 600 and r.evidence == {} and BACKUP in r.looks
+    assert run("directory/good", "directory", {"path": BACKUP}).number("files") == 5
+    assert run("directory/good", "directory", {"path": BACKUP, "recursive": "no"}).number("files") == 4
+
+
+@pytest.mark.parametrize("options, state, text", [
+    ({"files_warning": "5"}, "WARNING", "5 files (limit 5)"), ({"files_warning": "6"}, "OK", "5 files"),
+    ({"files_warning": "2", "files_critical": "4"}, "CRITICAL", "5 files (limit 4)"),
+    ({"files_min": "6"}, "CRITICAL", "5 files (at least 6)"), ({"files_min": "2", "pattern": "year*"}, "CRITICAL", "1 file (at least 2)"),
+    ({"newest_warning": "1d"}, "WARNING", "the newest file is 1 d"), ({"newest_critical": "1d"}, "CRITICAL", "old (limit 1 d)"),
+    ({"newest_critical": "25h"}, "OK", "5 files"), ({"oldest_warning": "500d"}, "WARNING", "the oldest file is 500 d old (limit 500 d)"),
+    ({"oldest_warning": "1d", "oldest_critical": "10d", "pattern": "day*"}, "WARNING", "the oldest file is 3 d old (limit 1 d)"),
+    ({"newest_critical": "1d", "pattern": "*.zip"}, "CRITICAL", "there is no file, so none that is new enough"),
+    ({"newest_warning": "1d", "pattern": "*.zip"}, "WARNING", "there is no file"), ({"pattern": "*.zip"}, "OK", "no file"),
+    ({"path": "/srv/gone"}, "CRITICAL", "there is no such folder"), ({"path": "/srv/backup/README"}, "CRITICAL", "this is not a folder"),
+    ({"pattern": ["day1*", "day2*"]}, "OK", "2 files")])
+def test_directory(options, state, text, tmp_path):
+    r = run(backups(tmp_path), "directory", {"path": BACKUP, **options})
+    assert r.one()[0] == state and text in r.one()[1]
+
+
+def test_directory_evidence(tmp_path):
+    r = run(backups(tmp_path), "directory", {"path": BACKUP, "files_critical": "1"})
+    lines = r.evidence[BACKUP, "In the folder"].splitlines()
+    assert lines[0].startswith("oldest") and lines[0].endswith("  README") and lines[1].endswith("  day3.tar")
+
+
+def test_directory_size_is_that_of_du(tmp_path):
+    """Holes take no space, a second name takes none, links are not followed."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/one").write_bytes(os.urandom(300_000))
+    os.link(tmp_path / "a/one", tmp_path / "a/b/two")
+    (tmp_path / "a/b/up").symlink_to("../..")
+    with open(tmp_path / "a/hole", "wb") as f:
+        f.truncate(1 << 30)
+    r = run(None, "directory", {"path": tmp_path / "a"})
+    used = int(subprocess.run(["du", "-s", "--block-size=1", tmp_path / "a"], capture_output=True, text=True).stdout.split()[0])
+    folders = sum(os.stat(tmp_path / p).st_blocks * 512 for p in ("a", "a/b"))
+    assert r.number("size") == used - folders and r.number("files") == 4 and r.number("folders") == 1
+    r = run(None, "directory", {"path": tmp_path / "a", "size_warning": "200k", "size_critical": "1M"})
+    assert r.one()[0] == "WARNING" and "together (limit 200 KiB)" in r.one()[1]
+    assert next(x for x in r.evidence.values()).splitlines()[2].split()[0] == "largest"
+
+
+def test_directory_without_end(tmp_path):
+    """What was found in time still shows that a limit is passed, and never that one is kept."""
+    for i in range(4000):
+        (tmp_path / f"{i}").touch()
+    options = {"path": tmp_path, "walk_timeout": "1ms"}
+    r = run(None, "directory", options)
+    assert r.one()[0] == "UNKNOWN" and "too many files to count within 1 ms" in r.one()[1] and r.metrics == {}
+    r = run(None, "directory", {**options, "files_warning": "5"})
+    assert r.one()[0] == "WARNING" and r.one()[1].startswith("at least ") and r.metrics == {}
+    assert run(None, "directory", {**options, "files_min": "5000"}).one()[0] == "UNKNOWN"
+    assert run(None, "directory", {"path": tmp_path, "files_min": "4001"}).one()[0] == "CRITICAL"
+
+
+def test_directory_stays_on_its_file_system():
+    others = [e for e in os.scandir("/dev") if e.is_dir(follow_symlinks=False) and os.path.ismount(e)]
+    if not others:
+        pytest.skip("nothing is mounted below /dev")
+    r = run(None, "directory", {"path": "/dev", "files_warning": "1"})
+    assert r.one()[0] == "WARNING" and f"not counted: {len(others)} folders that are other file systems" in r.evidence["/dev", "In the folder"]
+
+
+def test_directory_cannot_look(tmp_path):
+    assert run("directory/none", "directory", {"path": BACKUP}).one() == ("CRITICAL", "there is no such folder")
+    root = copied("directory/good", tmp_path)
+    (root / "srv/loop").symlink_to("loop")
+    assert run(root, "directory", {"path": "/srv/loop"}).one()[0] == "UNKNOWN"
+    (root / "srv/deep").mkdir()
+    where = root / "srv/deep"
+    for _ in range(70):
+        where /= "d"
+        where.mkdir()
+    r = run(root, "directory", {"path": "/srv/deep"})
+    assert r.one()[0] == "UNKNOWN" and r.one()[1].startswith("1 of its entries cannot be read, the first is d/d/d")
+    assert run(root, "directory", {"path": "/srv/deep", "oldest_warning": "1d"}).one()[0] == "UNKNOWN"
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"path": "srv"}, {"path": "/srv", "files_warning": "2", "files_critical": "1"}, {"path": "/srv", "size_warning": "2", "size_critical": "1"},
+    {"path": "/srv", "oldest_warning": "2d", "oldest_critical": "1d"}, {"path": "/srv", "files_min": "5", "files_warning": "4"}])
+def test_directory_wrong_options(options):
+    r = run("directory/good", "directory", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
