@@ -211,20 +211,18 @@ static int visit(struct walk *w, int parent, char path[NAME_SIZE], const char *n
 {
 	struct stat st;
 
-	if (clock_boottime_usec() > w->until_usec) {
-		w->is_late = true;
-		return -ETIME;
-	}
+	w->is_late = clock_boottime_usec() > w->until_usec;
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
 		note_unread(w, path, -errno);
-		return 0;
+		return w->is_late ? -ETIME : 0;
 	}
-	if (!S_ISDIR(st.st_mode)) {
+	if (S_ISDIR(st.st_mode))
+		w->folders++;
+	else
 		count_file(w, path, name, &st);
-		return 0;
-	}
-	w->folders++;
-	if (!w->config->recursive)
+	if (w->is_late)
+		return -ETIME;
+	if (!S_ISDIR(st.st_mode) || !w->config->recursive)
 		return 0;
 	if (st.st_dev != w->device) {
 		w->n_elsewhere++;

@@ -104,6 +104,14 @@ checks_load_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_load_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/load.7.in
 
+# It reads JSON, too: what postqueue writes.
+checkmodule_LTLIBRARIES += checks/mailq.la
+CHECK_PAGES += checks/tocsin-check-mailq.7
+checks_mailq_la_SOURCES = checks/mailq.c
+checks_mailq_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_mailq_la_LIBADD = $(CHECK_LIBADD) $(JANSSON_LIBS)
+EXTRA_DIST += checks/mailq.7.in
+
 checkmodule_LTLIBRARIES += checks/memory.la
 CHECK_PAGES += checks/tocsin-check-memory.7
 checks_memory_la_SOURCES = checks/memory.c
@@ -174,7 +182,7 @@ checks_reboot_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_reboot_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/reboot.7.in
 
-# It alone of the modules needs jansson, so the reader is built here and not in libmodule.
+# Few of the modules need jansson, so the reader is built here and not in libmodule.
 checkmodule_LTLIBRARIES += checks/smart.la
 CHECK_PAGES += checks/tocsin-check-smart.7
 checks_smart_la_SOURCES = checks/smart.c src/smart-json.c src/smart-json.h
@@ -213,6 +221,13 @@ checks_unit_la_CFLAGS = $(AM_CFLAGS)
 checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
 EXTRA_DIST += checks/unit.7.in
+
+checkmodule_LTLIBRARIES += checks/updates.la
+CHECK_PAGES += checks/tocsin-check-updates.7
+checks_updates_la_SOURCES = checks/updates.c
+checks_updates_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_updates_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/updates.7.in
 
 if CAN_RUN
 nodist_man_MANS += $(CHECK_PAGES)

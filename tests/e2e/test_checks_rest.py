@@ -337,7 +337,7 @@ def test_directory_without_end(tmp_path):
     options = {"path": tmp_path, "walk_timeout": "1ms"}
     r = run(None, "directory", options)
     assert r.one()[0] == "UNKNOWN" and "too many files to count within 1 ms" in r.one()[1] and r.metrics == {}
-    r = run(None, "directory", {**options, "files_warning": "5"})
+    r = run(None, "directory", {**options, "files_warning": "1"})
     assert r.one()[0] == "WARNING" and r.one()[1].startswith("at least ") and r.metrics == {}
     assert run(None, "directory", {**options, "files_min": "5000"}).one()[0] == "UNKNOWN"
     assert run(None, "directory", {"path": tmp_path, "files_min": "4001"}).one()[0] == "CRITICAL"
@@ -372,3 +372,254 @@ def test_directory_cannot_look(tmp_path):
 def test_directory_wrong_options(options):
     r = run("directory/good", "directory", options)
     assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+# --- updates
+
+HOUR_USEC = 3600_000_000
+
+
+def packages(tree, tmp_path, changed=3600):
+    """The recorded tree, whose lists were fetched and whose packages changed so many seconds ago."""
+    root = copied(f"updates/{tree}", tmp_path)
+    set_age(root / "var/lib/apt/lists", changed)
+    set_age(root / "var/lib/dpkg/status", changed)
+    return root
+
+
+def asked(root):
+    return len((root / "asked").read_text().splitlines()) if (root / "asked").exists() else 0
+
+
+def test_updates_good(tmp_path):
+    r = run(packages("good", tmp_path), "updates")
+    assert r.one() == ("OK", "0 security updates and 0 others are pending; the lists of packages are 1 h old")
+    assert r.metrics["c", "security"] == ["0", "", "1", "", "0", ""] and r.number("held") == 1 and r.number("broken") == 0
+    assert r.number("security_age") == 0 and 3600 <= r.number("lists_age") < 3700 and r.evidence == {}
+
+
+def test_updates_bad(tmp_path):
+    """What a list names twice is one; what is new counts, and the lines of its configuration do not."""
+    root = packages("bad", tmp_path)
+    r = run(root, "updates")
+    assert r.one() == ("WARNING", "5 security updates are pending: libssl3, openssl, linux-image-6.1.0-25-amd64 and 2 more; "
+                                  "2 packages are only half installed: half, worse")
+    assert (r.number("security"), r.number("updates"), r.number("held"), r.number("broken")) == (5, 7, 1, 2)
+    assert r.evidence["c", "Security updates that are pending"].split() == [
+        "libssl3", "openssl", "linux-image-6.1.0-25-amd64", "linux-image-amd64", "python3-jwt"]
+    assert r.evidence["c", "Packages on hold"] == "kept\n" and asked(root) == 1
+
+
+@pytest.mark.parametrize("options, state, text", [
+    ({"security_warning": "6"}, "WARNING", "2 packages are only half installed"),
+    ({"security_critical": "5"}, "CRITICAL", "5 security updates are pending"),
+    ({"security_warning": "0", "updates_warning": "7"}, "WARNING", "7 updates are pending: base-files, libssl3, openssl and 4 more"),
+    ({"updates_critical": "2"}, "CRITICAL", "7 updates are pending"), ({"held_warning": "1"}, "WARNING", "1 package is on hold: kept"),
+    ({"lists_warning": "1h"}, "WARNING", "the lists of packages are 1 h old (limit 1 h)"),
+    ({"lists_critical": "30m", "lists_warning": "0"}, "CRITICAL", "(limit 30 min): what is pending is not known since then")])
+def test_updates(options, state, text, tmp_path):
+    r = run(packages("bad", tmp_path), "updates", options)
+    assert r.one()[0] == state and text in r.one()[1]
+
+
+def test_updates_of_ubuntu(tmp_path):
+    assert run(packages("ubuntu", tmp_path), "updates").one() == ("WARNING", "1 security update is pending: openssl")
+
+
+def test_updates_are_asked_for_when_something_changed(tmp_path):
+    root = packages("bad", tmp_path)
+    first = run(root, "updates")
+    again = run(root, "updates", {}, first.memory)
+    assert asked(root) == 1 and again.items == first.items and again.evidence == first.evidence
+    assert {k: v for k, v in again.metrics.items() if not k[1].endswith("age")} == {
+        k: v for k, v in first.metrics.items() if not k[1].endswith("age")}
+    run(root, "updates", {}, first.memory, 25 * HOUR_USEC)
+    assert asked(root) == 2
+    (root / "usr/share/apt-get.out").write_text("")
+    (root / "var/lib/dpkg/status").write_text("Package: base-files\nStatus: install ok installed\n\n")
+    well = run(root, "updates", {}, first.memory)
+    assert well.one()[0] == "OK" and asked(root) == 3 and well.memory["since"] == 0
+    assert run(root, "updates", {}, {**first.memory, **well.memory}).one() == well.one() and asked(root) == 3
+
+
+def test_updates_that_nobody_installs(tmp_path):
+    root = packages("bad", tmp_path)
+    first = run(root, "updates")
+    memory = {**first.memory, "since": first.memory["since"] - 8 * 24 * HOUR_USEC}
+    state, text = run(root, "updates", {}, memory).one()
+    assert state == "CRITICAL" and "5 security updates are pending: libssl3" in text
+    assert "security updates are pending for 8 d" in text and "(limit 7 d)" in text
+    assert run(root, "updates", {"security_age_critical": "0"}, memory).one()[0] == "WARNING"
+    assert run(root, "updates", {"security_age_critical": "9d"}, memory).one()[0] == "WARNING"
+
+
+def test_updates_half_installed(tmp_path):
+    """Right after the last change an upgrade may be at work."""
+    options = {"security_warning": "0"}
+    assert run(packages("bad", tmp_path), "updates", options).one() == ("WARNING", "2 packages are only half installed: half, worse")
+    set_age(tmp_path / "root/var/lib/dpkg/status", 300)
+    r = run(tmp_path / "root", "updates", options)
+    assert r.one()[0] == "OK" and r.number("broken") == 2
+
+
+def test_updates_cannot_look(tmp_path):
+    r = run(packages("garbage", tmp_path), "updates")
+    assert (r.items, r.code) == ({}, 71) and r.reason == "apt-get failed: Unable to correct problems, you have held broken packages."
+    r = run("updates/empty", "updates")
+    assert (r.items, r.code) == ({}, 61) and "apt-get update never ran here" in r.reason
+    r = run("memory/good", "updates")
+    assert (r.items, r.code) == ({}, 95) and r.reason == "this host has no apt-get"
+
+
+def test_updates_apt_that_hangs(tmp_path):
+    root = packages("good", tmp_path)
+    for text, reason in (("exec sleep 1000", "apt-get did not answer in time (apt_timeout) and was killed"),
+                         ("kill -SEGV $$", "apt-get crashed: it does not say why")):
+        (root / "usr/bin/apt-get").write_text(f"#!/bin/sh\n{text}\n")
+        r = run(root, "updates", {"apt_timeout": "300ms"})
+        assert r.items == {} and r.reason == reason
+    (root / "var/lib/dpkg/status").unlink()
+    (root / "usr/bin/apt-get").write_text("#!/bin/sh\n")
+    r = run(root, "updates")
+    assert (r.items, r.code) == ({}, 2) and "/var/lib/dpkg/status cannot be read" in r.reason
+
+
+@pytest.mark.parametrize("options", [
+    {"security_warning": "5", "security_critical": "4"}, {"updates_warning": "5", "updates_critical": "4"},
+    {"lists_warning": "2d", "lists_critical": "1d"}, {"held_warning": "-1"}])
+def test_updates_wrong_options(options):
+    r = run("updates/good", "updates", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def test_updates_of_this_host():
+    """With the real apt-get, and the same number of updates as it counts itself."""
+    r = run(None, "updates", {"apt_timeout": "200s"})
+    if r.code in (95, 61):
+        pytest.skip(r.reason)
+    assert r.code == 0 and r.one()[0] in ("OK", "WARNING", "CRITICAL"), r.reason
+    out = subprocess.run(["apt-get", "-s", "-o", "Debug::NoLocking=1", "dist-upgrade"], capture_output=True, text=True,
+                         env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}).stdout
+    upgraded, new = out.split(" upgraded, ")[0].split()[-1], out.split(" upgraded, ")[1].split()[0]
+    assert r.number("updates") == int(upgraded) + int(new)
+
+
+# --- mailq
+
+def test_mailq_empty():
+    r = run("mailq/empty", "mailq")
+    assert r.items == {"postfix": ("OK", "the queue is empty")}
+    assert r.metrics["postfix", "messages"] == ["0", "", "50", "500", "0", ""] and ("postfix", "oldest") not in r.metrics
+
+
+def test_mailq_postfix():
+    """What is on hold is shown and not judged."""
+    r = run("mailq/postfix", "mailq", {"age_warning": "0"})
+    age = int(time.time()) - 1780000000
+    assert r.items["postfix"][0] == "OK" and r.items["postfix"][1].startswith("3 mails wait, the oldest for ")
+    assert r.items["postfix"][1].endswith("; 1 on hold") and abs(r.number("oldest") - age) < 60
+    assert [r.number(n) for n in ("messages", "active", "deferred", "incoming", "hold")] == [3, 1, 2, 0, 1] and r.evidence == {}
+
+
+@pytest.mark.parametrize("options, state, text", [
+    ({}, "WARNING", "the oldest mail waits for "), ({"age_critical": "30d"}, "CRITICAL", "(limit 30 d)"),
+    ({"messages_warning": "3", "age_warning": "0"}, "WARNING", "3 mails wait (limit 3)"),
+    ({"messages_warning": "1", "messages_critical": "2"}, "CRITICAL", "3 mails wait (limit 2)"),
+    ({"messages_warning": "4", "age_warning": "0"}, "OK", "3 mails wait")])
+def test_mailq(options, state, text):
+    r = run("mailq/postfix", "mailq", options)
+    assert r.items["postfix"][0] == state and text in r.items["postfix"][1]
+    if state != "OK":
+        lines = r.evidence["postfix", "The oldest mails in the queue"].splitlines()
+        assert len(lines) == 3 and lines[0].endswith(
+            "3A2  from <a@example.org> to <c@example.net>: connect to mx.example.net[192.0.2.1]:25: Connection timed out")
+        assert lines[1].endswith("host said: 450 4.2.1 € mailbox busy") and lines[2].endswith("to <b@example.org>")
+
+
+def test_mailq_instance(tmp_path):
+    root = copied("mailq/empty", tmp_path)
+    assert run(root, "mailq", {"mta": "postfix", "config_directory": "/etc/other"}).one()[0] == "OK"
+    assert (root / "asked").read_text() == "-j -c /etc/other\n"
+
+
+def test_mailq_exim(tmp_path):
+    """Split or not; how old a mail is stands in its name, which no attempt changes."""
+    root = copied("mailq/exim", tmp_path)
+    r = run(root, "mailq", {"age_warning": "0"})
+    assert r.items["exim"][0] == "OK" and r.number("messages") == 4 and abs(r.number("oldest") - (time.time() - 1789990000)) < 60
+    assert ("exim", "deferred") not in r.metrics
+
+
+def test_mailq_folders(tmp_path):
+    root = copied("mailq/sendmail", tmp_path)
+    for path in (root / "var/spool").glob("**/*"):
+        set_age(path, 60)
+    set_age(root / "var/spool/mqueue/df4AB2", 2 * 3600)
+    set_age(root / "var/spool/dma/Q1", 3 * 3600)
+    r = run(root, "mailq", {"age_warning": "1h"})
+    assert r.items == {"sendmail": ("WARNING", "the oldest mail waits for 2 h (limit 1 h)"), "nullmailer": ("OK", "1 mail waits, the oldest for 1 min"),
+                       "dma": ("WARNING", "the oldest mail waits for 3 h (limit 1 h)")}
+    assert r.number("messages", "sendmail") == 3 and r.evidence["sendmail", "The oldest mails in the queue"].splitlines()[0].endswith("  qf4AB2")
+    r = run(root, "mailq", {"mta": "folder", "spool": "/var/spool/dma", "pattern": "[MQ]*", "messages_critical": "2", "messages_warning": "0", "age_warning": "0"})
+    assert r.items == {"/var/spool/dma": ("CRITICAL", "2 mails wait (limit 2)")}
+    assert set(run(root, "mailq", {"mta": "sendmail", "spool": "/var/spool/mqueue-client"}).items) == {"sendmail"}
+
+
+def test_mailq_without_end(tmp_path):
+    for i in range(4000):
+        (tmp_path / f"{i}").touch()
+    options = {"mta": "folder", "spool": tmp_path, "mailq_timeout": "1ms"}
+    r = run(None, "mailq", {**options, "messages_warning": "0", "messages_critical": "0"})
+    assert r.one()[0] == "UNKNOWN" and "could not be read to its end (mailq_timeout); it has at least" in r.one()[1] and r.metrics == {}
+    r = run(None, "mailq", {**options, "messages_warning": "1", "messages_critical": "0"})
+    assert r.one()[0] == "WARNING" and r.one()[1].startswith("at least ")
+
+
+def test_mailq_cannot_look(tmp_path):
+    assert run("mailq/down", "mailq").one() == ("UNKNOWN", "postqueue failed: Queue report unavailable - mail system is down")
+    assert run("mailq/denied", "mailq").one() == ("UNKNOWN", "postqueue failed: Connect to the Postfix showq service: Permission denied; "
+                                                             "tocsin-check-mailq(7) tells how to allow it")
+    assert run("mailq/garbage", "mailq").one() == ("UNKNOWN", "what postqueue says is not understood (Postfix 3.1 is needed)")
+    root = copied("mailq/empty", tmp_path)
+    for text, reason in (("exec sleep 1000", "could not be read to its end"), ("kill -SEGV $$", "postqueue crashed")):
+        (root / "usr/sbin/postqueue").write_text(f"#!/bin/sh\n{text}\n")
+        r = run(root, "mailq", {"mailq_timeout": "300ms"})
+        assert r.one()[0] == "UNKNOWN" and reason in r.one()[1]
+    assert run("mailq/exim", "mailq", {"mta": "sendmail"}).one() == ("UNKNOWN", "there is no folder /var/spool/mqueue")
+    r = run("memory/good", "mailq")
+    assert (r.items, r.code) == ({}, 95) and "no queue" in r.reason
+    (root / "var/spool").mkdir(parents=True)
+    (root / "var/spool/dma").symlink_to("dma")
+    assert run(root, "mailq").items["dma"][0] == "UNKNOWN"
+
+
+@pytest.mark.parametrize("options", [
+    {"mta": "folder"}, {"spool": "/var/spool/x"}, {"mta": "postfix", "spool": "/x"}, {"mta": "exim", "config_directory": "/x"},
+    {"messages_warning": "5", "messages_critical": "4"}, {"age_warning": "2d", "age_critical": "1d"}, {"mta": "qmail"}])
+def test_mailq_wrong_options(options):
+    r = run("mailq/empty", "mailq", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def test_mailq_real_postfix(postfix_server):
+    """Mails that nobody takes off: they are put into the queue of a Postfix that does not try them."""
+    options = {"mta": "postfix", "config_directory": postfix_server.folder / "config"}
+    postconf = ["postconf", "-c", str(postfix_server.folder / "config")]
+    before = run(None, "mailq", options)
+    assert before.one()[0] == "OK", before.one()
+    subprocess.run([*postconf, "-e", "defer_transports = virtual"], check=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    try:
+        subprocess.run(["postfix", "-c", str(postfix_server.folder / "config"), "reload"], capture_output=True,
+                       env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        for i in range(2):
+            subprocess.run(["sendmail", "-C", str(postfix_server.folder / "config"), "-f", "a@example.org", "ops@example.org"], check=True,
+                           input=f"Subject: {i}\n\nHello\n", text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        end = time.monotonic() + 30
+        while run(None, "mailq", options).number("messages") < 2 and time.monotonic() < end:
+            time.sleep(0.3)
+        r = run(None, "mailq", {**options, "messages_warning": "2"})
+        assert r.one() == ("WARNING", "2 mails wait (limit 2)") and r.number("oldest") < 120
+        assert "from <a@example.org> to <ops@example.org>" in r.evidence["postfix", "The oldest mails in the queue"]
+    finally:
+        subprocess.run(["postsuper", "-c", str(postfix_server.folder / "config"), "-d", "ALL"], capture_output=True,
+                       env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
