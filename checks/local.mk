@@ -229,6 +229,13 @@ checks_updates_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_updates_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/updates.7.in
 
+checkmodule_LTLIBRARIES += checks/users.la
+CHECK_PAGES += checks/tocsin-check-users.7
+checks_users_la_SOURCES = checks/users.c
+checks_users_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_users_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
+EXTRA_DIST += checks/users.7.in
+
 if CAN_RUN
 nodist_man_MANS += $(CHECK_PAGES)
 CLEANFILES += $(CHECK_PAGES) $(CHECK_PAGES:=.options)

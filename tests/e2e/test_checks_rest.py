@@ -623,3 +623,62 @@ def test_mailq_real_postfix(postfix_server):
     finally:
         subprocess.run(["postsuper", "-c", str(postfix_server.folder / "config"), "-d", "ALL"], capture_output=True,
                        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+
+
+# --- users
+
+def test_users_good():
+    """What was left behind by a process that is gone does not count, nor does the screen that asks for a login."""
+    r = run("users/good", "users")
+    assert r.one() == ("OK", "3 sessions: ops, anna") and r.evidence == {}
+    assert [r.number(n) for n in ("sessions", "users", "root", "remote")] == [3, 2, 0, 2]
+    assert run("users/empty", "users").one() == ("OK", "nobody is logged in")
+
+
+def test_users_bad():
+    r = run("users/bad", "users", {"allowed": "ops"})
+    state, text = r.one()
+    assert state == "CRITICAL" and text.startswith(
+        "somebody is logged in who is not allowed: mallory-with-a-name-of-32-letter on pts/2 from 2001:db8::1 since ")
+    lines = r.evidence["c", "Who is logged in"].splitlines()
+    assert len(lines) == 3 and lines[0].endswith("  root  pts/0  from 203.0.113.66  pid 400") and r.number("root") == 1
+
+
+@pytest.mark.parametrize("root, options, state, text", [
+    ("bad", {}, "WARNING", "root is logged in: root on pts/0 from 203.0.113.66 since "), ("bad", {"root": "critical"}, "CRITICAL", "root is logged in"),
+    ("bad", {"root": "ok"}, "OK", "3 sessions: root, ops, mallory"), ("bad", {"root": "ok", "allowed": ["o*", "m*"]}, "OK", "3 sessions"),
+    ("bad", {"allowed": "o*", "stranger": "warning"}, "WARNING", "not allowed: mallory"), ("bad", {"allowed": "*"}, "WARNING", "root"),
+    ("good", {"sessions_warning": "3"}, "WARNING", "3 sessions (limit 3)"), ("good", {"sessions_warning": "4"}, "OK", "3 sessions"),
+    ("good", {"sessions_critical": "2"}, "CRITICAL", "3 sessions (limit 2)"),
+    ("good", {"age_warning": "1h"}, "WARNING", "logged in for long: ops on pts/0 from 192.0.2.7 since ")])
+def test_users(root, options, state, text):
+    r = run(f"users/{root}", "users", options)
+    assert r.one()[0] == state and text in r.one()[1]
+
+
+def test_users_cannot_look(tmp_path):
+    r = run("users/garbage", "users")
+    assert (r.items, r.code) == ({}, 74) and "/run/utmp cannot be read: it is not of the form" in r.reason
+    r = run("memory/good", "users")
+    assert (r.items, r.code) == ({}, 95) and "neither logind nor" in r.reason
+    for source, text in (("utmp", "/run/utmp cannot be read: No such file"), ("logind", "logind does not run here")):
+        r = run("memory/good", "users", {"source": source})
+        assert (r.items, r.code) == ({}, 2) and text in r.reason
+    # Where processes are hidden nobody knows which records were left behind.
+    root = copied("users/good", tmp_path)
+    shutil.rmtree(root / "proc")
+    assert run(root, "users").number("sessions") == 4
+
+
+@pytest.mark.parametrize("options", [
+    {"sessions_warning": "3", "sessions_critical": "2"}, {"root": "unknown"}, {"source": "wtmp"}, {"age_warning": "soon"}])
+def test_users_wrong_options(options):
+    r = run("users/good", "users", options)
+    assert r.code in (22, 34) and r.reason and r.items == {}
+
+
+def test_users_of_this_host():
+    r = run(None, "users")
+    if r.code == 95:
+        pytest.skip(r.reason)
+    assert r.code == 0 and len(r.watches) == 1 and r.number("users") <= r.number("sessions")
