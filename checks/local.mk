@@ -14,6 +14,13 @@ checks_certificate_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_certificate_la_LIBADD = src/libserver.la $(CHECK_LIBADD) $(GNUTLS_LIBS)
 EXTRA_DIST += checks/certificate.7.in
 
+checkmodule_LTLIBRARIES += checks/cgroup.la
+CHECK_PAGES += checks/tocsin-check-cgroup.7
+checks_cgroup_la_SOURCES = checks/cgroup.c
+checks_cgroup_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_cgroup_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/cgroup.7.in
+
 checkmodule_LTLIBRARIES += checks/clock.la
 CHECK_PAGES += checks/tocsin-check-clock.7
 checks_clock_la_SOURCES = checks/clock.c
@@ -28,12 +35,26 @@ checks_cpu_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_cpu_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/cpu.7.in
 
+checkmodule_LTLIBRARIES += checks/directory.la
+CHECK_PAGES += checks/tocsin-check-directory.7
+checks_directory_la_SOURCES = checks/directory.c
+checks_directory_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_directory_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/directory.7.in
+
 checkmodule_LTLIBRARIES += checks/disk.la
 CHECK_PAGES += checks/tocsin-check-disk.7
 checks_disk_la_SOURCES = checks/disk.c
 checks_disk_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_disk_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/disk.7.in
+
+checkmodule_LTLIBRARIES += checks/diskio.la
+CHECK_PAGES += checks/tocsin-check-diskio.7
+checks_diskio_la_SOURCES = checks/diskio.c
+checks_diskio_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_diskio_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/diskio.7.in
 
 checkmodule_LTLIBRARIES += checks/dns.la
 CHECK_PAGES += checks/tocsin-check-dns.7
@@ -83,6 +104,14 @@ checks_load_la_SOURCES = checks/load.c
 checks_load_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_load_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/load.7.in
+
+# It reads JSON, too: what postqueue writes.
+checkmodule_LTLIBRARIES += checks/mailq.la
+CHECK_PAGES += checks/tocsin-check-mailq.7
+checks_mailq_la_SOURCES = checks/mailq.c
+checks_mailq_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_mailq_la_LIBADD = $(CHECK_LIBADD) $(JANSSON_LIBS)
+EXTRA_DIST += checks/mailq.7.in
 
 checkmodule_LTLIBRARIES += checks/memory.la
 CHECK_PAGES += checks/tocsin-check-memory.7
@@ -154,7 +183,7 @@ checks_reboot_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_reboot_la_LIBADD = $(CHECK_LIBADD)
 EXTRA_DIST += checks/reboot.7.in
 
-# It alone of the modules needs jansson, so the reader is built here and not in libmodule.
+# Few of the modules need jansson, so the reader is built here and not in libmodule.
 checkmodule_LTLIBRARIES += checks/smart.la
 CHECK_PAGES += checks/tocsin-check-smart.7
 checks_smart_la_SOURCES = checks/smart.c src/smart-json.c src/smart-json.h
@@ -193,6 +222,20 @@ checks_unit_la_CFLAGS = $(AM_CFLAGS)
 checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
 EXTRA_DIST += checks/unit.7.in
+
+checkmodule_LTLIBRARIES += checks/updates.la
+CHECK_PAGES += checks/tocsin-check-updates.7
+checks_updates_la_SOURCES = checks/updates.c
+checks_updates_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_updates_la_LIBADD = $(CHECK_LIBADD)
+EXTRA_DIST += checks/updates.7.in
+
+checkmodule_LTLIBRARIES += checks/users.la
+CHECK_PAGES += checks/tocsin-check-users.7
+checks_users_la_SOURCES = checks/users.c
+checks_users_la_LDFLAGS = $(CHECK_LDFLAGS)
+checks_users_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
+EXTRA_DIST += checks/users.7.in
 
 if CAN_RUN
 nodist_man_MANS += $(CHECK_PAGES)
