@@ -313,11 +313,8 @@ static void reconsider_check(struct check *c)
 
 void item_reconsider_dependents(struct check *parent)
 {
-	struct daemon *d = parent->daemon;
-
-	for (size_t i = 0; i < d->n_checks; i++)
-		if (is_named(&d->checks[i]->conf->alert.depends, parent->conf->name))
-			reconsider_check(d->checks[i]);
+	for (size_t i = 0; i < parent->n_dependents; i++)
+		reconsider_check(parent->dependents[i]);
 }
 
 void item_reconsider_all(struct daemon *d)

@@ -77,6 +77,11 @@ struct memory {
 
 #define WATCHES_MAX 64
 
+struct watch_list {
+	struct watch **items;
+	size_t n;
+};
+
 struct check {
 	struct daemon *daemon;
 	const struct conf_check *conf;
@@ -84,8 +89,9 @@ struct check {
 	struct item *items;
 	struct memory *memory;
 	size_t n_memory;
-	struct watch *watches[WATCHES_MAX], *new_watches[WATCHES_MAX];
-	size_t n_watches, n_new_watches;
+	struct watch_list watches, new_watches;
+	struct check **dependents; /* that name this one in `depends` */
+	size_t n_dependents;
 	struct batch *batch; /* of the run under way */
 	int64_t due_usec; /* boottime */
 	int64_t started_usec; /* boottime of the last look's start */
@@ -202,7 +208,9 @@ struct daemon {
 	struct pool *checkers, *mailers;
 
 	struct check **checks;
+	struct check **checks_by_name; /* the same */
 	size_t n_checks;
+	size_t n_looked; /* so many of the first ones have looked at least once */
 	struct schedule *schedule;
 	sd_event_source *look_source;
 	struct batch *batches;
