@@ -136,10 +136,10 @@ static void run_loop(struct fake_daemon *d, const struct kind *kind, const struc
 		struct fake_item *item = fake_item(d, "x", policy);
 
 		fake_run(d, dies);
-		item->world = TOCSIN_CRITICAL;
+		item->world.state = TOCSIN_CRITICAL;
 		fake_look(d, item);
 		fake_run(d, dies + kind->down_usec);
-		item->world = TOCSIN_OK;
+		item->world.state = TOCSIN_OK;
 	}
 }
 
