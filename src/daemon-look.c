@@ -145,6 +145,8 @@ void look_remember(struct check *c, const char *name, const char *value, int64_t
 		free(copy);
 		return;
 	}
+	if (!m->value || strcmp(m->value, value) != 0)
+		m->stored_usec = 0;
 	free(m->value);
 	m->value = copy;
 	m->time_usec = time_usec;
@@ -544,8 +546,10 @@ static int on_remember(struct batch *b, struct check *c, struct msg *m)
 	if (b->caller)
 		return 0;
 	look_remember(c, m->field[1], m->field[2], clock_realtime_usec());
-	const struct memory *memory = find_memory(c, m->field[1]);
-	if (memory)
+	struct memory *memory = find_memory(c, m->field[1]);
+	/* A pid that is the same at each look is no news for the state file: what a later start finds there may be older
+	 * than it is by this pause. */
+	if (memory && (memory->stored_usec == 0 || clock_boottime_usec() - memory->stored_usec >= STORE_PAUSE_USEC))
 		state_put_memory(c->daemon, c, memory);
 	return 0;
 }
@@ -620,6 +624,7 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 			return;
 		}
 		batch_free(b);
+		daemon_changed(d); /* what it told waits for its end */
 		helper_sweep_strays();
 		pool_give_back(d->checkers, h);
 		return;
