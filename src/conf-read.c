@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SECTIONS_MAX 50000
+#define SECTIONS_MAX 30000
 #define SETTINGS_MAX 1000 /* in one section: keeps the search for repeated keys short */
 #define FILES_MAX 1000
 
