@@ -167,7 +167,7 @@ static bool is_meant(const struct target *target, const struct proctree *t, stru
 {
 	const struct config *c = target->config;
 
-	if (!proc_is_alive(p) || (c->pidfile && p->pid != target->pid))
+	if (!proc_is_alive(p))
 		return false;
 	if (target->uid >= 0 && proc_uid(t, p) != target->uid)
 		return false;
@@ -306,11 +306,15 @@ static int compare_starts(const void *a, const void *b)
 static int find_processes(
 	struct tocsin_run *run, const struct target *target, struct proctree *t, struct found *ret)
 {
-	struct found f = { .items = calloc(t->n + 1, sizeof(struct proc *)) };
+	/* A pidfile names the only candidate. */
+	const bool is_named = target->config->pidfile;
+	const struct proc *only = is_named ? proctree_find(t, target->pid) : NULL;
+	size_t first = only ? (size_t)(only - t->items) : 0, n = is_named ? only != NULL : t->n;
+	struct found f = { .items = calloc(n + 1, sizeof(struct proc *)) };
 
 	if (!f.items)
 		return -ENOMEM;
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = first; i < first + n; i++) {
 		struct proc *p = &t->items[i];
 
 		if (!is_meant(target, t, p) || !watch_process(run, t, p, false, NULL))

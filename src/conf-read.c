@@ -5,16 +5,18 @@
 #include "conf.h"
 
 #include "conf-table.h"
+#include "conf-work.h"
 #include "ini-guard.h"
 #include "text.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <search.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define SECTIONS_MAX 10000
+#define SECTIONS_MAX 30000
 #define SETTINGS_MAX 1000 /* in one section: keeps the search for repeated keys short */
 #define FILES_MAX 1000
 
@@ -28,21 +30,28 @@ struct section {
 
 struct reader {
 	const char *file; /* being read */
-	struct section *sections;
+	struct section **sections;
 	size_t n_sections;
+	void *by_name; /* the same, for tsearch(3) */
 	struct section *current;
 	struct conf_problems *problems;
 };
 
+static void keep(void *section)
+{
+}
+
 static void reader_clear(struct reader *reader)
 {
+	tdestroy(reader->by_name, keep);
 	for (size_t i = 0; i < reader->n_sections; i++) {
-		struct section *s = &reader->sections[i];
+		struct section *s = reader->sections[i];
 
 		free(s->kind);
 		free(s->name);
 		free(s->file);
 		conf_settings_free(&s->settings);
+		free(s);
 	}
 	free(reader->sections);
 }
@@ -54,29 +63,33 @@ static int on_problem(void *user, unsigned line, const char *text)
 	return conf_add_problem(reader->problems, true, reader->file, line, "%s", text);
 }
 
+static int compare_sections(const void *a, const void *b)
+{
+	const struct section *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : strcmp(x->kind, y->kind);
+}
+
 static struct section *find_section(const struct reader *reader, const char *kind, const char *name)
 {
-	for (size_t i = 0; i < reader->n_sections; i++)
-		if (strcmp(reader->sections[i].name, name) == 0 && strcmp(reader->sections[i].kind, kind) == 0)
-			return &reader->sections[i];
-	return NULL;
+	const struct section key = { .kind = (char *)kind, .name = (char *)name };
+	struct section *const *found = tfind(&key, &reader->by_name, compare_sections);
+
+	return found ? *found : NULL;
 }
 
 static int add_section(struct reader *reader, const char *kind, const char *name, struct section **ret)
 {
-	if ((reader->n_sections & (reader->n_sections - 1)) == 0) {
-		size_t room = reader->n_sections ? reader->n_sections * 2 : 1;
-		struct section *larger = realloc(reader->sections, room * sizeof(*larger));
-
-		if (!larger)
-			return -ENOMEM;
-		reader->sections = larger;
-	}
-	struct section *s = &reader->sections[reader->n_sections];
+	if (conf_grow(&reader->sections, reader->n_sections, sizeof(*reader->sections)) < 0)
+		return -ENOMEM;
+	struct section *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	reader->sections[reader->n_sections++] = s;
 	*s = (struct section){ .kind = strdup(kind), .name = strdup(name), .file = strdup("") };
-	reader->n_sections++;
 	*ret = s;
-	return s->kind && s->name && s->file ? 0 : -ENOMEM;
+	return s->kind && s->name && s->file && tsearch(s, &reader->by_name, compare_sections) ? 0 : -ENOMEM;
 }
 
 /* Cuts "check  root" into its words; the name may hold blanks here and is refused for them later. */
@@ -279,7 +292,7 @@ static int take_settings(struct reader *reader, struct conf_settings *ret)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < reader->n_sections; i++) {
-		struct section *s = &reader->sections[i];
+		struct section *s = reader->sections[i];
 
 		if (s->settings.n == 0)
 			r = report_empty(reader, s);

@@ -14,6 +14,7 @@ struct conf_work {
 	struct conf_problems *problems;
 	struct conf *conf;
 	bool alert_sets_hysteresis; /* or hysteresis_points */
+	bool alert_sets_recover, alert_sets_grace;
 };
 
 #define error_at(work, setting, ...)                                                                        \

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <search.h>
 #include <string.h>
 
 /* Keys that somebody will try, and what to write instead. */
@@ -227,6 +228,8 @@ static int build_general(struct conf_work *b)
 	if (r == 0)
 		r = conf_build_alert(b, "alert", "", &c->alert);
 	b->alert_sets_hysteresis = alert_sets(b, "hysteresis") || alert_sets(b, "hysteresis_points");
+	b->alert_sets_recover = alert_sets(b, "recover");
+	b->alert_sets_grace = alert_sets(b, "grace");
 	return r;
 }
 
@@ -252,9 +255,9 @@ static void set_check_defaults(const struct conf_work *b, struct conf_check *che
 	check->is_steady = module->is_steady;
 	if (module->is_event) {
 		check->alert.confirm = 1;
-		if (!alert_sets(b, "recover"))
+		if (!b->alert_sets_recover)
 			check->alert.recover = 1;
-		if (!alert_sets(b, "grace"))
+		if (!b->alert_sets_grace)
 			check->alert.grace = 5 * USEC_PER_SEC;
 	}
 }
@@ -303,9 +306,42 @@ static int apply_to_check(struct conf_work *b, struct conf_check *check, const s
 	return add_module_option(check, s);
 }
 
-static int build_check_sections(struct conf_work *b)
+/* Where a check stands: the array moves while it grows. */
+struct place {
+	const char *name; /* of the setting that began it */
+	size_t index;
+};
+
+static int compare_places(const void *a, const void *b)
 {
-	struct conf *c = b->conf;
+	const struct place *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* The check that setting I belongs to, a new one if it is the first of its section. */
+static int find_or_add_check(struct conf_work *b, void **places, size_t i, struct conf_check **ret)
+{
+	const struct place key = { b->settings->items[i].name, b->conf->n_checks };
+	struct place *const *found = tfind(&key, places, compare_places), *place;
+
+	if (found) {
+		*ret = &b->conf->checks[(*found)->index];
+		return 0;
+	}
+	place = malloc(sizeof(*place));
+	if (!place)
+		return -ENOMEM;
+	*place = key;
+	if (!tsearch(place, places, compare_places)) {
+		free(place);
+		return -ENOMEM;
+	}
+	return add_check(b, i, ret);
+}
+
+static int apply_check_settings(struct conf_work *b, void **places)
+{
 	struct conf_check *check = NULL;
 
 	for (size_t i = 0; i < b->settings->n; i++) {
@@ -314,20 +350,23 @@ static int build_check_sections(struct conf_work *b)
 
 		if (strcmp(s->section, "check") != 0)
 			continue;
-		if (!check || strcmp(check->name, s->name) != 0) {
-			check = NULL;
-			for (size_t k = 0; k < c->n_checks && !check; k++)
-				if (strcmp(c->checks[k].name, s->name) == 0)
-					check = &c->checks[k];
-			if (!check)
-				r = add_check(b, i, &check);
-		}
+		if (!check || strcmp(check->name, s->name) != 0)
+			r = find_or_add_check(b, places, i, &check);
 		if (r == 0)
 			r = apply_to_check(b, check, s);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static int build_check_sections(struct conf_work *b)
+{
+	void *places = NULL;
+	int r = apply_check_settings(b, &places);
+
+	tdestroy(places, free);
+	return r;
 }
 
 static bool is_module_name(const char *name)

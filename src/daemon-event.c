@@ -191,7 +191,7 @@ struct incident *incident_open(struct daemon *d, struct item *item)
 	if (!i)
 		return NULL;
 	*i = (struct incident){
-		.next = d->incidents, .number = item->alert.incident, .check = strdup(item->check->conf->name),
+		.number = item->alert.incident, .check = strdup(item->check->conf->name),
 		.item = strdup(item->name), .module = strdup(item->check->conf->module),
 		.text = strdup(item->last.text ? item->last.text : ""), .opened_usec = item->alert.incident_since_usec,
 		.worst = item->alert.state, .escalated = escalated,
@@ -200,9 +200,17 @@ struct incident *incident_open(struct daemon *d, struct item *item)
 		incident_free(i);
 		return NULL;
 	}
-	d->incidents = item->incident = i;
+	incident_adopt(d, item, i);
 	state_put_incident(d, i);
 	return i;
+}
+
+void incident_adopt(struct daemon *d, struct item *item, struct incident *i)
+{
+	i->next = d->incidents;
+	if (i->next)
+		i->next->previous = i;
+	d->incidents = item->incident = i;
 }
 
 void incident_close(struct daemon *d, struct item *item)
@@ -218,14 +226,15 @@ void incident_close(struct daemon *d, struct item *item)
 void incident_forget(struct daemon *d, struct item *item)
 {
 	struct incident *i = TAKE_PTR(item->incident);
-	struct incident **at = &d->incidents;
 
 	if (!i)
 		return;
-	while (*at && *at != i)
-		at = &(*at)->next;
-	if (*at)
-		*at = i->next;
+	if (i->previous)
+		i->previous->next = i->next;
+	else
+		d->incidents = i->next;
+	if (i->next)
+		i->next->previous = i->previous;
 	incident_free(i);
 }
 
@@ -261,22 +270,46 @@ static bool is_in_outbox(const struct daemon *d, int64_t number)
 	return false;
 }
 
+static void happening_drop(struct daemon *d, struct happening **at)
+{
+	struct happening *h = *at;
+
+	*at = h->next;
+	d->n_happenings--;
+	if (d->happenings_end == &h->next)
+		d->happenings_end = at;
+	happening_free(h);
+}
+
+/* Nearly always the end: only what a state file tells late is older than the last one. */
+static struct happening **place_of(struct daemon *d, const struct happening *h)
+{
+	struct happening **at = &d->happenings;
+
+	if (d->happenings_end && h->number >= d->last_number)
+		return d->happenings_end;
+	while (*at && (*at)->number < h->number)
+		at = &(*at)->next;
+	return at;
+}
+
 /* Past a limit the oldest that nobody waits for goes: the state file still has it. */
 void happening_adopt(struct daemon *d, struct happening *h)
 {
-	struct happening **at = &d->happenings, **oldest = NULL;
-	size_t n = 0;
+	struct happening **at = place_of(d, h);
 
-	for (; *at && (*at)->number < h->number; at = &(*at)->next, n++)
-		if (!oldest && (*at)->waits_for == 0)
-			oldest = at;
 	h->next = *at;
 	*at = h;
-	if (n >= HAPPENINGS_MAX && oldest) {
-		struct happening *gone = *oldest;
-
-		*oldest = gone->next;
-		happening_free(gone);
+	d->n_happenings++;
+	if (!h->next)
+		d->happenings_end = &h->next;
+	if (d->n_happenings <= HAPPENINGS_MAX)
+		return;
+	for (at = &d->happenings; *at != h; at = &(*at)->next) {
+		if ((*at)->waits_for == 0) {
+			happening_drop(d, at);
+			return;
+		}
 	}
 }
 
@@ -466,14 +499,10 @@ void event_reported(struct daemon *d)
 
 	/* In memory mode the file must still learn of all. */
 	while (*at && d->state.phase != STATE_MEMORY) {
-		struct happening *h = *at;
-
-		if (h->waits_for || is_in_outbox(d, h->number)) {
-			at = &h->next;
-			continue;
-		}
-		*at = h->next;
-		happening_free(h);
+		if ((*at)->waits_for || is_in_outbox(d, (*at)->number))
+			at = &(*at)->next;
+		else
+			happening_drop(d, at);
 	}
 }
 
@@ -759,9 +788,9 @@ static int on_owed(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct daemon *d = userdata;
 
+	d->is_owed_stale = true;
 	drop_expired_silences(d, clock_realtime_usec());
 	item_reconsider_all(d);
-	d->is_owed_stale = true;
 	return 0;
 }
 
@@ -775,6 +804,14 @@ static int64_t item_next(const struct daemon *d, const struct item *item, int64_
 		next = due > now_usec && due < next ? due : next;
 	}
 	return next;
+}
+
+static void set_owed(struct daemon *d, int64_t now_usec, int64_t when_usec)
+{
+	int64_t soonest = usec_add(now_usec, USEC_PER_SEC); /* no spinning */
+
+	d->owed_usec = when_usec < soonest ? soonest : when_usec;
+	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, d->owed_usec, on_owed, d);
 }
 
 static void arm_owed(struct daemon *d)
@@ -791,9 +828,18 @@ static void arm_owed(struct daemon *d)
 	}
 	for (const struct silence *s = d->silences; s; s = s->next)
 		next = s->until_usec < next ? s->until_usec : next;
-	if (next < usec_add(now, USEC_PER_SEC)) /* no spinning */
-		next = usec_add(now, USEC_PER_SEC);
-	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, next, on_owed, d);
+	set_owed(d, now, next);
+}
+
+void event_owes(struct daemon *d, const struct item *item)
+{
+	int64_t now = clock_realtime_usec(), next;
+
+	if (d->is_owed_stale)
+		return; /* all will be asked at the end of the turn */
+	next = item->incident || item->alert.incident ? item_next(d, item, now) : USEC_NEVER;
+	if (next < d->owed_usec)
+		set_owed(d, now, next);
 }
 
 void event_clock_set(struct daemon *d, int64_t delta_usec)
@@ -828,7 +874,7 @@ void event_adopted(struct daemon *d)
 	drop_expired_silences(d, clock_realtime_usec());
 	/* What became due while nobody was there. */
 	d->is_owed_stale = false;
-	daemon_set_timer(d, &d->owed_source, CLOCK_REALTIME, usec_add(clock_realtime_usec(), USEC_PER_SEC), on_owed, d);
+	set_owed(d, clock_realtime_usec(), 0);
 }
 
 void event_free(struct daemon *d)

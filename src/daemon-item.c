@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define ITEMS_MAX 4096
-#define STORE_PAUSE_USEC (5 * USEC_PER_MINUTE) /* between two writes of an item whose state does not change */
 #define DEPEND_LIMIT_USEC (15 * USEC_PER_SEC) /* how long a problem waits for a look at what it depends on (law 2) */
 
 /* ---- the list ---- */
@@ -262,7 +261,7 @@ void item_feed(struct item *item)
 	raise_all(item, notices, n, &before);
 	event_escalate(d, item, &circumstances);
 	is_dependent(item); /* which may want a look at another check as soon as the first result is bad */
-	d->is_owed_stale |= n > 0 || item->alert.incident != 0;
+	event_owes(d, item);
 	/* Steady results are no news for the state file; it gets them now and then. */
 	if (n > 0 || alert_is_confirming(&before) || alert_is_confirming(&item->alert) || item->stored_usec == 0 ||
 		now - item->stored_usec >= STORE_PAUSE_USEC)
@@ -295,9 +294,9 @@ void item_reconsider(struct item *item)
 		.event = notice_reconsider(&item->alert, &policy, &circumstances, clock_realtime_usec()),
 	};
 
-	d->is_owed_stale = true;
 	raise_all(item, &notice, notice.event != ALERT_NONE, &before);
 	event_escalate(d, item, &circumstances);
+	event_owes(d, item);
 	if (notice.event != ALERT_NONE)
 		state_put_item(d, item);
 }
@@ -310,11 +309,8 @@ static void reconsider_check(struct check *c)
 
 void item_reconsider_dependents(struct check *parent)
 {
-	struct daemon *d = parent->daemon;
-
-	for (size_t i = 0; i < d->n_checks; i++)
-		if (is_named(&d->checks[i]->conf->alert.depends, parent->conf->name))
-			reconsider_check(d->checks[i]);
+	for (size_t i = 0; i < parent->n_dependents; i++)
+		reconsider_check(parent->dependents[i]);
 }
 
 void item_reconsider_all(struct daemon *d)

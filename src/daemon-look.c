@@ -44,12 +44,30 @@ static void answer_caller(struct batch *b, struct check *c, const char *error);
 
 /* ---- checks ---- */
 
+static int compare_names(const void *a, const void *b)
+{
+	const struct check *const *x = a, *const *y = b;
+
+	return strcmp((*x)->conf->name, (*y)->conf->name);
+}
+
+static int compare_name(const void *name, const void *check)
+{
+	const struct check *const *c = check;
+
+	return strcmp(name, (*c)->conf->name);
+}
+
+static struct check *find_by_name(struct check **by_name, size_t n, const char *name)
+{
+	struct check **found = n ? bsearch(name, by_name, n, sizeof(struct check *), compare_name) : NULL;
+
+	return found ? *found : NULL;
+}
+
 struct check *look_find_check(const struct daemon *d, const char *name)
 {
-	for (size_t i = 0; i < d->n_checks; i++)
-		if (strcmp(d->checks[i]->conf->name, name) == 0)
-			return d->checks[i];
-	return NULL;
+	return find_by_name(d->checks_by_name, d->n_checks, name);
 }
 
 static struct watch *watch_free(struct watch *w)
@@ -62,11 +80,12 @@ static struct watch *watch_free(struct watch *w)
 	return NULL;
 }
 
-static void watches_clear(struct watch **watches, size_t *n)
+static void watches_clear(struct watch_list *watches)
 {
-	for (size_t i = 0; i < *n; i++)
-		watches[i] = watch_free(watches[i]);
-	*n = 0;
+	for (size_t i = 0; i < watches->n; i++)
+		watch_free(watches->items[i]);
+	free(watches->items);
+	*watches = (struct watch_list){ 0 };
 }
 
 static struct check *check_free(struct check *c)
@@ -84,8 +103,9 @@ static struct check *check_free(struct check *c)
 				helper_kill(b->helper); /* the others in the batch do not wait for it */
 		}
 	}
-	watches_clear(c->watches, &c->n_watches);
-	watches_clear(c->new_watches, &c->n_new_watches);
+	watches_clear(&c->watches);
+	watches_clear(&c->new_watches);
+	free(c->dependents);
 	items_free(c->items);
 	for (size_t i = 0; i < c->n_memory; i++) {
 		free(c->memory[i].name);
@@ -125,6 +145,8 @@ void look_remember(struct check *c, const char *name, const char *value, int64_t
 		free(copy);
 		return;
 	}
+	if (!m->value || strcmp(m->value, value) != 0)
+		m->stored_usec = 0;
 	free(m->value);
 	m->value = copy;
 	m->time_usec = time_usec;
@@ -252,9 +274,13 @@ static void take_over_watches(struct check *c)
 {
 	struct daemon *d = c->daemon;
 
-	watches_clear(c->watches, &c->n_watches);
-	for (size_t i = 0; i < c->n_new_watches; i++) {
-		struct watch *w = TAKE_PTR(c->new_watches[i]);
+	size_t n = 0;
+
+	watches_clear(&c->watches);
+	c->watches = c->new_watches;
+	c->new_watches = (struct watch_list){ 0 };
+	for (size_t i = 0; i < c->watches.n; i++) {
+		struct watch *w = c->watches.items[i];
 		int r = sd_event_add_io(d->event, &w->source, w->fd, w->events, on_watch, w);
 
 		if (r >= 0)
@@ -264,9 +290,9 @@ static void take_over_watches(struct check *c)
 			watch_free(w);
 			continue;
 		}
-		c->watches[c->n_watches++] = w;
+		c->watches.items[n++] = w;
 	}
-	c->n_new_watches = 0;
+	c->watches.n = n;
 }
 
 static void forget_reports(struct check *c)
@@ -287,7 +313,7 @@ static void check_ended(struct check *c)
 {
 	struct daemon *d = c->daemon;
 
-	watches_clear(c->new_watches, &c->n_new_watches);
+	watches_clear(&c->new_watches);
 	forget_reports(c);
 	c->batch = NULL;
 	c->has_looked = true;
@@ -520,8 +546,10 @@ static int on_remember(struct batch *b, struct check *c, struct msg *m)
 	if (b->caller)
 		return 0;
 	look_remember(c, m->field[1], m->field[2], clock_realtime_usec());
-	const struct memory *memory = find_memory(c, m->field[1]);
-	if (memory)
+	struct memory *memory = find_memory(c, m->field[1]);
+	/* A pid that is the same at each look is no news for the state file: what a later start finds there may be older
+	 * than it is by this pause. */
+	if (memory && (memory->stored_usec == 0 || clock_boottime_usec() - memory->stored_usec >= STORE_PAUSE_USEC))
 		state_put_memory(c->daemon, c, memory);
 	return 0;
 }
@@ -532,15 +560,19 @@ static int on_new_watch(struct batch *b, struct check *c, struct msg *m)
 
 	if (msg_number(m, 1, &mask) < 0)
 		return -EBADMSG;
-	if (b->caller || c->n_new_watches == WATCHES_MAX)
+	if (b->caller || c->new_watches.n == WATCHES_MAX)
 		return 0;
+	struct watch **grown = reallocarray(c->new_watches.items, c->new_watches.n + 1, sizeof(*grown));
+	if (!grown)
+		return 0;
+	c->new_watches.items = grown;
 	struct watch *w = calloc(1, sizeof(*w));
 	if (!w)
 		return 0;
 	w->check = c;
 	w->fd = TAKE_FD(m->fd);
 	w->events = (uint32_t)(mask & (POLLIN | POLLPRI | POLLOUT | POLLRDHUP)); /* EPOLLIN … have the same values */
-	c->new_watches[c->n_new_watches++] = w;
+	grown[c->new_watches.n++] = w;
 	return 0;
 }
 
@@ -592,6 +624,7 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 			return;
 		}
 		batch_free(b);
+		daemon_changed(d); /* what it told waits for its end */
 		helper_sweep_strays();
 		pool_give_back(d->checkers, h);
 		return;
@@ -699,10 +732,13 @@ static int send_ready_watches(struct helper *h, const struct check *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < c->n_watches; i++)
-		if (c->watches[i]->was_ready)
-			r = helper_sendv_fd(h, MSG_WATCH, c->watches[i]->fd,
-				(const char *const[]){ c->conf->name, MSG_NUMBER(c->watches[i]->events) }, 2);
+	for (size_t i = 0; r >= 0 && i < c->watches.n; i++) {
+		const struct watch *w = c->watches.items[i];
+
+		if (w->was_ready)
+			r = helper_sendv_fd(h, MSG_WATCH, w->fd,
+				(const char *const[]){ c->conf->name, MSG_NUMBER(w->events) }, 2);
+	}
 	return r;
 }
 
@@ -908,19 +944,15 @@ int look_now(struct daemon *d, const char *name, struct varlink_call *caller)
 
 /* ---- beginning, reloading, ending ---- */
 
-static bool same_check(const struct check *c, const struct conf_check *conf)
+/* Of the old checks, the one that CONF goes on with, taken out of OLD; or a new one. */
+static struct check *take_or_make(struct daemon *d, struct check **old, struct check **old_by_name, size_t n_old,
+	const struct conf_check *conf)
 {
-	return strcmp(c->conf->name, conf->name) == 0 && strcmp(c->conf->module, conf->module) == 0;
-}
+	struct check *c = find_by_name(old_by_name, n_old, conf->name);
 
-/* Of the OLD checks, the one that CONF goes on with, taken out of the array; or a new one. */
-static struct check *take_or_make(struct daemon *d, struct check **old, size_t n_old, const struct conf_check *conf)
-{
-	for (size_t i = 0; i < n_old; i++)
-		if (old[i] && same_check(old[i], conf))
-			return TAKE_PTR(old[i]);
-
-	struct check *c = calloc(1, sizeof(*c));
+	if (c && strcmp(c->conf->module, conf->module) == 0)
+		return TAKE_PTR(old[c->id]);
+	c = calloc(1, sizeof(*c));
 	if (c) {
 		c->daemon = d;
 		c->due_usec = clock_boottime_usec();
@@ -938,24 +970,58 @@ static void forget_check(struct check *c)
 	check_free(c);
 }
 
+static void add_dependent(struct check *parent, struct check *c)
+{
+	struct check **grown = reallocarray(parent->dependents, parent->n_dependents + 1, sizeof(*grown));
+
+	if (!grown)
+		return; /* it is then looked at by its own interval only */
+	parent->dependents = grown;
+	grown[parent->n_dependents++] = c;
+}
+
+/* How checks find each other: by name, and from a check to those that depend on it. */
+static void index_checks(struct daemon *d)
+{
+	memcpy(d->checks_by_name, d->checks, d->n_checks * sizeof(*d->checks));
+	qsort(d->checks_by_name, d->n_checks, sizeof(*d->checks_by_name), compare_names);
+	for (size_t i = 0; i < d->n_checks; i++) {
+		free(TAKE_PTR(d->checks[i]->dependents));
+		d->checks[i]->n_dependents = 0;
+	}
+	for (size_t i = 0; i < d->n_checks; i++) {
+		const struct tocsin_list *depends = &d->checks[i]->conf->alert.depends;
+
+		for (size_t j = 0; j < depends->n; j++) {
+			struct check *parent = look_find_check(d, depends->items[j]);
+
+			if (parent)
+				add_dependent(parent, d->checks[i]);
+		}
+	}
+}
+
 int look_configure(struct daemon *d)
 {
 	struct check **old = d->checks, **checks = calloc(d->conf->n_checks + 1, sizeof(*checks));
+	struct check **old_by_name = d->checks_by_name, **by_name = calloc(d->conf->n_checks + 1, sizeof(*by_name));
 	struct schedule *schedule = schedule_new();
 	size_t n_old = d->n_checks;
 
-	if (!checks || !schedule) {
+	if (!checks || !by_name || !schedule) {
 		free(checks);
+		free(by_name);
 		schedule_free(schedule);
 		return -ENOMEM;
 	}
 	/* The old checks still point into the old configuration, which the caller frees after this. */
 	d->checks = checks;
-	d->n_checks = 0;
+	d->checks_by_name = by_name;
+	d->n_checks = d->n_looked = 0;
 	schedule_free(d->schedule);
 	d->schedule = schedule;
 	for (size_t i = 0; i < d->conf->n_checks; i++) {
-		struct check *c = take_or_make(d, old, n_old, &d->conf->checks[i]);
+		struct check *c = take_or_make(d, old, old_by_name, n_old, &d->conf->checks[i]);
 
 		if (!c)
 			continue;
@@ -963,6 +1029,8 @@ int look_configure(struct daemon *d)
 		c->conf = &d->conf->checks[i];
 		checks[d->n_checks++] = c;
 	}
+	free(old_by_name);
+	index_checks(d);
 	for (size_t i = 0; i < n_old; i++)
 		if (old[i])
 			forget_check(old[i]);
@@ -997,6 +1065,7 @@ void look_free(struct daemon *d)
 	for (size_t i = 0; i < d->n_checks; i++)
 		check_free(d->checks[i]);
 	free(d->checks);
+	free(d->checks_by_name);
 	d->schedule = schedule_free(d->schedule);
 }
 

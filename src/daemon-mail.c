@@ -142,8 +142,8 @@ static int draft_dependents(struct daemon *d, struct draft *draft, size_t index,
 		return -ENOMEM;
 	draft->dependents[index] = lines;
 	e->dependents = lines;
-	for (size_t i = 0; parent && i < d->n_checks; i++) {
-		for (struct item *item = d->checks[i]->items; item && e->n_dependents < DEPENDENTS_MAX; item = item->next) {
+	for (size_t i = 0; parent && i < parent->n_dependents; i++) {
+		for (struct item *item = parent->dependents[i]->items; item && e->n_dependents < DEPENDENTS_MAX; item = item->next) {
 			_cleanup_buf_ struct buf b = BUF(1000);
 
 			if (!item_depends_on(item, parent))
@@ -680,10 +680,10 @@ void mail_looked(struct daemon *d)
 {
 	if (d->has_round)
 		return;
-	for (size_t i = 0; i < d->n_checks; i++)
-		if (!d->checks[i]->has_looked)
-			return;
-	first_round_done(d);
+	while (d->n_looked < d->n_checks && d->checks[d->n_looked]->has_looked)
+		d->n_looked++;
+	if (d->n_looked == d->n_checks)
+		first_round_done(d);
 }
 
 /* ---- beginning, reloading, ending ---- */

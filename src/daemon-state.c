@@ -237,8 +237,9 @@ void state_delete_remark(struct daemon *d, size_t i)
 	SEND(d, MSG_DELETE, "meta", name);
 }
 
-void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m)
+void state_put_memory(struct daemon *d, const struct check *c, struct memory *m)
 {
+	m->stored_usec = clock_boottime_usec();
 	SEND(d, MSG_PUT, "memory", c->conf->name, m->name, m->value, MSG_NUMBER(m->time_usec));
 }
 
@@ -585,8 +586,7 @@ static void load_incident(struct daemon *d, const char *const *v)
 		incident_free(i);
 		return;
 	}
-	i->next = d->incidents;
-	d->incidents = item->incident = i;
+	incident_adopt(d, item, i);
 }
 
 static void load_silence(struct daemon *d, const char *const *v)

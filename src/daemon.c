@@ -20,6 +20,7 @@
 #include <systemd/sd-id128.h>
 #include <time.h>
 
+#define STATUS_PAUSE_USEC USEC_PER_SEC /* between two countings of all items for STATUS=, during a round */
 #define STOP_MAILER_USEC (2 * USEC_PER_SEC) /* a mail in flight may still get its receipt */
 #define STOP_STORE_USEC (2 * USEC_PER_SEC) /* then the daemon ends, whatever hangs */
 
@@ -76,14 +77,35 @@ void daemon_changed(struct daemon *d)
 	d->has_changed = true;
 }
 
+static int on_status_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	return 0; /* the end of this turn tells it */
+}
+
+/* While a round of looks is under way nearly every turn changes what would be told, and to count all items costs more
+ * than the looks. */
+static bool waits_with_status(struct daemon *d)
+{
+	int64_t due = usec_add(d->status_usec, STATUS_PAUSE_USEC);
+
+	if (!d->batches || due <= clock_boottime_usec()) {
+		daemon_set_timer(d, &d->status_source, CLOCK_BOOTTIME, USEC_NEVER, on_status_due, d);
+		return false;
+	}
+	if (!d->status_source)
+		daemon_set_timer(d, &d->status_source, CLOCK_BOOTTIME, due, on_status_due, d);
+	return true;
+}
+
 static void tell_status(struct daemon *d)
 {
 	_cleanup_buf_ struct buf b = BUF(1000);
 	char *text;
 
-	if (!d->has_changed || !d->is_ready || d->is_stopping)
+	if (!d->has_changed || !d->is_ready || d->is_stopping || waits_with_status(d))
 		return;
 	d->has_changed = false;
+	d->status_usec = clock_boottime_usec();
 	format_status(d, &b);
 	text = buf_take(&b);
 	if (!text || (d->status && strcmp(d->status, text) == 0)) {
@@ -560,6 +582,7 @@ static void daemon_free(struct daemon *d)
 	sd_event_source_disable_unref(d->stop_source);
 	sd_event_source_disable_unref(d->post_source);
 	sd_event_source_disable_unref(d->clock_source);
+	sd_event_source_disable_unref(d->status_source);
 	d->notify = notify_free(d->notify);
 	sd_event_unref(d->event);
 	conf_settings_free(&d->settings);

@@ -73,9 +73,17 @@ struct watch {
 struct memory {
 	char *name, *value;
 	int64_t time_usec; /* realtime */
+	int64_t stored_usec; /* boottime: when its row was last written; 0: not with this value */
 };
 
+#define STORE_PAUSE_USEC (5 * USEC_PER_MINUTE) /* between two writes of what does not change */
+
 #define WATCHES_MAX 64
+
+struct watch_list {
+	struct watch **items;
+	size_t n;
+};
 
 struct check {
 	struct daemon *daemon;
@@ -84,8 +92,9 @@ struct check {
 	struct item *items;
 	struct memory *memory;
 	size_t n_memory;
-	struct watch *watches[WATCHES_MAX], *new_watches[WATCHES_MAX];
-	size_t n_watches, n_new_watches;
+	struct watch_list watches, new_watches;
+	struct check **dependents; /* that name this one in `depends` */
+	size_t n_dependents;
 	struct batch *batch; /* of the run under way */
 	int64_t due_usec; /* boottime */
 	int64_t started_usec; /* boottime of the last look's start */
@@ -102,7 +111,7 @@ struct check {
 
 /* Those that are open, and those whose end must still be told; the state file has the others. */
 struct incident {
-	struct incident *next;
+	struct incident *next, *previous;
 	int64_t number;
 	char *check, *item, *module, *text;
 	int64_t opened_usec, closed_usec; /* realtime; closed 0: it is open */
@@ -188,7 +197,9 @@ struct daemon {
 	int64_t former_alive_usec, former_stop_usec; /* realtime: the last life that it knows of; how it ended, or 0 */
 	bool has_state; /* the state file is read, or given up */
 	char *status; /* as systemd was told last */
-	bool has_changed; /* what STATUS= tells, in this turn */
+	bool has_changed; /* what STATUS= tells, since it was told */
+	int64_t status_usec; /* boottime: when that was looked at last */
+	sd_event_source *status_source; /* while it waits */
 	int exit_status;
 	sd_event_source *watchdog_source, *stop_source, *post_source, *clock_source;
 	int64_t clock_distance_usec; /* CLOCK_REALTIME − CLOCK_BOOTTIME; another one: the clock was set */
@@ -203,12 +214,16 @@ struct daemon {
 	struct pool *checkers, *mailers;
 
 	struct check **checks;
+	struct check **checks_by_name; /* the same */
 	size_t n_checks;
+	size_t n_looked; /* so many of the first ones have looked at least once */
 	struct schedule *schedule;
 	sd_event_source *look_source;
 	struct batch *batches;
 	int64_t next_incident, last_number;
 	struct happening *happenings; /* since the last report, and all that a mail has yet to bring; oldest first */
+	struct happening **happenings_end; /* where the next one is put; NULL: not known */
+	size_t n_happenings;
 	struct incident *incidents;
 	struct silence *silences;
 	struct route *routes; /* one for each recipient of the configuration */
@@ -216,6 +231,7 @@ struct daemon {
 	uint64_t known_routes; /* while rows are loaded: those that the state file knows of */
 	sd_event_source *route_source; /* the next mail of any route */
 	sd_event_source *owed_source; /* when something may be owed to readers though nothing happens */
+	int64_t owed_usec; /* realtime: when that fires, or before */
 	bool is_route_stale, is_owed_stale; /* those times must be computed anew */
 	bool host_stops; /* the system manager says so */
 	struct outbox_mail **outbox;
@@ -312,6 +328,9 @@ void event_adopted(struct daemon *d); /* what the state file knows is here: what
 void event_turn(struct daemon *d); /* the timers, at the end of a turn */
 void event_free(struct daemon *d);
 
+/* Something may be owed to the readers of ITEM later on: the timer for that comes in time. */
+void event_owes(struct daemon *d, const struct item *item);
+
 /* Notes that EVENT befell ITEM, and whom it waits for. BEFORE is the alert state before the look. */
 void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before);
 
@@ -349,6 +368,7 @@ struct incident *incident_find(const struct daemon *d, int64_t number);
 struct incident *incident_open(struct daemon *d, struct item *item);
 void incident_close(struct daemon *d, struct item *item);
 void incident_forget(struct daemon *d, struct item *item); /* its end is told, or need not be */
+void incident_adopt(struct daemon *d, struct item *item, struct incident *i); /* it becomes the one of ITEM */
 void incident_free(struct incident *i);
 
 /* Acknowledges incident NUMBER until UNTIL (realtime; 0: as long as it lasts). -ENOENT: no such incident is open. */
@@ -462,7 +482,7 @@ void state_put_fact(struct daemon *d, const char *name, const char *value);
 void state_put_remark(struct daemon *d, size_t i); /* daemon.remarks[I] */
 void state_delete_remark(struct daemon *d, size_t i);
 void state_put_facts(struct daemon *d); /* next incident, last report, boot …: one row each by name */
-void state_put_memory(struct daemon *d, const struct check *c, const struct memory *m);
+void state_put_memory(struct daemon *d, const struct check *c, struct memory *m);
 void state_delete_item(struct daemon *d, const struct item *item);
 void state_delete_mail(struct daemon *d, const struct outbox_mail *mail);
 void state_delete_memory(struct daemon *d, const struct check *c, const struct memory *m);

@@ -39,6 +39,7 @@ struct helper {
 	pid_t pid;
 	int socket;
 	sd_event_source *socket_source, *child_source, *deadline_source;
+	void (*past_deadline)(struct helper *h);
 	struct queued *queue, **queue_end;
 	size_t n_queued;
 	bool has_ended; /* `ended` was called */
@@ -135,28 +136,41 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
 	return 0;
 }
 
-static int arm(struct helper *h, int64_t when_usec, sd_event_time_handler_t handler)
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	h->deadline_source = sd_event_source_disable_unref(h->deadline_source);
-	if (when_usec == USEC_NEVER)
-		return 0;
+	struct helper *h = userdata;
 
-	int r = sd_event_add_time(h->event, &h->deadline_source, CLOCK_BOOTTIME, (uint64_t)when_usec,
-		10 * USEC_PER_MSEC, handler, h);
+	h->past_deadline(h);
+	return 0;
+}
+
+/* Moved for each check of a batch: the source stays the same. */
+static int arm(struct helper *h, int64_t when_usec, void (*past_deadline)(struct helper *h))
+{
+	int r;
+
+	h->past_deadline = past_deadline;
+	if (when_usec == USEC_NEVER) {
+		h->deadline_source = sd_event_source_disable_unref(h->deadline_source);
+		return 0;
+	}
+	if (h->deadline_source) {
+		r = sd_event_source_set_time(h->deadline_source, (uint64_t)when_usec);
+		return r < 0 ? r : sd_event_source_set_enabled(h->deadline_source, SD_EVENT_ONESHOT);
+	}
+	r = sd_event_add_time(h->event, &h->deadline_source, CLOCK_BOOTTIME, (uint64_t)when_usec,
+		10 * USEC_PER_MSEC, on_timer, h);
 	if (r < 0)
 		return r;
 	return sd_event_source_set_exit_on_failure(h->deadline_source, true);
 }
 
-static int on_still_there(sd_event_source *source, uint64_t usec, void *userdata)
+static void still_there(struct helper *h)
 {
-	struct helper *h = userdata;
-
 	log_warning("%s [%d] was killed and still exists: it is stuck in the kernel", h->name, (int)h->pid);
 	h->phase = HELPER_STUCK;
 	h->deadline_source = sd_event_source_disable_unref(h->deadline_source);
 	call_ended(h);
-	return 0;
 }
 
 void helper_kill(struct helper *h)
@@ -168,22 +182,19 @@ void helper_kill(struct helper *h)
 	kill(h->pid, SIGKILL);
 	h->phase = HELPER_ENDING;
 	close_socket(h);
-	arm(h, usec_add(clock_boottime_usec(), STUCK_USEC), on_still_there);
+	arm(h, usec_add(clock_boottime_usec(), STUCK_USEC), still_there);
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void too_late(struct helper *h)
 {
-	struct helper *h = userdata;
-
 	if (h->phase != HELPER_ENDING)
 		h->end.timed_out = true;
 	helper_kill(h);
-	return 0;
 }
 
 int helper_set_deadline(struct helper *h, int64_t when_usec)
 {
-	return h->phase >= HELPER_ENDING ? 0 : arm(h, when_usec, on_deadline);
+	return h->phase >= HELPER_ENDING ? 0 : arm(h, when_usec, too_late);
 }
 
 void helper_retire(struct helper *h)
@@ -192,7 +203,7 @@ void helper_retire(struct helper *h)
 		return;
 	h->phase = HELPER_ENDING;
 	close_socket(h);
-	arm(h, usec_add(clock_boottime_usec(), RETIRE_USEC), on_deadline);
+	arm(h, usec_add(clock_boottime_usec(), RETIRE_USEC), too_late);
 }
 
 static int start_sources(struct helper *h)
