@@ -429,6 +429,16 @@ void alert_tell(struct alert_state *a, int64_t now_realtime_usec)
 		a->told_critical_usec = now_realtime_usec;
 }
 
+void alert_untell(struct alert_state *a, enum tocsin_state seen)
+{
+	a->told = seen == TOCSIN_UNKNOWN ? TOCSIN_OK : seen;
+	a->told_blind = seen == TOCSIN_UNKNOWN;
+	if (seen == TOCSIN_OK)
+		a->told_open_usec = 0;
+	if (seen != TOCSIN_CRITICAL)
+		a->told_critical_usec = 0;
+}
+
 bool alert_is_confirming(const struct alert_state *a)
 {
 	/* Rows stand still during UNKNOWN: once that is confirmed there is no hurry, however long it lasts. */

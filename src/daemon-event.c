@@ -433,6 +433,44 @@ void event_reported(struct daemon *d)
 	}
 }
 
+/* ---- what a shutdown has done ---- */
+
+static struct item *item_named(const struct daemon *d, const char *check, const char *item)
+{
+	struct check *c = look_find_check(d, check);
+
+	return c ? item_find(c->items, item) : NULL;
+}
+
+static void withdraw(struct daemon *d, struct happening *h)
+{
+	h->waits_for = 0;
+	free(h->note);
+	h->note = copy_or_null(notice_reason_name(NOTICE_STOPPING));
+	state_put_happening(d, h);
+}
+
+void event_withdraw(struct daemon *d, int64_t stopped_usec)
+{
+	for (struct happening *h = d->happenings; h; h = h->next) {
+		struct item *item = item_named(d, h->check, h->item);
+
+		if (!h->waits_for || is_in_outbox(d, h->number) ||
+			!notice_is_of_shutdown(h->event, h->time_usec, stopped_usec))
+			continue;
+		log_notice("%s %s: not mailed, %s", h->check, h->item, notice_reason_name(NOTICE_STOPPING));
+		withdraw(d, h);
+		if (item && item->alert.incident == h->incident) {
+			alert_untell(&item->alert, h->from);
+			state_put_item(d, item);
+		}
+		/* What came of it is no news either. */
+		for (struct happening *later = h->next; later; later = later->next)
+			if (later->waits_for && later->incident == h->incident && h->from == TOCSIN_OK)
+				withdraw(d, later);
+	}
+}
+
 /* ---- escalation ---- */
 
 void event_escalate(struct daemon *d, struct item *item, const struct notice_circumstances *c)
@@ -574,17 +612,10 @@ static void drop_expired_silences(struct daemon *d, int64_t now_usec)
 	}
 }
 
-static struct item *item_of(const struct daemon *d, const struct incident *i)
-{
-	struct check *c = look_find_check(d, i->check);
-
-	return c ? item_find(c->items, i->item) : NULL;
-}
-
 int event_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, const char *who, const char *why)
 {
 	struct incident *i = incident_find(d, number);
-	struct item *item = i && !i->closed_usec ? item_of(d, i) : NULL;
+	struct item *item = i && !i->closed_usec ? item_named(d, i->check, i->item) : NULL;
 	_cleanup_buf_ struct buf text = BUF(WORDS_MAX);
 
 	if (!item || item->alert.incident != number)

@@ -254,6 +254,8 @@ void daemon_state_loaded(struct daemon *d)
 	d->has_state = true;
 	if (d->next_incident == 0)
 		d->next_incident = 1;
+	if (d->has_former_boot && !d->is_same_boot && d->former_stop_usec)
+		event_withdraw(d, d->former_stop_usec);
 	for (size_t i = 0; i < d->n_checks; i++) {
 		const struct alert_policy policy = notice_policy(&d->checks[i]->conf->alert);
 

@@ -215,7 +215,6 @@ struct daemon {
 	sd_event_source *route_source; /* the next mail of any route */
 	sd_event_source *owed_source; /* when something may be owed to readers though nothing happens */
 	bool is_route_stale, is_owed_stale; /* those times must be computed anew */
-	bool host_stops; /* the system manager says so */
 	struct outbox_mail **outbox;
 	size_t n_outbox;
 	struct mail_batch *mail_batch; /* of the outbox */
@@ -309,6 +308,10 @@ int event_configure(struct daemon *d); /* before the old configuration is freed 
 void event_adopted(struct daemon *d); /* what the state file knows is here: what waits there goes on */
 void event_turn(struct daemon *d); /* the timers, at the end of a turn */
 void event_free(struct daemon *d);
+
+/* The host was shut down in order and has booted again; tocsind had ended at STOPPED (realtime). Problems of the last moments
+ * before that, which no mail has told, were the shutdown: nobody waits for them any longer, and they are judged again. */
+void event_withdraw(struct daemon *d, int64_t stopped_usec);
 
 /* Notes that EVENT befell ITEM, and whom it waits for. BEFORE is the alert state before the look. */
 void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before);

@@ -148,6 +148,13 @@ enum alert_event notice_reconsider(struct alert_state *a, const struct alert_pol
 	return owed;
 }
 
+bool notice_is_of_shutdown(enum alert_event event, int64_t time_usec, int64_t stopped_usec)
+{
+	bool is_found = event == ALERT_PROBLEM || event == ALERT_WORSE || event == ALERT_BLIND;
+
+	return is_found && time_usec <= stopped_usec && stopped_usec - time_usec <= NOTICE_SHUTDOWN_USEC;
+}
+
 bool notice_holds_dependents(const struct alert_state *parent)
 {
 	return parent->state == TOCSIN_WARNING || parent->state == TOCSIN_CRITICAL ||
