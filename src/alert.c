@@ -34,6 +34,7 @@ static const struct event_rule {
 	[ALERT_SILENCED] =     { "silenced",     false, false, false, false },
 	[ALERT_REMOVED] =      { "removed",      false, false, true,  false },
 	[ALERT_RESTARTED] =    { "restarted",    true,  false, false, false },
+	[ALERT_CRASHED] =      { "crashed",      true,  false, false, false },
 	[ALERT_TEST] =         { "test",         true,  false, false, false },
 };
 

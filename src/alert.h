@@ -129,6 +129,7 @@ enum alert_event {
 	ALERT_SILENCED, /* a silence began or ended */
 	ALERT_REMOVED, /* the check was removed, or the item forgotten, while an incident was open */
 	ALERT_RESTARTED, /* the host has restarted */
+	ALERT_CRASHED, /* tocsind has, without having been told to end */
 	ALERT_TEST, /* `tocsin test-alert`: nothing has happened */
 	ALERT_EVENTS
 };

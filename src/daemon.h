@@ -185,11 +185,13 @@ struct daemon {
 	bool is_same_boot; /* as when the state file was written last */
 	bool has_former_boot; /* it was written before */
 	int64_t former_alive_usec, former_stop_usec; /* realtime: the last life that it knows of; how it ended, or 0 */
+	bool was_cut_off; /* that life began and did not end in order */
 	bool has_state; /* the state file is read, or given up */
 	char *status; /* as systemd was told last */
 	bool has_changed; /* what STATUS= tells, in this turn */
 	int exit_status;
-	sd_event_source *watchdog_source, *stop_source, *post_source, *clock_source;
+	int64_t start_limit_usec; /* boottime: until then systemd is asked to wait for a start that takes long */
+	sd_event_source *watchdog_source, *start_source, *stop_source, *post_source, *clock_source;
 	int64_t clock_distance_usec; /* CLOCK_REALTIME − CLOCK_BOOTTIME; another one: the clock was set */
 
 	struct conf *conf;
@@ -234,6 +236,7 @@ struct daemon {
 	struct state_file state;
 	struct history history;
 	struct varlink_server *control;
+	bool is_control_inherited; /* its socket belongs to the service manager */
 };
 
 /* ---- daemon.c ---- */
