@@ -53,6 +53,31 @@ void daemon_set_timer(struct daemon *d, sd_event_source **source, clockid_t cloc
 
 /* ---- what systemd is told ---- */
 
+#define NAMES_MAX 3
+
+/* "; CRITICAL: disk /, load, 2 more": those in the worst state. */
+static void put_worst(struct buf *b, const struct report *report)
+{
+	enum tocsin_state worst = report_worst(report);
+	const char *comma = "";
+	size_t n = 0;
+
+	for (size_t i = 0; worst != TOCSIN_OK && i < report->n_items; i++) {
+		const struct report_item *item = &report->items[i];
+
+		if (!item->result->time_usec || alert_seen(item->alert) != worst || n++ >= NAMES_MAX)
+			continue;
+		if (n == 1)
+			buf_printf(b, "; %s: ", state_name(worst));
+		buf_printf(b, "%s%s", comma, item->check);
+		if (strcmp(item->item, item->check) != 0)
+			buf_printf(b, " %s", item->item);
+		comma = ", ";
+	}
+	if (n > NAMES_MAX)
+		buf_printf(b, ", %zu more", n - NAMES_MAX);
+}
+
 static void format_status(const struct daemon *d, struct buf *b)
 {
 	size_t n_items;
@@ -62,6 +87,7 @@ static void format_status(const struct daemon *d, struct buf *b)
 	if (!items)
 		return;
 	report_counts(b, &report);
+	put_worst(b, &report);
 	if (!mail_is_configured(d))
 		buf_puts(b, "; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
 	if (d->n_outbox)
