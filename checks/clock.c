@@ -5,11 +5,15 @@
  * asked here.
  *
  * Only the kernel's own loop (timesyncd, ntpd) knows an offset; chrony steers the clock by itself and leaves
- * none, and then none is reported. */
+ * none, and then none is reported.
+ *
+ * A sandbox refuses adjtimex(2) even to who only asks (ProtectClock= of systemd.exec(5)). Then systemd-timesyncd's file and
+ * systemd-timedated say whether the clock is synchronised, and nobody how wrong it is. */
 #include "clock.h"
 #include "buf.h"
 #include "container.h"
 #include "proctree.h"
+#include "system-bus.h"
 #include "tocsin-check.h"
 #include "units.h"
 #include "verdict.h"
@@ -20,6 +24,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
+
+#define CALL_USEC (5 * USEC_PER_SEC)
+#define ANSWER_FRESH_USEC USEC_PER_HOUR
 
 struct config {
 	int64_t offset_warning, offset_critical, error_warning, error_critical, settle;
@@ -75,6 +82,7 @@ struct time_status {
 	double offset, error, estimate; /* seconds; offset is NAN where the kernel does not steer */
 	double frequency;               /* parts per million */
 	int leap;                       /* TIME_INS or TIME_DEL before a leap second */
+	const char *told_by;            /* somebody else than the kernel, who knows of nothing but STA_UNSYNC; or NULL */
 };
 
 static void take_timex(const struct timex *t, int state, struct time_status *ret)
@@ -101,6 +109,8 @@ static int read_recorded(struct tocsin_run *run, struct timex *t, int *ret_state
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%31s %lld", name, &value) != 2)
 			return -EBADMSG;
+		if (strcmp(name, "errno") == 0)
+			return (int)-value;
 		if (strcmp(name, "state") == 0)
 			state = value;
 		else if (strcmp(name, "status") == 0)
@@ -118,6 +128,56 @@ static int read_recorded(struct tocsin_run *run, struct timex *t, int *ret_state
 	return state < 0 ? -EBADMSG : 0;
 }
 
+/* timesyncd touches a file whenever a server has answered, which is every 34 minutes at least (systemd-timesyncd.service(8),
+ * PollIntervalMaxSec=). Returns when that was; 0: never, or nobody knows. */
+static int64_t read_last_answer(struct tocsin_run *run)
+{
+	_cleanup_close_ int fd = tocsin_open(run, "/run/systemd/timesync/synchronized", O_PATH);
+	struct stat st;
+
+	return fd < 0 || fstat(fd, &st) < 0 ? 0 : (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC;
+}
+
+/* It asks the kernel, and is outside of the sandbox. */
+static int ask_timedated(struct tocsin_run *run, bool *ret_synchronised)
+{
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+	int value;
+
+	if (*tocsin_root(run))
+		return -ENOENT; /* it says nothing of a recorded tree */
+	int r = system_bus_open(CALL_USEC, &bus);
+	if (r >= 0)
+		r = sd_bus_get_property_trivial(bus, "org.freedesktop.timedate1", "/org/freedesktop/timedate1",
+			"org.freedesktop.timedate1", "NTPSynchronized", NULL, 'b', &value);
+	if (r >= 0)
+		*ret_synchronised = value;
+	return r < 0 ? r : 0;
+}
+
+/* The kernel was not to be asked, by WHY. */
+static int ask_others(struct tocsin_run *run, int why, struct time_status *ret)
+{
+	int64_t age = clock_realtime_usec() - read_last_answer(run);
+	bool is_fresh = age >= 0 && age < ANSWER_FRESH_USEC, is_synchronised = is_fresh;
+
+	if (!is_fresh) {
+		int r = ask_timedated(run, &is_synchronised);
+
+		if (r < 0) {
+			tocsin_reason(run,
+				"nobody tells whether the clock is synchronised (adjtimex: %s; systemd-timedated: %s)",
+				strerror(-why), strerror(-r));
+			return why;
+		}
+	}
+	*ret = (struct time_status){
+		.status = is_synchronised ? 0 : STA_UNSYNC, .offset = NAN, .error = NAN, .estimate = NAN, .frequency = NAN,
+		.told_by = is_fresh ? "systemd-timesyncd" : "systemd-timedated",
+	};
+	return 0;
+}
+
 static int read_status(struct tocsin_run *run, struct time_status *ret)
 {
 	struct timex t = { .modes = 0 };
@@ -129,6 +189,8 @@ static int read_status(struct tocsin_run *run, struct time_status *ret)
 		state = adjtimex(&t);
 		r = state < 0 ? -errno : 0;
 	}
+	if (r == -EPERM)
+		return ask_others(run, r, ret);
 	if (r < 0) {
 		tocsin_reason(run,
 			"the kernel does not tell whether the clock is synchronised (adjtimex: %s)",
@@ -259,7 +321,10 @@ static void report_good(struct tocsin_run *run, const struct time_status *t, con
 		buf_printf(&b, " by %s", k->name);
 	if (!isnan(t->offset))
 		buf_printf(&b, ", offset %s", short_seconds(t->offset).text);
-	buf_printf(&b, ", wrong by at most %s", short_seconds(t->error).text);
+	if (!isnan(t->error))
+		buf_printf(&b, ", wrong by at most %s", short_seconds(t->error).text);
+	if (t->told_by)
+		buf_printf(&b, "; %s says so, by how much it is wrong cannot be seen from here", t->told_by);
 	if (t->leap == TIME_INS || t->leap == TIME_DEL)
 		buf_printf(&b, "; a leap second will be %s at midnight UTC",
 			t->leap == TIME_INS ? "inserted" : "left out");
@@ -305,6 +370,10 @@ static void show_kernel(struct buf *b, const struct time_status *t)
 		{ STA_DEL, "a second will be left out" },
 	};
 
+	if (t->told_by) {
+		buf_printf(b, "the kernel cannot be asked in this sandbox (ProtectClock=): told by %s\n", t->told_by);
+		return;
+	}
 	buf_printf(b, "status: 0x%x", (unsigned)t->status);
 	for (size_t i = 0; i < ELEMENTS(flags); i++)
 		if (t->status & flags[i].bit)
@@ -315,16 +384,14 @@ static void show_kernel(struct buf *b, const struct time_status *t)
 		buf_printf(b, "offset that is still to be corrected: %s\n", short_seconds(t->offset).text);
 }
 
-/* timesyncd touches a file whenever a server has answered (systemd-timesyncd.service(8)). */
 static void show_last(struct tocsin_run *run, struct buf *b)
 {
-	_cleanup_close_ int fd = tocsin_open(run, "/run/systemd/timesync/synchronized", O_PATH);
-	struct stat st;
+	int64_t last = read_last_answer(run);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (last == 0)
 		return;
 	buf_puts(b, "systemd-timesyncd synchronised last: ");
-	format_time(b, (int64_t)st.st_mtim.tv_sec * USEC_PER_SEC);
+	format_time(b, last);
 	buf_putc(b, '\n');
 }
 

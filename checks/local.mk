@@ -23,9 +23,10 @@ EXTRA_DIST += checks/cgroup.7.in
 
 checkmodule_LTLIBRARIES += checks/clock.la
 CHECK_PAGES += checks/tocsin-check-clock.7
-checks_clock_la_SOURCES = checks/clock.c
+checks_clock_la_SOURCES = checks/clock.c src/system-bus.c src/system-bus.h
+checks_clock_la_CFLAGS = $(AM_CFLAGS)
 checks_clock_la_LDFLAGS = $(CHECK_LDFLAGS)
-checks_clock_la_LIBADD = $(CHECK_LIBADD)
+checks_clock_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)
 EXTRA_DIST += checks/clock.7.in
 
 checkmodule_LTLIBRARIES += checks/cpu.la
@@ -217,7 +218,7 @@ EXTRA_DIST += checks/temperature.7.in
 
 checkmodule_LTLIBRARIES += checks/unit.la
 CHECK_PAGES += checks/tocsin-check-unit.7
-checks_unit_la_SOURCES = checks/unit.c src/journal-line.c src/journal-line.h
+checks_unit_la_SOURCES = checks/unit.c src/journal-line.c src/journal-line.h src/system-bus.c src/system-bus.h
 checks_unit_la_CFLAGS = $(AM_CFLAGS)
 checks_unit_la_LDFLAGS = $(CHECK_LDFLAGS)
 checks_unit_la_LIBADD = $(CHECK_LIBADD) $(SYSTEMD_LIBS)

@@ -10,6 +10,7 @@
 #include "journal-line.h"
 #include "remember.h"
 #include "restarts.h"
+#include "system-bus.h"
 #include "timer.h"
 #include "tocsin-check.h"
 #include "units.h"
@@ -756,27 +757,6 @@ static int look_with(struct tocsin_run *run, sd_bus *bus, const struct config *c
 	return r;
 }
 
-/* The library alone would wait for a bus that says nothing longer than a check may take. */
-static int await_bus(sd_bus *bus)
-{
-	int64_t until = clock_boottime_usec() + CALL_USEC;
-
-	for (;;) {
-		int64_t left = until - clock_boottime_usec();
-
-		int r = sd_bus_is_ready(bus);
-		if (r != 0)
-			return r < 0 ? r : 0;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		r = sd_bus_process(bus, NULL);
-		if (r == 0)
-			r = sd_bus_wait(bus, (uint64_t)left);
-		if (r < 0 && r != -EINTR)
-			return r;
-	}
-}
-
 static int connect_bus(struct tocsin_run *run, sd_bus **ret)
 {
 	if (*tocsin_root(run)) {
@@ -787,19 +767,14 @@ static int connect_bus(struct tocsin_run *run, sd_bus **ret)
 		tocsin_reason(run, "this host was not started by systemd");
 		return -EOPNOTSUPP;
 	}
-	int r = sd_bus_open_system(ret);
+	int r = system_bus_open(CALL_USEC, ret);
 	if (r == -ENOENT) {
 		tocsin_reason(run, "there is no system bus here (on Debian it comes with the package dbus)");
 		return -EOPNOTSUPP;
 	}
-	if (r >= 0)
-		r = await_bus(*ret);
-	if (r < 0) {
+	if (r < 0)
 		tocsin_reason(run, "the system bus cannot be reached: %s", strerror(-r));
-		return r;
-	}
-	sd_bus_set_method_call_timeout(*ret, CALL_USEC);
-	return 0;
+	return r;
 }
 
 /* The daemon goes on to hold the connection: it is ready when the manager tells of a change, and the bus ends

@@ -7,11 +7,13 @@ dist_tocsinconf_DATA = conf/tocsin.conf
 # are known only here.
 sysusersdir = $(prefix)/lib/sysusers.d
 pkgconfigdir = $(libdir)/pkgconfig
-systemdsystemunit_DATA = conf/tocsin.service
+systemdsystemunit_DATA = conf/tocsin.service conf/tocsin-failed.service
+dist_systemdsystemunit_DATA = conf/tocsin.socket
 dist_man_MANS = conf/tocsin.1 conf/tocsin.conf.5 conf/tocsind.8
 pkgconfig_DATA = conf/tocsin-check.pc
+EXTRA_DIST += conf/tocsin-failed.service.in
 EXTRA_DIST += conf/tocsin.service.in conf/tocsin-check.pc.in conf/tocsin.sysusers
-CLEANFILES += conf/tocsin.service conf/tocsin-check.pc
+CLEANFILES += conf/tocsin.service conf/tocsin-failed.service conf/tocsin-check.pc
 
 FILL_IN = $(AM_V_GEN)$(MKDIR_P) conf && sed \
 	-e 's|@sbindir[@]|$(sbindir)|g' \
@@ -24,8 +26,19 @@ FILL_IN = $(AM_V_GEN)$(MKDIR_P) conf && sed \
 
 conf/tocsin.service: conf/tocsin.service.in Makefile
 	$(FILL_IN)
+conf/tocsin-failed.service: conf/tocsin-failed.service.in Makefile
+	$(FILL_IN)
 conf/tocsin-check.pc: conf/tocsin-check.pc.in Makefile
 	$(FILL_IN)
+
+# Drop-ins for what the sandbox of the service does not allow.
+serviceexamplesdir = $(docdir)/examples
+dist_serviceexamples_DATA =
+dist_serviceexamples_DATA += conf/service-examples/clock.conf
+dist_serviceexamples_DATA += conf/service-examples/journal.conf
+dist_serviceexamples_DATA += conf/service-examples/ping-sysctl.conf
+dist_serviceexamples_DATA += conf/service-examples/root-plugins.conf
+dist_serviceexamples_DATA += conf/service-examples/smart.conf
 
 install-data-local: install-sysusers
 install-sysusers:

@@ -34,6 +34,7 @@ static const struct event_rule {
 	[ALERT_SILENCED] =     { "silenced",     false, false, false, false },
 	[ALERT_REMOVED] =      { "removed",      false, false, true,  false },
 	[ALERT_RESTARTED] =    { "restarted",    true,  false, false, false },
+	[ALERT_CRASHED] =      { "crashed",      true,  false, false, false },
 	[ALERT_TEST] =         { "test",         true,  false, false, false },
 };
 
@@ -427,6 +428,16 @@ void alert_tell(struct alert_state *a, int64_t now_realtime_usec)
 		a->told_open_usec = now_realtime_usec;
 	if (state == TOCSIN_CRITICAL && a->told_critical_usec == 0)
 		a->told_critical_usec = now_realtime_usec;
+}
+
+void alert_untell(struct alert_state *a, enum tocsin_state seen)
+{
+	a->told = seen == TOCSIN_UNKNOWN ? TOCSIN_OK : seen;
+	a->told_blind = seen == TOCSIN_UNKNOWN;
+	if (seen == TOCSIN_OK)
+		a->told_open_usec = 0;
+	if (seen != TOCSIN_CRITICAL)
+		a->told_critical_usec = 0;
 }
 
 bool alert_is_confirming(const struct alert_state *a)

@@ -129,6 +129,7 @@ enum alert_event {
 	ALERT_SILENCED, /* a silence began or ended */
 	ALERT_REMOVED, /* the check was removed, or the item forgotten, while an incident was open */
 	ALERT_RESTARTED, /* the host has restarted */
+	ALERT_CRASHED, /* tocsind has, without having been told to end */
 	ALERT_TEST, /* `tocsin test-alert`: nothing has happened */
 	ALERT_EVENTS
 };
@@ -164,6 +165,9 @@ int64_t alert_owed_next(const struct alert_state *a, const struct alert_policy *
 
 /* The readers will be told (a mail was queued, or is sure to be) how things are now. */
 void alert_tell(struct alert_state *a, int64_t now_realtime_usec);
+
+/* They were not told after all: to them the item is as it was SEEN (alert_seen()) before the change. */
+void alert_untell(struct alert_state *a, enum tocsin_state seen);
 
 /* The worst that readers were told of the incident, also when it has just ended: who was told of that much gets the
  * rest. WARNING stands for UNKNOWN too; OK: they were told nothing. */

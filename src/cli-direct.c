@@ -409,6 +409,11 @@ static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_
 			cli->subject ? "subject" : "from-name");
 		return EX_USAGE;
 	}
+	if (cli->to_configured ? arguments[0] != NULL : arguments[0] == NULL) {
+		fprintf(stderr, "tocsin: %s\n", cli->to_configured ?
+			"--to-configured is in place of addresses" : "to whom? expected addresses, or --to-configured");
+		return EX_USAGE;
+	}
 	for (; arguments[n]; n++) {
 		if (!mime_is_address(arguments[n])) {
 			_cleanup_free_ char *shown = text_cleaned(arguments[n], 200);
@@ -421,13 +426,53 @@ static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_
 	return 0;
 }
 
+/* A mistake in [check web] must not keep a mail from those whose addresses are right. */
+static void mend(struct conf_loaded *loaded)
+{
+	static const char *const needed[] = { "tocsin", "mail", "recipient" };
+	struct conf_settings some = { .items = calloc(loaded->settings.n + 1, sizeof(*some.items)) };
+	struct conf_problems ignored = { 0 };
+
+	for (size_t i = 0; some.items && i < loaded->settings.n; i++)
+		for (size_t j = 0; j < ELEMENTS(needed); j++)
+			if (strcmp(loaded->settings.items[i].section, needed[j]) == 0)
+				some.items[some.n++] = loaded->settings.items[i];
+	if (some.items)
+		conf_build(&some, NULL, 0, &ignored, &loaded->conf);
+	conf_problems_free(&ignored);
+	free(some.items); /* its texts are LOADED's */
+}
+
+/* The addresses of all who get problems at once. They are CONF's; free() the array. 0 or an exit status. */
+static int configured_recipients(const struct conf *conf, const char ***ret, size_t *ret_n)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->n_recipients; i++)
+		n += conf->recipients[i].to.n;
+	const char **to = calloc(n + 1, sizeof(*to));
+	if (!to)
+		return EX_OSERR;
+	n = 0;
+	for (size_t i = 0; i < conf->n_recipients; i++)
+		for (size_t j = 0; conf->recipients[i].escalate_after == 0 && j < conf->recipients[i].to.n; j++)
+			to[n++] = conf->recipients[i].to.items[j];
+	if (n == 0)
+		fprintf(stderr, "tocsin: nobody to write to: 'to' is missing in [mail]\n");
+	*ret = to;
+	*ret_n = n;
+	return n ? 0 : EX_CONFIG;
+}
+
 int cli_send(const struct cli *cli, char **arguments)
 {
+	_cleanup_free_ const char **configured = NULL;
+	const char *const *to = (const char *const *)arguments;
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
 	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf input = BUF(MESSAGE_MAX), content = BUF(MIME_MESSAGE_MAX * 2);
 	const struct conf_mail *relay;
-	size_t n;
+	size_t n = 0;
 
 	int status = check_arguments(cli, arguments, &n);
 	if (status == 0)
@@ -438,14 +483,21 @@ int cli_send(const struct cli *cli, char **arguments)
 		status = start_mailer(&helper);
 	if (status == 0)
 		status = load(cli, LOAD_QUIET, &loaded);
-	if (status != 0)
+	if (status == EX_CONFIG && cli->to_configured)
+		mend(&loaded);
+	if (status != 0 && !loaded.conf)
 		return status;
 	relay = find_relay(cli, loaded.conf);
 	if (!relay)
 		return EX_CONFIG;
+	status = cli->to_configured ? configured_recipients(loaded.conf, &configured, &n) : 0;
+	if (status != 0)
+		return status;
+	if (cli->to_configured)
+		to = configured;
 	if (!cli->raw) {
 		int r = compose(cli, &loaded, relay, cli->subject ? cli->subject : "(no subject)", buf_text(&input),
-			(const char *const *)arguments, n, &content);
+			to, n, &content);
 
 		if (r < 0) {
 			fprintf(stderr, "tocsin: cannot compose the message: %s\n", strerror(-r));
@@ -454,7 +506,7 @@ int cli_send(const struct cli *cli, char **arguments)
 	}
 	const struct letter letter = {
 		.sender = relay->from, .content = buf_text(cli->raw ? &input : &content),
-		.recipients = (const char *const *)arguments, .n_recipients = n,
+		.recipients = to, .n_recipients = n,
 	};
 	return deliver(cli, &helper, &loaded, &letter);
 }

@@ -7,6 +7,7 @@
 #include "varlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -286,11 +287,29 @@ static int listen_at(const char *path)
 	return listen(fd, SOMAXCONN) < 0 ? -errno : TAKE_FD(fd);
 }
 
+/* The socket that a unit tocsin.socket has made, or -ENOENT. */
+static int inherit_socket(void)
+{
+	int n = sd_listen_fds(true), fd = SD_LISTEN_FDS_START;
+
+	if (n <= 0)
+		return n < 0 ? n : -ENOENT;
+	if (n > 1 || sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
+		log_warning("what the service manager handed over is not one listening stream socket");
+		return -ENOENT;
+	}
+	int flags = fcntl(fd, F_GETFL);
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : fd;
+}
+
 /* Without its socket the daemon still watches and mails: only "another one runs already" ends it. */
 int control_start(struct daemon *d)
 {
-	int fd = listen_at(d->options.control_path);
+	int fd = inherit_socket();
 
+	d->is_control_inherited = fd >= 0;
+	if (fd < 0)
+		fd = listen_at(d->options.control_path);
 	if (fd == -EADDRINUSE)
 		return log_error_errno(fd, "%s: another tocsind is running", d->options.control_path);
 	if (fd < 0) {
@@ -309,5 +328,6 @@ void control_free(struct daemon *d)
 	if (!d->control)
 		return;
 	d->control = varlink_server_free(d->control);
-	unlink(d->options.control_path);
+	if (!d->is_control_inherited)
+		unlink(d->options.control_path);
 }

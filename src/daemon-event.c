@@ -506,6 +506,37 @@ void event_reported(struct daemon *d)
 	}
 }
 
+/* ---- what a shutdown has done ---- */
+
+static void withdraw(struct daemon *d, struct happening *h)
+{
+	h->waits_for = 0;
+	free(h->note);
+	h->note = copy_or_null(notice_reason_name(NOTICE_STOPPING));
+	state_put_happening(d, h);
+}
+
+void event_withdraw(struct daemon *d, int64_t stopped_usec)
+{
+	for (struct happening *h = d->happenings; h; h = h->next) {
+		struct item *item = find_item(d, h->check, h->item);
+
+		if (!h->waits_for || is_in_outbox(d, h->number) ||
+			!notice_is_of_shutdown(h->event, h->time_usec, stopped_usec))
+			continue;
+		log_notice("%s %s: not mailed, %s", h->check, h->item, notice_reason_name(NOTICE_STOPPING));
+		withdraw(d, h);
+		if (item && item->alert.incident == h->incident) {
+			alert_untell(&item->alert, h->from);
+			state_put_item(d, item);
+		}
+		/* What came of it is no news either. */
+		for (struct happening *later = h->next; later; later = later->next)
+			if (later->waits_for && later->incident == h->incident && h->from == TOCSIN_OK)
+				withdraw(d, later);
+	}
+}
+
 /* ---- escalation ---- */
 
 void event_escalate(struct daemon *d, struct item *item, const struct notice_circumstances *c)

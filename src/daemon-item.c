@@ -167,7 +167,7 @@ static struct notice_circumstances circumstances_of(struct item *item)
 	int64_t now = clock_realtime_usec();
 
 	return (struct notice_circumstances){
-		.is_stopping = d->host_stops,
+		.is_stopping = d->is_stopping,
 		.is_silenced = event_silence_of(d, conf->name, item->name, now) != NULL,
 		.is_maintained = calendar_covers(&conf->alert.maintained, now),
 		.is_dependent = is_dependent(item),

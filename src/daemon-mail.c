@@ -160,7 +160,7 @@ static int draft_dependents(struct daemon *d, struct draft *draft, size_t index,
 static struct report_event event_of(const struct daemon *d, const struct happening *h)
 {
 	const struct check *c = look_find_check(d, h->check);
-	bool is_host = h->event == ALERT_RESTARTED, is_silence = h->event == ALERT_SILENCED;
+	bool is_host = h->event == ALERT_RESTARTED || h->event == ALERT_CRASHED, is_silence = h->event == ALERT_SILENCED;
 	bool is_unstable = h->event == ALERT_UNSTABLE;
 
 	return (struct report_event){

@@ -511,6 +511,8 @@ static void load_meta(struct daemon *d, const char *const *v)
 		if (strcmp(v[0], numbers[i].name) == 0 && to_number(v[1]) > *value)
 			*value = to_number(v[1]);
 	}
+	if (strcmp(v[0], "stopped") == 0)
+		d->was_cut_off = to_number(v[1]) == 0;
 	if (strcmp(v[0], "started_told") == 0)
 		d->started_told |= strcmp(v[1], "yes") == 0;
 	if (strcmp(v[0], "boot_id") == 0) {

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +22,8 @@
 #include <time.h>
 
 #define STATUS_PAUSE_USEC USEC_PER_SEC /* between two countings of all items for STATUS=, during a round */
+#define START_TICK_USEC (10 * USEC_PER_SEC) /* while the start takes long, systemd is told so */
+#define START_LIMIT_USEC (5 * USEC_PER_MINUTE) /* but not for ever: it may know better than to wait */
 #define STOP_MAILER_USEC (2 * USEC_PER_SEC) /* a mail in flight may still get its receipt */
 #define STOP_STORE_USEC (2 * USEC_PER_SEC) /* then the daemon ends, whatever hangs */
 
@@ -51,19 +54,41 @@ void daemon_set_timer(struct daemon *d, sd_event_source **source, clockid_t cloc
 
 /* ---- what systemd is told ---- */
 
+#define NAMES_MAX 3
+
+/* "; CRITICAL: disk /, load, 2 more": those in the worst state. */
+static void put_worst(struct buf *b, const struct report *report)
+{
+	enum tocsin_state worst = report_worst(report);
+	const char *comma = "";
+	size_t n = 0;
+
+	for (size_t i = 0; worst != TOCSIN_OK && i < report->n_items; i++) {
+		const struct report_item *item = &report->items[i];
+
+		if (!item->result->time_usec || alert_seen(item->alert) != worst || n++ >= NAMES_MAX)
+			continue;
+		if (n == 1)
+			buf_printf(b, "; %s: ", state_name(worst));
+		buf_printf(b, "%s%s", comma, item->check);
+		if (strcmp(item->item, item->check) != 0)
+			buf_printf(b, " %s", item->item);
+		comma = ", ";
+	}
+	if (n > NAMES_MAX)
+		buf_printf(b, ", %zu more", n - NAMES_MAX);
+}
+
 static void format_status(const struct daemon *d, struct buf *b)
 {
 	size_t n_items;
 	_cleanup_free_ struct report_item *items = look_report_items(d, &n_items);
 	struct report report = { .items = items, .n_items = n_items };
 
-	if (!d->is_ready) {
-		buf_puts(b, "starting");
-		return;
-	}
 	if (!items)
 		return;
 	report_counts(b, &report);
+	put_worst(b, &report);
 	if (!mail_is_configured(d))
 		buf_puts(b, "; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
 	if (d->n_outbox)
@@ -117,12 +142,42 @@ static void tell_status(struct daemon *d)
 	notify_send(d->notify, "STATUS=%s", text);
 }
 
+static const char *awaited(const struct daemon *d)
+{
+	return d->loader ? "tocsin-check reads the configuration" :
+		!d->has_state ? "tocsin-store reads the state file" :
+		!pool_is_ready(d->checkers) ? "tocsin-check loads its modules" : "";
+}
+
+/* A disk that hangs is no reason to be ended for. */
+static int on_slow_start(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *d = userdata;
+	int64_t now = clock_boottime_usec();
+
+	if (d->is_ready || d->is_stopping)
+		return 0;
+	notify_send(d->notify, "STATUS=starting: waiting until %s\nEXTEND_TIMEOUT_USEC=%" PRId64, awaited(d), 3 * START_TICK_USEC);
+	if (now < d->start_limit_usec)
+		daemon_set_timer(d, &d->start_source, CLOCK_BOOTTIME, usec_add(now, START_TICK_USEC), on_slow_start, d);
+	return 0;
+}
+
+static void watch_start(struct daemon *d)
+{
+	int64_t now = clock_boottime_usec();
+
+	d->start_limit_usec = usec_add(now, START_LIMIT_USEC);
+	daemon_set_timer(d, &d->start_source, CLOCK_BOOTTIME, usec_add(now, START_TICK_USEC), on_slow_start, d);
+}
+
 /* Configuration, state and checks stand: the daemon does its work from here on. */
 static void become_ready(struct daemon *d)
 {
 	if (d->is_ready || d->is_stopping || !d->has_state || !pool_is_ready(d->checkers))
 		return;
 	d->is_ready = true;
+	d->start_source = sd_event_source_disable_unref(d->start_source);
 	/* Pages that an alert needs shall not have to come from a disk that hangs. */
 	if (mlockall(MCL_CURRENT) < 0)
 		log_debug("memory is not locked: %s", strerror(errno));
@@ -241,8 +296,19 @@ static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
 		r = control_start(d);
 	if (r < 0) {
 		log_error_errno(r, "cannot start");
+		notify_send(d->notify, "STATUS=cannot start: %s\nERRNO=%d", strerror(-r), -r);
 		d->exit_status = EX_OSERR;
 		sd_event_exit(d->event, r);
+	}
+}
+
+static void note_restart(struct daemon *d, enum alert_event event, const char *of, int64_t down_usec, const char *text)
+{
+	event_note(d, event, of, d->conf->host, text, NULL, true);
+	struct happening *h = happening_find(d, d->last_number);
+	if (h && h->event == event) {
+		h->since_usec = down_usec;
+		state_put_happening(d, h);
 	}
 }
 
@@ -258,12 +324,21 @@ static void tell_restart(struct daemon *d)
 	buf_puts(&text, "was down for ");
 	format_duration(&text, booted > down ? booted - down : 0);
 	buf_puts(&text, d->former_stop_usec ? " (clean shutdown)" : " (crash, reset or power cut)");
-	event_note(d, ALERT_RESTARTED, "host", d->conf->host, buf_text(&text), NULL, true);
-	struct happening *h = happening_find(d, d->last_number);
-	if (h && h->event == ALERT_RESTARTED) {
-		h->since_usec = down;
-		state_put_happening(d, h);
-	}
+	note_restart(d, ALERT_RESTARTED, "host", down, buf_text(&text));
+}
+
+/* An ordinary restart of ours is no news. One that nobody asked for is: the watchdog of the service manager, or a crash. */
+static void tell_crash(struct daemon *d)
+{
+	_cleanup_buf_ struct buf text = BUF(1000);
+	int64_t down = d->started_usec - d->former_alive_usec;
+
+	if (!d->is_same_boot || !d->was_cut_off || d->former_alive_usec == 0)
+		return;
+	buf_puts(&text, "did not end in order, last alive ");
+	format_duration(&text, down > 0 ? down : 0);
+	buf_puts(&text, " before");
+	note_restart(d, ALERT_CRASHED, "tocsin", d->former_alive_usec, buf_text(&text));
 }
 
 /* Rows that waited for the state file have come, or nobody waits for them any longer. */
@@ -276,6 +351,8 @@ void daemon_state_loaded(struct daemon *d)
 	d->has_state = true;
 	if (d->next_incident == 0)
 		d->next_incident = 1;
+	if (d->has_former_boot && !d->is_same_boot && d->former_stop_usec)
+		event_withdraw(d, d->former_stop_usec);
 	for (size_t i = 0; i < d->n_checks; i++) {
 		const struct alert_policy policy = notice_policy(&d->checks[i]->conf->alert);
 
@@ -288,6 +365,7 @@ void daemon_state_loaded(struct daemon *d)
 		}
 	}
 	tell_restart(d);
+	tell_crash(d);
 	state_put_facts(d); /* the boot that the state is of from now on */
 	event_adopted(d);
 	become_ready(d);
@@ -473,7 +551,8 @@ static void stop(struct daemon *d)
 {
 	if (d->is_stopping)
 		return;
-	notify_send(d->notify, "STOPPING=1\nSTATUS=stopping");
+	notify_send(d->notify, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=%" PRId64,
+		STOP_MAILER_USEC + STOP_STORE_USEC + USEC_PER_SEC);
 	log_notice("stopping");
 	d->is_stopping = true;
 	look_stop(d);
@@ -560,6 +639,7 @@ static int start(struct daemon *d)
 		log_warning("cannot become a subreaper: %s", strerror(errno));
 	if (sd_watchdog_enabled(0, &d->watchdog_usec) > 0)
 		on_watchdog(NULL, 0, d);
+	watch_start(d);
 	load(d, on_first_configuration);
 	return 0;
 }
@@ -579,6 +659,7 @@ static void daemon_free(struct daemon *d)
 	state_free(d);
 	helper_reap_all(USEC_PER_SEC / 2);
 	sd_event_source_disable_unref(d->watchdog_source);
+	sd_event_source_disable_unref(d->start_source);
 	sd_event_source_disable_unref(d->stop_source);
 	sd_event_source_disable_unref(d->post_source);
 	sd_event_source_disable_unref(d->clock_source);

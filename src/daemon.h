@@ -195,13 +195,15 @@ struct daemon {
 	bool is_same_boot; /* as when the state file was written last */
 	bool has_former_boot; /* it was written before */
 	int64_t former_alive_usec, former_stop_usec; /* realtime: the last life that it knows of; how it ended, or 0 */
+	bool was_cut_off; /* that life began and did not end in order */
 	bool has_state; /* the state file is read, or given up */
 	char *status; /* as systemd was told last */
 	bool has_changed; /* what STATUS= tells, since it was told */
 	int64_t status_usec; /* boottime: when that was looked at last */
 	sd_event_source *status_source; /* while it waits */
 	int exit_status;
-	sd_event_source *watchdog_source, *stop_source, *post_source, *clock_source;
+	int64_t start_limit_usec; /* boottime: until then systemd is asked to wait for a start that takes long */
+	sd_event_source *watchdog_source, *start_source, *stop_source, *post_source, *clock_source;
 	int64_t clock_distance_usec; /* CLOCK_REALTIME − CLOCK_BOOTTIME; another one: the clock was set */
 
 	struct conf *conf;
@@ -233,7 +235,6 @@ struct daemon {
 	sd_event_source *owed_source; /* when something may be owed to readers though nothing happens */
 	int64_t owed_usec; /* realtime: when that fires, or before */
 	bool is_route_stale, is_owed_stale; /* those times must be computed anew */
-	bool host_stops; /* the system manager says so */
 	struct outbox_mail **outbox;
 	size_t n_outbox;
 	struct mail_batch *mail_batch; /* of the outbox */
@@ -253,6 +254,7 @@ struct daemon {
 	struct state_file state;
 	struct history history;
 	struct varlink_server *control;
+	bool is_control_inherited; /* its socket belongs to the service manager */
 };
 
 /* ---- daemon.c ---- */
@@ -330,6 +332,10 @@ void event_free(struct daemon *d);
 
 /* Something may be owed to the readers of ITEM later on: the timer for that comes in time. */
 void event_owes(struct daemon *d, const struct item *item);
+
+/* The host was shut down in order and has booted again; tocsind had ended at STOPPED (realtime). Problems of the last moments
+ * before that, which no mail has told, were the shutdown: nobody waits for them any longer, and they are judged again. */
+void event_withdraw(struct daemon *d, int64_t stopped_usec);
 
 /* Notes that EVENT befell ITEM, and whom it waits for. BEFORE is the alert state before the look. */
 void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before);

@@ -33,6 +33,7 @@ static const enum kind kinds[ALERT_EVENTS] = {
 	[ALERT_SILENCED] = KIND_NOTED,
 	[ALERT_REMOVED] = KIND_NOTED,
 	[ALERT_RESTARTED] = KIND_FACT,
+	[ALERT_CRASHED] = KIND_FACT,
 	[ALERT_TEST] = KIND_FACT,
 };
 
@@ -146,6 +147,13 @@ enum alert_event notice_reconsider(struct alert_state *a, const struct alert_pol
 		return ALERT_NONE;
 	alert_tell(a, now_realtime_usec);
 	return owed;
+}
+
+bool notice_is_of_shutdown(enum alert_event event, int64_t time_usec, int64_t stopped_usec)
+{
+	bool is_found = event == ALERT_PROBLEM || event == ALERT_WORSE || event == ALERT_BLIND;
+
+	return is_found && time_usec <= stopped_usec && stopped_usec - time_usec <= NOTICE_SHUTDOWN_USEC;
 }
 
 bool notice_holds_dependents(const struct alert_state *parent)

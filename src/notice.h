@@ -15,7 +15,7 @@
 enum notice_reason {
 	NOTICE_NO_REASON, /* tell */
 	NOTICE_UNTOLD, /* its problem was never told, so its end is no news */
-	NOTICE_STOPPING, /* the host is going down */
+	NOTICE_STOPPING, /* the host is going down, or tocsind ends: judged again at the next start */
 	NOTICE_SILENCED, /* `tocsin silence` */
 	NOTICE_MAINTENANCE,
 	NOTICE_DEPENDS, /* a check that it depends on is bad, or is being looked at */
@@ -49,6 +49,12 @@ size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enu
 /* Nobody has looked, but what kept a mail back may have ended, or a reminder is due. ALERT_NONE: nothing is to be told. */
 enum alert_event notice_reconsider(struct alert_state *a, const struct alert_policy *policy,
 	const struct notice_circumstances *c, int64_t now_realtime_usec);
+
+#define NOTICE_SHUTDOWN_USEC (10 * USEC_PER_SEC)
+
+/* Was EVENT, of TIME, found in the last moments before the host was shut down in order, when tocsind ended at STOPPED
+ * (realtime both)? The service manager ends everything at once, and some of it a moment before tocsind. */
+bool notice_is_of_shutdown(enum alert_event event, int64_t time_usec, int64_t stopped_usec);
 
 /* While this is so of an item, problems of checks that depend on its check are kept back: it fails, confirmed or not.
  * One that nobody can look at keeps nothing back. */

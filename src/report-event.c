@@ -26,6 +26,8 @@
 #define ADVICE_ESCALATED "Nobody has acknowledged this problem in time, so further people are told."
 #define ADVICE_STEADY "It was unstable, and its changes were not mailed. From now on they are again."
 #define ADVICE_RESTARTED "If nobody meant to restart the host, the end of the journal before that may say why."
+#define ADVICE_CRASHED "tocsin itself crashed, was killed or no longer answered the watchdog, or it could not store its " \
+		       "end. Nobody has looked meanwhile. The journal says what it was."
 #define ADVICE_UNSTABLE "Its state changes too often. Nothing more is mailed about it until it has been steady for %s."
 #define ADVICE_UNSTABLE_BUT "Its state changes too often. Nothing more is mailed about it until it has been steady for " \
 			    "%s, or is CRITICAL for the first time."
@@ -122,6 +124,7 @@ static const struct event_manner {
 	[ALERT_SILENCED] =     { SAY_SILENCED, false, REPORT_REMARKS, false, NULL, put_text, NULL },
 	[ALERT_REMOVED] =      { SAY_REMOVED, false, REPORT_ENDS, false, NULL, put_was, NULL },
 	[ALERT_RESTARTED] =    { SAY_RESTARTED, false, REPORT_ENDS, false, NULL, put_text, ADVICE_RESTARTED },
+	[ALERT_CRASHED] =      { SAY_RESTARTED, false, REPORT_ENDS, false, NULL, put_text, ADVICE_CRASHED },
 	[ALERT_TEST] =         { NULL, false, REPORT_CHANGES, true, NULL, put_text, NULL },
 };
 

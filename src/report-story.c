@@ -26,6 +26,7 @@
 #define SAY_ENDED "%s, after %s"
 #define COMMAND_CHECK "tocsin check"
 #define COMMAND_JOURNAL "journalctl -b -1 -e"
+#define COMMAND_JOURNAL_OURS "journalctl -u tocsin -e"
 #define HEADING_TIMELINE "Course of events"
 #define HEADING_LAST "The last %d of %zu events"
 #define HEADING_DEPENDENTS "Also failing because of it"
@@ -297,7 +298,7 @@ static void write_restart(struct page *p, const struct report *r, const struct r
 	if (e->since_usec)
 		report_write_time(p, FIELD_LAST_ALIVE, e->since_usec);
 	report_write_since(p, FIELD_UP_AGAIN, e->time_usec, r->now_usec);
-	p->ops->field(p, FIELD_JOURNAL, COMMAND_JOURNAL);
+	p->ops->field(p, FIELD_JOURNAL, e->event == ALERT_CRASHED ? COMMAND_JOURNAL_OURS : COMMAND_JOURNAL);
 }
 
 static void write_times(struct page *p, const struct report *r, const struct report_story *s)
@@ -306,7 +307,7 @@ static void write_times(struct page *p, const struct report *r, const struct rep
 
 	if (report_event_is_recovery(e)) {
 		write_recovery(p, s);
-	} else if (e->event == ALERT_RESTARTED) {
+	} else if (e->event == ALERT_RESTARTED || e->event == ALERT_CRASHED) {
 		write_restart(p, r, e);
 	} else {
 		report_write_since(p, FIELD_SINCE, e->since_usec, r->now_usec);

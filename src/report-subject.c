@@ -28,6 +28,7 @@
 #define SAY_SUBJECT_STARTED "monitoring started: "
 #define SAY_SUBJECT_TEST "test mail"
 #define SAY_SUBJECT_RESTARTED "host restarted"
+#define SAY_SUBJECT_CRASHED "tocsin restarted"
 #define SAY_SUBJECT_DIGEST "digest: "
 #define SAY_SUBJECT_MAILS "%zu %s"
 
@@ -182,16 +183,24 @@ static void subject_one(struct buf *b, const struct report *r, const struct repo
 	put_fitted(b, buf_text(&text), SUBJECT_COLUMNS - used);
 }
 
-static void subject_restarted(struct buf *b, const struct report_event *e)
+/* NULL: it tells of no restart. */
+static const char *restart_phrase(const struct report_story *s)
 {
-	buf_puts(b, SAY_SUBJECT_RESTARTED);
-	if (e->text)
-		buf_printf(b, ", %s", e->text);
+	return s->last->event == ALERT_RESTARTED ? SAY_SUBJECT_RESTARTED :
+		s->last->event == ALERT_CRASHED  ? SAY_SUBJECT_CRASHED :
+						   NULL;
+}
+
+static void subject_restarted(struct buf *b, const struct report_story *s)
+{
+	buf_puts(b, restart_phrase(s));
+	if (s->last->text)
+		buf_printf(b, ", %s", s->last->text);
 }
 
 static bool is_restart(const struct report_story *s)
 {
-	return s->last->event == ALERT_RESTARTED;
+	return restart_phrase(s) != NULL;
 }
 
 /* The host is no item of the list. */
@@ -224,11 +233,12 @@ void report_put_story_counts(struct buf *b, const struct report_stories *stories
 		[REPORT_NOTICE] = { SAY_NOTICE, SAY_NOTICES },
 		[REPORT_WELL] = { SAY_RECOVERED, SAY_RECOVERED },
 	};
-	size_t n[ELEMENTS(names)] = { 0 }, n_restarts = 0;
+	size_t n[ELEMENTS(names)] = { 0 };
+	const char *restarted = NULL;
 	const char *comma = "";
 
 	for (size_t i = 0; i < stories->n; i++) {
-		n_restarts += is_restart(&stories->items[i]);
+		restarted = is_restart(&stories->items[i]) ? restart_phrase(&stories->items[i]) : restarted;
 		n[report_story_part(&stories->items[i])] += !is_restart(&stories->items[i]);
 	}
 	for (size_t i = 0; i < ELEMENTS(names); i++) {
@@ -237,8 +247,8 @@ void report_put_story_counts(struct buf *b, const struct report_stories *stories
 		buf_printf(b, "%s%zu %s", comma, n[i], plural(n[i], names[i].one, names[i].many));
 		comma = ", ";
 	}
-	if (n_restarts)
-		buf_printf(b, "%s" SAY_SUBJECT_RESTARTED, comma);
+	if (restarted)
+		buf_printf(b, "%s%s", comma, restarted);
 }
 
 static void subject_several(struct buf *b, const struct report *r, const struct report_stories *stories)
@@ -257,7 +267,7 @@ static void subject_stories(struct buf *b, const struct report *r)
 	else if (stories.n > 1)
 		subject_several(b, r, &stories);
 	else if (is_restart(&stories.items[0]))
-		subject_restarted(b, stories.items[0].last);
+		subject_restarted(b, &stories.items[0]);
 	else
 		subject_one(b, r, &stories.items[0]);
 }

@@ -26,7 +26,7 @@ struct report_event {
 	int64_t time_usec; /* realtime: when it was confirmed, or happened */
 	int64_t since_usec; /* realtime: of the first bad result; for a recovery, of the problem's first bad result; for
 	                     * ALERT_UNSTABLE of the first of its changes, for ALERT_STEADY of the last one; for
-	                     * ALERT_RESTARTED the last sign of life before, 0: unknown */
+	                     * ALERT_RESTARTED and ALERT_CRASHED the last sign of life before, 0: unknown */
 	int64_t incident;
 	int64_t looks; /* how many results confirmed it */
 	const char *text; /* of the result; for ALERT_RESTARTED "was down for 3 min 10 s (clean shutdown)"; for

@@ -77,6 +77,24 @@ def test_clock_cannot_look(root, code, text):
     assert (r.items, r.code) == ({}, code) and text in r.reason
 
 
+def test_clock_in_a_sandbox_that_refuses_the_call(tmp_path):
+    """timesyncd's file tells, as long as it is fresh; by how much the clock is wrong nobody does."""
+    tree = copied("clock/refused", tmp_path)
+    r = run(tree, "clock")
+    assert (r.items, r.code) == ({}, 1) and "adjtimex: Operation not permitted; systemd-timedated: " in r.reason
+    (tree / "run/systemd/timesync").mkdir(parents=True)
+    mark = tree / "run/systemd/timesync/synchronized"
+    mark.touch()
+    r = run(tree, "clock")
+    assert r.one() == ("OK", "synchronised by systemd-timesyncd; systemd-timesyncd says so, "
+                             "by how much it is wrong cannot be seen from here")
+    assert {n for _, n in r.metrics} == {"synchronised"} and r.number("synchronised") == 1
+    os.utime(mark, (time.time() - 4000,) * 2)
+    assert run(tree, "clock").code == 1
+    os.utime(mark, (time.time() + 4000,) * 2)
+    assert run(tree, "clock").code == 1
+
+
 @pytest.mark.parametrize("options", [
     {"offset_warning": "2s", "offset_critical": "1s"}, {"error_critical": "4s"}, {"settle": "2d"}, {"unsynchronised": "ok"}])
 def test_clock_options_that_contradict_each_other(options):

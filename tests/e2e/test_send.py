@@ -555,3 +555,37 @@ def test_a_changed_configuration_ends_the_sparing(setup, daemon, authority, serv
         time.sleep(3)
         victim.kill()
         d.wait_log(r"CRITICAL process victim.*sent")
+
+
+# To whom the configuration names.
+
+
+def test_to_configured(terminal):
+    """All who get problems at once, and nobody else."""
+    with SmtpServer() as s:
+        terminal.relay(s, to=ONE)
+        terminal.config.write_text(terminal.config.read_text() + f"[recipient boss]\nto = {TWO}\n"
+                                   f"[recipient last]\nto = {THREE}\nescalate_after = 2h\n")
+        r = terminal.send("--to-configured", "--subject", "it is down")
+        assert (r.returncode, r.stderr) == (0, b"") and [m[1] for m in s.mails] == [[ONE, TWO]]
+        assert message(s)["Subject"] == "it is down" and message(s)["To"] == f"{ONE}, {TWO}"
+        assert terminal.send("--to-configured", ONE).returncode == 64
+
+
+def test_to_configured_in_spite_of_errors_elsewhere(terminal):
+    """The mail that says that the configuration is wrong."""
+    with SmtpServer() as s:
+        terminal.relay(s, to=ONE)
+        good = terminal.config.read_text()
+        terminal.config.write_text(good + "[check x]\ntype = nonesuch\n[alert]\nconfirm = -1\n")
+        r = terminal.send("--to-configured")
+        assert r.returncode == 0 and b"confirm" in r.stderr and [m[1] for m in s.mails] == [[ONE]]
+        assert terminal.send(ONE).returncode == 78
+        terminal.config.write_text(good + "nonsense = 1\n")
+        assert terminal.send("--to-configured").returncode == 78 and len(s.mails) == 1
+
+
+def test_to_configured_nobody(terminal):
+    with SmtpServer() as s:
+        r = terminal.relay(s).send("--to-configured")
+        assert r.returncode == 78 and b"nobody to write to" in r.stderr and s.connections == 0

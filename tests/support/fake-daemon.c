@@ -218,7 +218,8 @@ static void wait_for_mail(struct fake_daemon *d, const struct fake_event *e)
 /* To those in AMONG who want it. */
 static void deliver(struct fake_daemon *d, const struct fake_item *item, enum alert_event event, uint64_t among)
 {
-	struct fake_event e = { .number = d->last_event, .event = event, .state = item->alert.state };
+	struct fake_event e = { .number = d->last_event, .event = event, .state = item->alert.state,
+		.time_usec = fake_realtime(d), .incident = item->alert.incident };
 
 	copy_name(e.name, item->name);
 	for (size_t i = 0; i < d->n_recipients; i++) {
@@ -551,6 +552,7 @@ void fake_set_clock(struct fake_daemon *d, int64_t delta_usec)
 void fake_stop(struct fake_daemon *d)
 {
 	d->is_stopped = true;
+	d->stopped_usec = fake_realtime(d);
 	d->schedule = schedule_free(d->schedule);
 }
 
@@ -580,9 +582,32 @@ static void resume_route(struct route *r)
 	group_clear(&old);
 }
 
+/* What it was before: the states that lead to the event. */
+static enum tocsin_state state_before(const struct fake_event *e)
+{
+	return e->event == ALERT_PROBLEM ? TOCSIN_OK : e->event == ALERT_WORSE ? TOCSIN_WARNING : e->state;
+}
+
+/* The host was shut down, and in its last moments that was found. */
+static void withdraw(struct fake_daemon *d)
+{
+	for (size_t i = 0; i < d->n_events; i++) {
+		struct fake_event *e = &d->events[i];
+		struct fake_item *item = fake_find_item(d, e->name);
+
+		if (!e->waiting || !notice_is_of_shutdown(e->event, e->time_usec, d->stopped_usec))
+			continue;
+		e->waiting = 0;
+		if (item && item->alert.incident == e->incident)
+			alert_untell(&item->alert, state_before(e));
+	}
+}
+
 void fake_start(struct fake_daemon *d, bool is_new_boot)
 {
 	must(d->is_stopped);
+	if (is_new_boot)
+		withdraw(d);
 	d->is_stopped = d->is_going_down = false;
 	if (is_new_boot)
 		d->booted_usec = d->now_usec - USEC_PER_MINUTE;

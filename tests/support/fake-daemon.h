@@ -54,6 +54,8 @@ struct fake_event {
 	char name[FAKE_NAME_MAX]; /* of the item, which may be gone */
 	enum alert_event event;
 	enum tocsin_state state;
+	int64_t time_usec; /* realtime */
+	int64_t incident; /* the open one, 0: none */
 	uint64_t waiting; /* recipients, a bit each */
 };
 
@@ -92,6 +94,7 @@ struct fake_daemon {
 	int64_t clock_usec; /* by how much the realtime clock was set */
 	int64_t reconsidered_usec; /* realtime: what was due by then has been thought of */
 	bool is_stopped; /* the daemon */
+	int64_t stopped_usec; /* realtime: when it was */
 	bool is_going_down; /* the host */
 	struct conf_alert conf; /* of coalescing and limits */
 	int64_t next_incident, last_event;

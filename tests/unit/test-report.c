@@ -111,6 +111,21 @@ static void names_a_restart(void **state)
 	assert_subject(REPORT_ALERT, &r, "[web1] 1 problem, host restarted: CRITICAL disk /");
 }
 
+static void names_a_crash_of_tocsin(void **state)
+{
+	const struct report_event events[] = {
+		{ ALERT_CRASHED, .time_usec = NOW, .since_usec = AGO(4), .text = "did not end in order, last alive 4 min before" },
+		problem,
+	};
+	struct report r = report_of(events, 1);
+
+	assert_subject(REPORT_ALERT, &r, "[web1] tocsin restarted, did not end in order, last alive 4 min before");
+	assert_text(REPORT_ALERT, &r, "RESTARTED web1 did not end in order, ", true);
+	assert_text(REPORT_ALERT, &r, "journalctl -u tocsin -e", true);
+	r = report_of(events, 2);
+	assert_subject(REPORT_ALERT, &r, "[web1] 1 problem, tocsin restarted: CRITICAL disk /");
+}
+
 static void one_entry_for_a_pair(void **state)
 {
 	const struct report_event events[] = { problem, recovery };
@@ -444,6 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_each_event),
 		cmocka_unit_test(names_a_restart),
+		cmocka_unit_test(names_a_crash_of_tocsin),
 		cmocka_unit_test(one_entry_for_a_pair),
 		cmocka_unit_test(one_entry_for_a_storm),
 		cmocka_unit_test(keeps_apart_what_is_not_one_story),
