@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include "log.h"
+#include "message-id.h"
 #include "notify.h"
 #include "units.h"
 #include "varlink.h"
@@ -104,7 +105,7 @@ static void become_ready(struct daemon *d)
 	/* Pages that an alert needs shall not have to come from a disk that hangs. */
 	if (mlockall(MCL_CURRENT) < 0)
 		log_debug("memory is not locked: %s", strerror(errno));
-	log_notice("watching %s with %zu checks", d->conf->host, d->n_checks);
+	log_entry(LOG_NOTICE, MESSAGE_STARTED, NULL, 0, "watching %s with %zu checks", d->conf->host, d->n_checks);
 	if (!mail_is_configured(d))
 		log_warning("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
 	look_start(d);
@@ -360,9 +361,10 @@ static void on_next_configuration(struct conf_loaded *loaded, void *userdata)
 		if (r < 0)
 			log_error_errno(r, "the new configuration is only partly in force");
 		else
-			log_notice("configuration reloaded: %zu checks", d->n_checks);
+			log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL, 0, "configuration reloaded: %zu checks", d->n_checks);
 	} else {
-		log_error("the configuration was not reloaded: the one in force stays in force");
+		log_entry(LOG_ERR, MESSAGE_RELOAD_REFUSED, NULL, 0,
+			"the configuration was not reloaded: the one in force stays in force");
 	}
 	control_reloaded(d, &loaded->problems);
 	notify_send(d->notify, "READY=1");
@@ -452,7 +454,7 @@ static void stop(struct daemon *d)
 	if (d->is_stopping)
 		return;
 	notify_send(d->notify, "STOPPING=1\nSTATUS=stopping");
-	log_notice("stopping");
+	log_entry(LOG_NOTICE, MESSAGE_STOPPING, NULL, 0, "stopping");
 	d->is_stopping = true;
 	look_stop(d);
 	daemon_set_timer(d, &d->stop_source, CLOCK_BOOTTIME,

@@ -33,6 +33,7 @@ src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/mail-helper.c src/mail-helper.h
 src_libtocsin_a_SOURCES += src/mailer.c src/mailer.h
 src_libtocsin_a_SOURCES += src/mdstat.c src/mdstat.h
+src_libtocsin_a_SOURCES += src/message-id.h
 src_libtocsin_a_SOURCES += src/mime.c src/mime.h
 src_libtocsin_a_SOURCES += src/module.c src/module.h
 src_libtocsin_a_SOURCES += src/mountinfo.c src/mountinfo.h
