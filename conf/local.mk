@@ -41,6 +41,10 @@ uninstall-sysusers:
 catalogdir = $(prefix)/lib/systemd/catalog
 dist_catalog_DATA = conf/tocsin.catalog
 
+# Rules for Prometheus, to be copied to where it runs.
+rulesdir = $(docdir)/prometheus
+dist_rules_DATA = conf/prometheus/tocsin.rules.yml
+
 # The unit's folder lies outside the prefix, which distcheck may not write.
 AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir='$$dc_install_base/lib/systemd/system'
 

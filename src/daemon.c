@@ -111,6 +111,7 @@ static void become_ready(struct daemon *d)
 	look_start(d);
 	mail_start(d);
 	history_start(d);
+	export_configure(d);
 	notify_send(d->notify, "READY=1");
 	daemon_changed(d);
 }
@@ -182,6 +183,8 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 		r = configure_checkers(d);
 	if (r >= 0)
 		r = mail_configure(d);
+	if (r >= 0)
+		r = export_configure(d);
 	if (r >= 0 && d->is_ready)
 		look_start(d);
 	return r;
@@ -471,6 +474,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 	event_turn(d);
 	state_turn(d);
 	tell_status(d);
+	export_turn(d);
 	if (d->has_flushed && state_is_settled(d))
 		sd_event_exit(d->event, 0);
 	return 0;
@@ -550,6 +554,7 @@ static void daemon_free(struct daemon *d)
 	control_drop_reloads(d);
 	free(d->reload_callers);
 	mail_free(d);
+	export_free(d);
 	event_free(d);
 	relay_free_all(d);
 	d->checkers = pool_free(d->checkers);
