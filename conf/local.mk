@@ -50,6 +50,14 @@ uninstall-sysusers:
 	-rmdir '$(DESTDIR)$(sysconfdir)/tocsin/conf.d' 2> /dev/null
 .PHONY: install-sysusers uninstall-sysusers
 
+# What journalctl -x says.
+catalogdir = $(prefix)/lib/systemd/catalog
+dist_catalog_DATA = conf/tocsin.catalog
+
+# Rules for Prometheus, to be copied to where it runs.
+rulesdir = $(docdir)/prometheus
+dist_rules_DATA = conf/prometheus/tocsin.rules.yml
+
 # The unit's folder lies outside the prefix, which distcheck may not write.
 AM_DISTCHECK_CONFIGURE_FLAGS = --with-systemdsystemunitdir='$$dc_install_base/lib/systemd/system'
 

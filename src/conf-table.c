@@ -39,6 +39,20 @@ const struct tocsin_option conf_report_options[] = {
 	{ 0 },
 };
 
+const struct tocsin_option conf_metrics_options[] = {
+	{ "textfile", TOCSIN_PATH, IN(conf, metrics_textfile), NULL, 0, 0, NULL,
+		"The file NAME.prom that is written for node_exporter" },
+	{ "every", TOCSIN_DURATION, IN(conf, metrics_every), "15s", SEC, HOUR, NULL, "How often it is written" },
+	{ 0 },
+};
+
+const struct tocsin_option conf_heartbeat_options[] = {
+	{ "url", TOCSIN_STRING, IN(conf, heartbeat_url), NULL, 0, 0, NULL,
+		"The URL that is asked for as a sign of life, with /fail behind it while something is CRITICAL" },
+	{ "every", TOCSIN_DURATION, IN(conf, heartbeat_every), "1m", SEC, DAY, NULL, "How often" },
+	{ 0 },
+};
+
 /* The default of `interval` is that of [tocsin]. */
 const struct tocsin_option conf_alert_options[] = {
 	{ "interval", TOCSIN_DURATION, IN(conf_alert, interval), NULL, 100 * MSEC, 7 * DAY, NULL,
@@ -167,6 +181,8 @@ static const struct conf_kind kinds[] = {
 	{ "tocsin", CONF_NEVER_NAMED, conf_tocsin_options, NULL, false, "The host" },
 	{ "mail", CONF_MAY_BE_NAMED, conf_mail_options, NULL, false, "How mail leaves" },
 	{ "report", CONF_NEVER_NAMED, conf_report_options, NULL, false, "The status report" },
+	{ "metrics", CONF_NEVER_NAMED, conf_metrics_options, NULL, false, "What Prometheus is told" },
+	{ "heartbeat", CONF_NEVER_NAMED, conf_heartbeat_options, NULL, false, "Who misses this host when it is down" },
 	{ "alert", CONF_NEVER_NAMED, conf_alert_only_options, conf_alert_options, false, "When a result becomes a mail" },
 	{ "recipient", CONF_ALWAYS_NAMED, conf_recipient_options, NULL, false, "Who gets which mails" },
 	{ "check", CONF_ALWAYS_NAMED, conf_check_options, conf_alert_options, true, "What is watched" },
@@ -245,7 +261,7 @@ static void put_unknown_section(const char *section, struct buf *b)
 	if (nearest)
 		buf_printf(b, "]: did you mean [%s]?", nearest);
 	else
-		buf_puts(b, "]: expected [tocsin], [mail], [report], [alert], [recipient NAME] or [check NAME]");
+		buf_puts(b, "]: expected [tocsin], [mail], [report], [metrics], [heartbeat], [alert], [recipient NAME] or [check NAME]");
 }
 
 bool conf_section_is_valid(const char *section, const char *name, struct buf *b)

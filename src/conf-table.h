@@ -24,6 +24,8 @@ struct conf_kind {
 
 extern const struct tocsin_option conf_tocsin_options[]; /* fill struct conf */
 extern const struct tocsin_option conf_report_options[]; /* fill struct conf */
+extern const struct tocsin_option conf_metrics_options[]; /* fill struct conf */
+extern const struct tocsin_option conf_heartbeat_options[]; /* fill struct conf */
 extern const struct tocsin_option conf_alert_options[]; /* of [alert] and [check NAME]; fill struct conf_alert */
 extern const struct tocsin_option conf_alert_only_options[]; /* of [alert]; fill struct conf_alert */
 extern const struct tocsin_option conf_check_options[]; /* fill struct conf_check */

@@ -121,12 +121,13 @@ static int build_plain_section(struct conf_work *b, const struct plain *plain)
 	return r;
 }
 
-/* [tocsin], [report] and [alert]: the sections that every check builds on. */
+/* [tocsin], [report], [alert] and the like: the sections that every check builds on. */
 static int build_plain_sections(struct conf_work *b)
 {
 	struct conf *c = b->conf;
 	const struct plain plain[] = {
 		{ "tocsin", conf_tocsin_options, NULL, c }, { "report", conf_report_options, NULL, c },
+		{ "metrics", conf_metrics_options, NULL, c }, { "heartbeat", conf_heartbeat_options, NULL, c },
 		{ "alert", conf_alert_only_options, conf_alert_options, &c->alert },
 	};
 	int r = 0;
@@ -216,6 +217,28 @@ static bool alert_sets(const struct conf_work *b, const char *key)
 	return conf_find_setting(b->settings, 0, "alert", "", key);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return len > n && strcmp(text + len - n, end) == 0;
+}
+
+/* node_exporter reads no file of another name; and a URL with parameters has no place for /fail. */
+static int build_exports(struct conf_work *b)
+{
+	const char *textfile = b->conf->metrics_textfile, *url = b->conf->heartbeat_url;
+	int r = 0;
+
+	if (textfile && !ends_with(textfile, ".prom"))
+		r = error_at(b, conf_place_of(b, "metrics", "", "textfile"),
+			"textfile: expected a path that ends in .prom, like /run/tocsin/tocsin.prom");
+	if (r == 0 && url && ((strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) || strpbrk(url, "?# \"\\")))
+		r = error_at(b, conf_place_of(b, "heartbeat", "", "url"),
+			"url: expected https:// or http://, without parameters, like https://hc-ping.com/UUID");
+	return r;
+}
+
 static int build_general(struct conf_work *b)
 {
 	struct conf *c = b->conf;
@@ -225,6 +248,8 @@ static int build_general(struct conf_work *b)
 	int r = build_host(b);
 	if (r == 0)
 		r = build_report(b);
+	if (r == 0)
+		r = build_exports(b);
 	if (r == 0)
 		r = conf_build_alert(b, "alert", "", &c->alert);
 	b->alert_sets_hysteresis = alert_sets(b, "hysteresis") || alert_sets(b, "hysteresis_points");
@@ -459,6 +484,8 @@ struct conf *conf_free(struct conf *c)
 	free(c->recipients);
 	option_free(conf_tocsin_options, c);
 	option_free(conf_report_options, c);
+	option_free(conf_metrics_options, c);
+	option_free(conf_heartbeat_options, c);
 	option_free(conf_alert_options, &c->alert);
 	free(c);
 	return NULL;
@@ -499,6 +526,10 @@ static int add_defaults(struct conf_settings *s, const struct conf *c)
 
 	if (r == 0)
 		r = add_section_defaults(s, "report", "", conf_report_options, c, NULL);
+	if (r == 0 && c->metrics_textfile)
+		r = add_section_defaults(s, "metrics", "", conf_metrics_options, c, NULL);
+	if (r == 0 && c->heartbeat_url)
+		r = add_section_defaults(s, "heartbeat", "", conf_heartbeat_options, c, NULL);
 	if (r == 0)
 		r = add_section_defaults(s, "alert", "", conf_alert_options, &c->alert, NULL);
 	if (r == 0)

@@ -147,6 +147,12 @@ struct conf {
 	struct calendar_moments report_moments; /* the same, parsed */
 	bool report_on_first_start; /* "monitoring started" */
 
+	/* [metrics], [heartbeat] */
+	const char *metrics_textfile; /* NULL: none */
+	int64_t metrics_every;
+	const char *heartbeat_url; /* NULL: none */
+	int64_t heartbeat_every;
+
 	struct conf_alert alert; /* [alert] */
 	struct conf_mail *mails; /* in the order in which they are tried */
 	size_t n_mails;

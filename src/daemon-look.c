@@ -318,6 +318,8 @@ static void check_ended(struct check *c)
 	c->batch = NULL;
 	c->has_looked = true;
 	c->looked_usec = c->started_usec;
+	c->took_usec = clock_boottime_usec() - (c->begun_usec < c->started_usec ? c->started_usec : c->begun_usec);
+	c->ended_usec = clock_realtime_usec();
 	item_reconsider_dependents(c);
 	if (c->look_again) {
 		c->look_again = false;
@@ -491,6 +493,10 @@ static struct item *reported_item(struct batch *b, struct check *c, const char *
 static int on_look(struct batch *b, struct check *c, struct msg *m)
 {
 	set_announced(b, m->field[1]);
+	/* Each look begins with an announcement of the check's own name; what it takes from there on is its own time and not
+	 * that of the checks before it in the batch. */
+	if (c->begun_usec < c->started_usec)
+		c->begun_usec = clock_boottime_usec();
 	return 0;
 }
 

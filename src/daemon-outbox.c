@@ -7,6 +7,7 @@
 #include "daemon.h"
 
 #include "log.h"
+#include "message-id.h"
 #include "text.h"
 #include "varlink.h"
 
@@ -235,7 +236,8 @@ static void make_room(struct daemon *d)
 void outbox_queue(struct daemon *d, struct outbox_mail *mail)
 {
 	make_room(d);
-	log_info("queued: %s", mail->subject);
+	log_entry(LOG_INFO, MESSAGE_MAIL_QUEUED, LOG_FIELDS({ "MAIL", mail->id }, { "SUBJECT", mail->subject }), "queued: %s",
+		mail->subject);
 	state_put_mail(d, mail);
 	outbox_adopt(d, mail);
 	daemon_changed(d);
@@ -355,9 +357,12 @@ static void on_result(struct mail_batch *b, const struct msg *m)
 				m->field[2], "answer", answer ? answer : "", "status", m->field[7]));
 	if (!mail || !mail->in_flight || outbox_result(mail, m->field[1], m->field[2], answer) < 0)
 		return;
-	log_message(strcmp(m->field[2], "sent") == 0 ? LOG_INFO : LOG_WARNING, "mail \"%s\" to %s: %s (%s)", mail->subject,
-		m->field[1], m->field[2], answer ? answer : "");
-	if (strcmp(m->field[2], "sent") == 0)
+	bool is_sent = strcmp(m->field[2], "sent") == 0;
+	log_entry(is_sent ? LOG_INFO : LOG_WARNING, is_sent ? MESSAGE_MAIL_SENT : MESSAGE_MAIL_REFUSED,
+		LOG_FIELDS({ "MAIL", mail->id }, { "SUBJECT", mail->subject }, { "RECIPIENT", m->field[1] },
+			{ "OUTCOME", m->field[2] }, { "ANSWER", answer }),
+		"mail \"%s\" to %s: %s (%s)", mail->subject, m->field[1], m->field[2], answer ? answer : "");
+	if (is_sent)
 		d->last_mail_usec = clock_realtime_usec();
 	if (!b->test_mail)
 		state_put_mail(d, mail);
@@ -382,7 +387,10 @@ static void report_losses(struct daemon *d, const struct outbox_mail *mail)
 
 		if (r->fate == OUTBOX_SENT || r->fate == OUTBOX_MERGED)
 			continue;
-		log_error("mail \"%s\" will not reach %s (%s): %s", mail->subject, r->address, outbox_fate_name(r->fate),
+		log_entry(LOG_ERR, MESSAGE_MAIL_LOST,
+			LOG_FIELDS({ "MAIL", mail->id }, { "SUBJECT", mail->subject }, { "RECIPIENT", r->address },
+				{ "OUTCOME", outbox_fate_name(r->fate) }, { "ANSWER", r->answer }),
+			"mail \"%s\" will not reach %s (%s): %s", mail->subject, r->address, outbox_fate_name(r->fate),
 			r->answer ? r->answer : "no answer");
 		mail_remark(d, "The mail \"%s\" did not reach %s: %s.", mail->subject, r->address,
 			r->answer ? r->answer : "no answer");

@@ -8,6 +8,7 @@
 #include "daemon.h"
 
 #include "log.h"
+#include "message-id.h"
 #include "text.h"
 #include "units.h"
 
@@ -441,7 +442,8 @@ static void enter_memory_mode(struct daemon *d, const char *why)
 	if (!s->trouble) {
 		s->trouble = text_cleaned(why, 500);
 		s->memory_since_usec = clock_realtime_usec();
-		log_error("the state file %s cannot be written: %s; going on in memory, alerts are sent all the same",
+		log_entry(LOG_ERR, MESSAGE_MEMORY_BEGINS, LOG_FIELDS({ "REASON", why }),
+			"the state file %s cannot be written: %s; going on in memory, alerts are sent all the same",
 			d->options.state_path, why);
 	}
 	daemon_changed(d);
@@ -459,7 +461,8 @@ static void leave_memory_mode(struct daemon *d)
 	format_duration(&lasted, clock_realtime_usec() - s->memory_since_usec);
 	mail_remark(d, "For %s the state file could not be written (%s). What happened meanwhile is stored now.",
 		buf_text(&lasted), s->trouble);
-	log_notice("the state file is written again, after %s", buf_text(&lasted));
+	log_entry(LOG_NOTICE, MESSAGE_MEMORY_ENDS, LOG_FIELDS({ "REASON", s->trouble }),
+		"the state file is written again, after %s", buf_text(&lasted));
 	free(TAKE_PTR(s->trouble));
 	daemon_changed(d);
 }

@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include "log.h"
+#include "message-id.h"
 #include "notify.h"
 #include "units.h"
 #include "varlink.h"
@@ -181,12 +182,13 @@ static void become_ready(struct daemon *d)
 	/* Pages that an alert needs shall not have to come from a disk that hangs. */
 	if (mlockall(MCL_CURRENT) < 0)
 		log_debug("memory is not locked: %s", strerror(errno));
-	log_notice("watching %s with %zu checks", d->conf->host, d->n_checks);
+	log_entry(LOG_NOTICE, MESSAGE_STARTED, NULL, 0, "watching %s with %zu checks", d->conf->host, d->n_checks);
 	if (!mail_is_configured(d))
 		log_warning("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
 	look_start(d);
 	mail_start(d);
 	history_start(d);
+	export_configure(d);
 	notify_send(d->notify, "READY=1");
 	daemon_changed(d);
 }
@@ -258,6 +260,8 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 		r = configure_checkers(d);
 	if (r >= 0)
 		r = mail_configure(d);
+	if (r >= 0)
+		r = export_configure(d);
 	if (r >= 0 && d->is_ready)
 		look_start(d);
 	return r;
@@ -460,9 +464,10 @@ static void on_next_configuration(struct conf_loaded *loaded, void *userdata)
 		if (r < 0)
 			log_error_errno(r, "the new configuration is only partly in force");
 		else
-			log_notice("configuration reloaded: %zu checks", d->n_checks);
+			log_entry(LOG_NOTICE, MESSAGE_RELOADED, NULL, 0, "configuration reloaded: %zu checks", d->n_checks);
 	} else {
-		log_error("the configuration was not reloaded: the one in force stays in force");
+		log_entry(LOG_ERR, MESSAGE_RELOAD_REFUSED, NULL, 0,
+			"the configuration was not reloaded: the one in force stays in force");
 	}
 	control_reloaded(d, &loaded->problems);
 	notify_send(d->notify, "READY=1");
@@ -553,7 +558,7 @@ static void stop(struct daemon *d)
 		return;
 	notify_send(d->notify, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=%" PRId64,
 		STOP_MAILER_USEC + STOP_STORE_USEC + USEC_PER_SEC);
-	log_notice("stopping");
+	log_entry(LOG_NOTICE, MESSAGE_STOPPING, NULL, 0, "stopping");
 	d->is_stopping = true;
 	look_stop(d);
 	daemon_set_timer(d, &d->stop_source, CLOCK_BOOTTIME,
@@ -570,6 +575,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 	event_turn(d);
 	state_turn(d);
 	tell_status(d);
+	export_turn(d);
 	if (d->has_flushed && state_is_settled(d))
 		sd_event_exit(d->event, 0);
 	return 0;
@@ -650,6 +656,7 @@ static void daemon_free(struct daemon *d)
 	control_drop_reloads(d);
 	free(d->reload_callers);
 	mail_free(d);
+	export_free(d);
 	event_free(d);
 	relay_free_all(d);
 	d->checkers = pool_free(d->checkers);

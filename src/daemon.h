@@ -10,6 +10,8 @@
  *   daemon-relay.c    what mailers have learned of each relay
  *   daemon-state.c    what must outlive the process → tocsin-store
  *   daemon-history.c  what was: questions to the store, samples of metrics
+ *   daemon-metrics.c  all of it as metrics of Prometheus
+ *   daemon-export.c   what others are told at an interval → tocsin-metrics, tocsin-heartbeat
  *   daemon-control.c  the administrator's questions
  *
  * Nothing in these files reads a file, asks the network or waits: helpers do (helper.h). */
@@ -37,6 +39,7 @@ struct batch;
 struct relay_address;
 struct notify;
 struct relay_pause;
+struct export;
 struct varlink_server;
 struct varlink_call;
 
@@ -101,6 +104,9 @@ struct check {
 	int64_t looked_usec; /* boottime: when the last look that has ended began */
 	int64_t released_usec; /* boottime: the look since which it holds up no check that depends on it */
 	bool has_looked; /* at least one run has ended */
+	int64_t begun_usec; /* boottime: when the run under way came to it */
+	int64_t took_usec; /* the last run */
+	int64_t ended_usec; /* realtime of its end; 0: there was none */
 	bool has_failed; /* the last run cost its process: the journal knows */
 	bool look_again; /* a watch was ready while a run was under way */
 	int64_t stuck_since_usec; /* realtime: its process hangs in the kernel; 0: no */
@@ -253,9 +259,12 @@ struct daemon {
 
 	struct state_file state;
 	struct history history;
+	struct export *exports; /* EXPORTS */
 	struct varlink_server *control;
 	bool is_control_inherited; /* its socket belongs to the service manager */
 };
+
+#define EXPORTS 2
 
 /* ---- daemon.c ---- */
 
@@ -322,6 +331,15 @@ int64_t item_owed_next(const struct item *item, int64_t now_realtime_usec);
 
 /* Does the item fail only because of CHECK, or is that still to be found out? */
 bool item_depends_on(const struct item *item, const struct check *parent);
+
+/* ---- daemon-metrics.c, daemon-export.c ---- */
+
+/* In the text format of Prometheus. */
+void metrics_compose(const struct daemon *d, struct buf *b);
+
+int export_configure(struct daemon *d); /* with a new configuration, and when the daemon is ready */
+void export_turn(struct daemon *d);
+void export_free(struct daemon *d);
 
 /* ---- daemon-event.c ---- */
 

@@ -33,6 +33,7 @@ src_libtocsin_a_SOURCES += src/log.c src/log.h
 src_libtocsin_a_SOURCES += src/mail-helper.c src/mail-helper.h
 src_libtocsin_a_SOURCES += src/mailer.c src/mailer.h
 src_libtocsin_a_SOURCES += src/mdstat.c src/mdstat.h
+src_libtocsin_a_SOURCES += src/message-id.h
 src_libtocsin_a_SOURCES += src/mime.c src/mime.h
 src_libtocsin_a_SOURCES += src/module.c src/module.h
 src_libtocsin_a_SOURCES += src/mountinfo.c src/mountinfo.h
@@ -45,6 +46,7 @@ src_libtocsin_a_SOURCES += src/perfdata.c src/perfdata.h
 src_libtocsin_a_SOURCES += src/pool.c src/pool.h
 src_libtocsin_a_SOURCES += src/procread.c src/procread.h
 src_libtocsin_a_SOURCES += src/proctree.c src/proctree.h
+src_libtocsin_a_SOURCES += src/prometheus.c src/prometheus.h
 src_libtocsin_a_SOURCES += src/provider.c src/provider.h
 src_libtocsin_a_SOURCES += src/reply.c src/reply.h
 src_libtocsin_a_SOURCES += src/report-event.c src/report-field.c src/report-item.c src/report-internal.h
@@ -88,6 +90,8 @@ src_tocsind_SOURCES += src/daemon-relay.c
 src_tocsind_SOURCES += src/daemon-act.c
 src_tocsind_SOURCES += src/daemon-control.c src/control.h
 src_tocsind_SOURCES += src/daemon-event.c
+src_tocsind_SOURCES += src/daemon-export.c
+src_tocsind_SOURCES += src/daemon-metrics.c
 src_tocsind_SOURCES += src/daemon-control-history.c
 src_tocsind_SOURCES += src/daemon-history.c
 src_tocsind_SOURCES += src/daemon-item.c
@@ -157,3 +161,14 @@ src_tocsin_check_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 pkglibexec_PROGRAMS += src/tocsin-store
 src_tocsin_store_SOURCES = src/tocsin-store.c
 src_tocsin_store_LDADD = src/libtocsin.a $(SQLITE_LIBS) -lm
+
+pkglibexec_PROGRAMS += src/tocsin-metrics
+src_tocsin_metrics_SOURCES = src/tocsin-metrics.c
+src_tocsin_metrics_LDADD = src/libtocsin.a
+
+if HAVE_CURL
+pkglibexec_PROGRAMS += src/tocsin-heartbeat
+src_tocsin_heartbeat_SOURCES = src/tocsin-heartbeat.c
+src_tocsin_heartbeat_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+src_tocsin_heartbeat_LDADD = src/libtocsin.a $(CURL_LIBS)
+endif

@@ -84,6 +84,9 @@ enum msg_kind {
 	            * rows or "0": see store_query_new(). Answered between two transactions. */
 	MSG_PRUNE, /* table, µs: what is older is deleted, between two transactions, in small ones of its own */
 
+	/* daemon → tocsin-metrics, tocsin-heartbeat; answered by MSG_DONE or MSG_FAILED */
+	MSG_EXPORT, /* path or URL, "ok" or "fail" (something is CRITICAL), text */
+
 	MSG_KINDS
 };
 

@@ -101,6 +101,7 @@ static void check_case(const char *name)
 
 CASE(every_key, "good")
 CASE(wrong_keys, "wrong-keys")
+CASE(wrong_exports, "wrong-exports")
 CASE(wrong_values, "wrong-values")
 CASE(wrong_sections, "wrong-sections")
 CASE(repeated_keys_and_sections, "repeated")
@@ -751,6 +752,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(wrong_keys),
+		cmocka_unit_test(wrong_exports),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(wrong_sections),
 		cmocka_unit_test(repeated_keys_and_sections),
