@@ -119,10 +119,10 @@ static int show(const struct cli *cli, const char *method, json_t *parameters, v
 static void print_remarks(const json_t *event)
 {
 	_cleanup_buf_ struct buf waiting = BUF(4000);
-	const char *who = cli_text_of(event, "who"), *note = cli_text_of(event, "note");
+	const char *who = cli_text_of(event, "who"), *note = cli_text_of(event, "note"), *text = cli_text_of(event, "text");
 
 	append_names(&waiting, json_object_get(event, "waiting"));
-	if (*who)
+	if (*who && !strstr(text, who))
 		printf(" [by %s]", who);
 	if (*note)
 		printf(" [%s]", note);

@@ -186,20 +186,32 @@ static bool is_open_here(const struct daemon *d, int64_t number)
 	return false;
 }
 
+/* Of the last that befell it, as far as that is remembered. */
+static int64_t end_of(const struct daemon *d, int64_t number)
+{
+	int64_t end = 0;
+
+	for (const struct happening *h = d->happenings; h; h = h->next)
+		if (h->incident == number && h->time_usec > end)
+			end = h->time_usec;
+	return end ? end : clock_realtime_usec();
+}
+
 /* What ended in memory mode, or with a check that was removed while no daemon ran, the file still calls open. */
 static void on_open_incidents(int error, const struct history_row *rows, size_t n, void *userdata)
 {
 	struct daemon *d = userdata;
-	int64_t number;
 
 	for (size_t i = 0; i < n; i++) {
-		struct msg_number_text now;
 		struct history_row row = rows[i];
+		struct msg_number_text closed;
+		int64_t number = 0;
 
-		if (parse_int(row.column[0], &number) == 0 && is_open_here(d, number))
+		parse_int(row.column[0], &number);
+		if (is_open_here(d, number))
 			continue;
-		log_notice("incident %s of %s %s ended unseen", row.column[0], row.column[1], row.column[2]);
-		row.column[5] = msg_number_text(&now, clock_realtime_usec());
+		log_notice("incident %s of %s %s is closed in the state file too", row.column[0], row.column[1], row.column[2]);
+		row.column[5] = msg_number_text(&closed, end_of(d, number));
 		state_put_row(d, "incident", row.column);
 	}
 }

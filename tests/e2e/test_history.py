@@ -240,7 +240,7 @@ def test_incident_whose_check_is_gone(stopped, daemon):
     wait_until(lambda: stopped.tocsin("incidents").stdout == "no incidents\n")
     (incident,) = json.loads(stopped.tocsin("incidents", "--all", "--json").stdout)["incidents"]
     assert TIME.fullmatch(incident["closed"]) and incident["text"] == "full" and incident["acknowledged"]["who"] == "bob"
-    d.wait_log("incident 3 of disks / ended unseen")
+    d.wait_log("incident 3 of disks / is closed")
 
 
 # The state file of the first version, as it was before there were incidents.
