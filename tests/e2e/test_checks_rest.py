@@ -302,7 +302,7 @@ def test_directory_good(tmp_path):
     ({"newest_critical": "1d", "pattern": "*.zip"}, "CRITICAL", "there is no file, so none that is new enough"),
     ({"newest_warning": "1d", "pattern": "*.zip"}, "WARNING", "there is no file"), ({"pattern": "*.zip"}, "OK", "no file"),
     ({"path": "/srv/gone"}, "CRITICAL", "there is no such folder"), ({"path": "/srv/backup/README"}, "CRITICAL", "this is not a folder"),
-    ({"pattern": ["day1*", "day2*"]}, "OK", "2 files")])
+    ({"pattern": ["day1*", "day2*"]}, "OK", "2 files"), ({"exclude": ["old", "READ*"]}, "OK", "3 files")])
 def test_directory(options, state, text, tmp_path):
     r = run(backups(tmp_path), "directory", {"path": BACKUP, **options})
     assert r.one()[0] == state and text in r.one()[1]
