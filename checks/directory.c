@@ -26,7 +26,7 @@
 
 struct config {
 	const char *path;
-	struct tocsin_list pattern;
+	struct tocsin_list pattern, exclude;
 	bool recursive;
 	int64_t files_min, files_warning, files_critical, size_warning, size_critical;
 	int64_t oldest_warning, oldest_critical, newest_warning, newest_critical;
@@ -41,6 +41,8 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(path, TOCSIN_PATH), .help = "The folder" },
 	{ MEMBER(pattern, TOCSIN_LIST),
 		.help = "Only files whose name is like this (glob), as *.tar.gz; without it, all" },
+	{ MEMBER(exclude, TOCSIN_LIST),
+		.help = "Names (glob) of files and folders that are left out, folders with all in them" },
 	{ MEMBER(recursive, TOCSIN_BOOL), .fallback = "yes", .help = "The folders in it are looked at, too" },
 	{ MEMBER(files_min, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
 		.help = "Fewer files than this are critical" },
@@ -158,6 +160,14 @@ static void keep_if_large(struct walk *w, const char *name, int64_t time_usec, d
 	keep(&w->largest[i], name, time_usec, bytes);
 }
 
+static bool is_excluded(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->exclude.n; i++)
+		if (fnmatch(c->exclude.items[i], name, 0) == 0)
+			return true;
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
 static bool is_wanted(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->pattern.n; i++)
@@ -247,7 +257,7 @@ static int walk_folder(struct walk *w, int fd, char path[NAME_SIZE], unsigned de
 		return -ENOMEM;
 	}
 	for (const struct dirent *e; r == 0 && (errno = 0, e = readdir(folder));) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+		if (is_excluded(w->config, e->d_name))
 			continue;
 		snprintf(path + len, NAME_SIZE - len, "%s%s", len ? "/" : "", e->d_name);
 		r = visit(w, dirfd(folder), path, e->d_name, depth);

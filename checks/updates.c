@@ -147,8 +147,10 @@ static void put_complaint(struct buf *b, const struct command *c)
 
 static int ask_apt(struct tocsin_run *run, const struct config *c, const char *program, struct pending *p)
 {
-	char *const words[] = { (char *)program, (char *)"--simulate", (char *)"-q", (char *)"-o",
-		(char *)"Debug::NoLocking=1", (char *)"dist-upgrade", NULL };
+	/* It wants room for the signed lists that it takes apart, and /tmp is read-only for the service. */
+	char *const words[] = { (char *)"/usr/bin/env", (char *)"TMPDIR=/dev/shm", (char *)program,
+		(char *)"--simulate", (char *)"-q", (char *)"-o", (char *)"Debug::NoLocking=1",
+		(char *)"dist-upgrade", NULL };
 	_cleanup_command_ struct command command = COMMAND(OUTPUT_MAX);
 	_cleanup_buf_ struct buf why = BUF(4096);
 

@@ -257,6 +257,7 @@ EXTRA_DIST += tests/e2e/test_checks_net.py
 EXTRA_DIST += tests/e2e/test_checks_rest.py tests/e2e/rest_booted.py
 EXTRA_DIST += tests/e2e/test_control.py
 EXTRA_DIST += tests/e2e/test_daemon.py
+EXTRA_DIST += tests/e2e/test_default_conf.py
 EXTRA_DIST += tests/e2e/test_dev.py
 EXTRA_DIST += tests/e2e/test_disk.py
 EXTRA_DIST += tests/e2e/test_faults.py

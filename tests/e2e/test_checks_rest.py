@@ -215,6 +215,45 @@ def test_diskio_that_hangs(tmp_path):
     assert run(root, "diskio", {}, first.memory).items["sda"][0] == "OK"
 
 
+# A disk in a file of a file system that is stopped: what is written to it waits in the kernel, as behind a broken cable.
+FROZEN_DISK = """
+set -e
+cd "$1"
+truncate -s 64M outer
+mkfs.ext4 -q outer
+mkdir mnt
+mount -o loop outer mnt
+trap 'fsfreeze -u mnt 2> /dev/null; wait; [ -z "$disk" ] || losetup -d "$disk"; umount mnt' EXIT
+fallocate -l 8M mnt/inner
+disk=$(losetup --find --show mnt/inner)
+fsfreeze -f mnt
+dd if=/dev/zero of="$disk" bs=4k count=1 oflag=direct status=none &
+echo "${disk##*/}"
+read end
+"""
+
+
+def test_diskio_of_a_disk_that_hangs(tmp_path):
+    if os.geteuid() != 0 or not all(shutil.which(p, path="/usr/sbin:/sbin:/usr/bin:/bin") for p in ("losetup", "fsfreeze", "mkfs.ext4")):
+        pytest.skip("only root, with losetup, fsfreeze and mkfs.ext4, can make a disk that hangs")
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", FROZEN_DISK, "sh", tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}) as holder:
+        try:
+            disk = holder.stdout.readline().strip()
+            if not disk:
+                pytest.skip(f"no such disk can be made here: {holder.stderr.read()}")
+            options = {"device": disk, "stalled": "1s"}
+            end = time.monotonic() + 30
+            while (first := run(None, "diskio", options)).number("in_flight") == 0 and time.monotonic() < end:
+                time.sleep(0.05)
+            assert first.one()[0] == "OK" and first.number("in_flight") == 1
+            time.sleep(1.2)
+            r = run(None, "diskio", options, first.memory, 1_200_000)
+        finally:
+            holder.communicate("\n", timeout=60)
+    assert r.one() == ("CRITICAL", "1 request waits for 1 s, and none was completed: the disk hangs")
+
+
 def test_diskio_counters_that_began_anew(tmp_path):
     root = copied("diskio/good", tmp_path)
     first = run(root, "diskio")
@@ -302,7 +341,7 @@ def test_directory_good(tmp_path):
     ({"newest_critical": "1d", "pattern": "*.zip"}, "CRITICAL", "there is no file, so none that is new enough"),
     ({"newest_warning": "1d", "pattern": "*.zip"}, "WARNING", "there is no file"), ({"pattern": "*.zip"}, "OK", "no file"),
     ({"path": "/srv/gone"}, "CRITICAL", "there is no such folder"), ({"path": "/srv/backup/README"}, "CRITICAL", "this is not a folder"),
-    ({"pattern": ["day1*", "day2*"]}, "OK", "2 files")])
+    ({"pattern": ["day1*", "day2*"]}, "OK", "2 files"), ({"exclude": ["old", "READ*"]}, "OK", "3 files")])
 def test_directory(options, state, text, tmp_path):
     r = run(backups(tmp_path), "directory", {"path": BACKUP, **options})
     assert r.one()[0] == state and text in r.one()[1]
