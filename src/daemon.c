@@ -20,6 +20,7 @@
 #include <systemd/sd-id128.h>
 #include <time.h>
 
+#define DESCRIPTORS_KEPT 256 /* that no watch gets */
 #define STATUS_PAUSE_USEC USEC_PER_SEC /* between two countings of all items for STATUS=, during a round */
 #define STOP_MAILER_USEC (2 * USEC_PER_SEC) /* a mail in flight may still get its receipt */
 #define STOP_STORE_USEC (2 * USEC_PER_SEC) /* then the daemon ends, whatever hangs */
@@ -526,14 +527,17 @@ static int add_signals(struct daemon *d)
 }
 
 /* Each watched process is a descriptor here. The limit that is inherited is for programs with select(). */
-static void use_all_descriptors(void)
+static void use_all_descriptors(struct daemon *d)
 {
 	struct rlimit limit;
 
+	d->watches_max = SIZE_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	/* Without a descriptor no helper can be started, and nothing would be looked at any more. */
+	d->watches_max = limit.rlim_cur / 2 < DESCRIPTORS_KEPT ? limit.rlim_cur / 2 : limit.rlim_cur - DESCRIPTORS_KEPT;
 }
 
 static int start(struct daemon *d)
@@ -554,7 +558,7 @@ static int start(struct daemon *d)
 	if (sd_id128_get_boot(&boot) >= 0)
 		sd_id128_to_string(boot, d->boot_id);
 	tzset(); /* now: it reads a file, and so would the first localtime_r() in the loop */
-	use_all_descriptors();
+	use_all_descriptors(d);
 	/* Strays of helpers come to us, and are ended (helper_sweep_strays()). */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		log_warning("cannot become a subreaper: %s", strerror(errno));
