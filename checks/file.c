@@ -156,21 +156,33 @@ static bool go_up(char *path)
 /* What only says that more was written is left out: a busy log would keep us busy. When the last name of a
  * file that is still open goes away, IN_ATTRIB comes at once (its count of links) and IN_DELETE_SELF much
  * later. */
-static void arm(struct tocsin_run *run, const struct config *c)
+static int arm(struct tocsin_run *run, const struct config *c)
 {
 	_cleanup_free_ char *path = strdup(c->path);
 
 	if (!c->watch || !path || *tocsin_root(run))
-		return;
+		return 0;
 	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (fd < 0)
-		return; /* no more are allowed (fs.inotify.max_user_instances): polling remains */
+		return -errno;
 	int r = inotify_add_watch(fd, path, IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF);
 	while (r < 0 && (errno == ENOENT || errno == ENOTDIR) && go_up(path))
 		r = inotify_add_watch(
 			fd, path, IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
-	if (r >= 0)
-		tocsin_watch(run, fd, POLLIN);
+	return r < 0 ? -errno : tocsin_watch(run, fd, POLLIN);
+}
+
+/* Polling remains. The commonest reason is the limit of the kernel, 128 for a user. */
+static void show_unwatched(struct tocsin_run *run, const struct config *c, int error)
+{
+	_cleanup_buf_ struct buf b = BUF(1024);
+
+	if (error == 0)
+		return;
+	buf_printf(&b, "changes are seen by the next look, not at once: %s", strerror(-error));
+	if (error == -EMFILE)
+		buf_puts(&b, " (fs.inotify.max_user_instances, sysctl(8), or open files)");
+	tocsin_evidence(run, c->path, "Not watched", buf_text(&b));
 }
 
 /* --- What it means */
@@ -546,12 +558,15 @@ static int look(struct tocsin_run *run, const void *config)
 	struct stat st;
 
 	tocsin_look(run, c->path);
-	arm(run, c);
+	int unwatched = arm(run, c);
 	/* O_PATH: neither needs the right to read it, nor wakes what is behind a device or a fifo. */
 	_cleanup_close_ int fd = tocsin_open(run, c->path, O_PATH);
 	int r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
-	if (r == 0)
-		return look_at_file(run, c, &st);
+	if (r == 0) {
+		r = look_at_file(run, c, &st);
+		show_unwatched(run, c, unwatched);
+		return r;
+	}
 	if (r != -ENOENT && r != -ENOTDIR) {
 		tocsin_reason(run, "%s cannot be looked at: %s", c->path, strerror(-r));
 		return r;
@@ -560,6 +575,7 @@ static int look(struct tocsin_run *run, const void *config)
 		c->exists ? "is not there" : "is not there, as it should be");
 	if (c->exists)
 		show_folder(run, c->path);
+	show_unwatched(run, c, unwatched);
 	return 0;
 }
 

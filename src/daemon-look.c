@@ -75,6 +75,7 @@ static struct watch *watch_free(struct watch *w)
 	if (w) {
 		sd_event_source_disable_unref(w->source);
 		close_fd(w->fd);
+		w->check->daemon->n_watches--;
 		free(w);
 	}
 	return NULL;
@@ -560,13 +561,32 @@ static int on_remember(struct batch *b, struct check *c, struct msg *m)
 	return 0;
 }
 
+/* Those of its last look are closed when this one ends. */
+static bool has_room_for_watch(const struct check *c)
+{
+	struct daemon *d = c->daemon;
+
+	if (d->n_watches - c->watches.n < d->watches_max)
+		return true;
+	if (!d->has_told_watches_max) {
+		d->has_told_watches_max = true;
+		log_warning("%s: more than %zu descriptors are to be watched, as many as the limit of open files (RLIMIT_NOFILE, "
+			    "LimitNOFILE=) allows: of what is past that number changes are noticed by polling",
+			c->conf->name, d->watches_max);
+		mail_remark(d, "More than %zu descriptors are to be watched, which is what the limit of open files (LimitNOFILE= of "
+			       "tocsin.service) allows: some checks notice changes only when their interval has passed.",
+			d->watches_max);
+	}
+	return false;
+}
+
 static int on_new_watch(struct batch *b, struct check *c, struct msg *m)
 {
 	int64_t mask;
 
 	if (msg_number(m, 1, &mask) < 0)
 		return -EBADMSG;
-	if (b->caller || c->new_watches.n == WATCHES_MAX)
+	if (b->caller || c->new_watches.n == WATCHES_MAX || !has_room_for_watch(c))
 		return 0;
 	struct watch **grown = reallocarray(c->new_watches.items, c->new_watches.n + 1, sizeof(*grown));
 	if (!grown)
@@ -575,6 +595,7 @@ static int on_new_watch(struct batch *b, struct check *c, struct msg *m)
 	struct watch *w = calloc(1, sizeof(*w));
 	if (!w)
 		return 0;
+	c->daemon->n_watches++;
 	w->check = c;
 	w->fd = TAKE_FD(m->fd);
 	w->events = (uint32_t)(mask & (POLLIN | POLLPRI | POLLOUT | POLLRDHUP)); /* EPOLLIN … have the same values */

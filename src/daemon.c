@@ -22,6 +22,7 @@
 #include <systemd/sd-id128.h>
 #include <time.h>
 
+#define DESCRIPTORS_KEPT 256 /* that no watch gets */
 #define STATUS_PAUSE_USEC USEC_PER_SEC /* between two countings of all items for STATUS=, during a round */
 #define START_TICK_USEC (10 * USEC_PER_SEC) /* while the start takes long, systemd is told so */
 #define START_LIMIT_USEC (5 * USEC_PER_MINUTE) /* but not for ever: it may know better than to wait */
@@ -611,14 +612,17 @@ static int add_signals(struct daemon *d)
 }
 
 /* Each watched process is a descriptor here. The limit that is inherited is for programs with select(). */
-static void use_all_descriptors(void)
+static void use_all_descriptors(struct daemon *d)
 {
 	struct rlimit limit;
 
+	d->watches_max = SIZE_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	/* Without a descriptor no helper can be started, and nothing would be looked at any more. */
+	d->watches_max = limit.rlim_cur / 2 < DESCRIPTORS_KEPT ? limit.rlim_cur / 2 : limit.rlim_cur - DESCRIPTORS_KEPT;
 }
 
 static int start(struct daemon *d)
@@ -639,7 +643,7 @@ static int start(struct daemon *d)
 	if (sd_id128_get_boot(&boot) >= 0)
 		sd_id128_to_string(boot, d->boot_id);
 	tzset(); /* now: it reads a file, and so would the first localtime_r() in the loop */
-	use_all_descriptors();
+	use_all_descriptors(d);
 	/* Strays of helpers come to us, and are ended (helper_sweep_strays()). */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		log_warning("cannot become a subreaper: %s", strerror(errno));

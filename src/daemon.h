@@ -220,6 +220,8 @@ struct daemon {
 	size_t n_reload_callers, n_reload_next; /* all; the last of them, for whom the reload after this one is */
 
 	struct pool *checkers, *mailers;
+	size_t n_watches, watches_max; /* descriptors of checks: the others are for helpers, sockets and files */
+	bool has_told_watches_max;
 
 	struct check **checks;
 	struct check **checks_by_name; /* the same */
