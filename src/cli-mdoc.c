@@ -21,6 +21,17 @@ static void put_word(const char *word, size_t len, struct buf *b)
 			buf_append(b, &word[i], 1);
 }
 
+/* mandoc(1) counts a character that is not ASCII as the escape that it makes of it, \[u00B0]. */
+static size_t counted_length(const char *word)
+{
+	size_t len = 0;
+
+	for (; *word; word++)
+		if (((unsigned char)*word & 0xc0) != 0x80) /* a continuation byte of UTF-8 */
+			len += (unsigned char)*word < 0x80 ? 1 : strlen("\\[u10FFFF]");
+	return len;
+}
+
 /* TEXT in lines, the last of them ended too. */
 static void print_text(const char *text)
 {
@@ -33,9 +44,11 @@ static void print_text(const char *text)
 		bool ends_sentence = len > 1 && strchr(".!?", text[len - 1]) && isupper((unsigned char)text[len + strspn(text + len, " ")]);
 
 		put_word(text, len, &word);
-		if (column > 0 && column + 1 + word.len > COLUMNS)
+		size_t width = counted_length(buf_text(&word));
+		if (column > 0 && column + 1 + width > COLUMNS)
 			column = 0, putchar('\n');
-		column += (size_t)printf("%s%s", column ? " " : "", buf_text(&word));
+		printf("%s%s", column ? " " : "", buf_text(&word));
+		column += (column ? 1 : 0) + width;
 		text += len;
 		text += strspn(text, " ");
 		if (ends_sentence || !*text)
