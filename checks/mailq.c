@@ -279,40 +279,56 @@ static bool is_folder(int parent, const struct dirent *e)
 	return fstatat(parent, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+struct reader {
+	struct queue *queue;
+	const char *pattern;
+	enum age age;
+	int64_t until_usec;
+};
+
+static int read_folder(struct reader *r, int fd, bool is_split);
+
+static int read_entry(struct reader *r, int folder, const struct dirent *e, bool is_split)
+{
+	if (is_folder(folder, e)) {
+		if (!is_split)
+			return 0;
+		int fd = openat(folder, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? -errno : read_folder(r, fd, false);
+	}
+	if (fnmatch(r->pattern, e->d_name, 0) == 0) {
+		int64_t since = time_of_file(folder, e->d_name, r->age);
+
+		if (since > 0)
+			add_mail(r->queue, since, e->d_name);
+	}
+	return 0;
+}
+
 /* FD becomes its own. 0 or -errno. */
-static int read_folder(struct queue *q, int fd, const struct spool *s, const char *pattern,
-	int64_t until_usec, bool is_split)
+static int read_folder(struct reader *r, int fd, bool is_split)
 {
 	DIR *folder = fdopendir(fd);
-	int r = 0;
+	int result = 0;
 
 	if (!folder) {
 		close_fd(fd);
 		return -ENOMEM;
 	}
-	for (const struct dirent *e; r == 0 && !q->is_least && (errno = 0, e = readdir(folder));) {
+	while (result == 0 && !r->queue->is_least) {
+		errno = 0;
+		const struct dirent *e = readdir(folder);
+		if (!e) {
+			result = -errno;
+			break;
+		}
 		if (e->d_name[0] == '.')
 			continue;
-		q->is_least = clock_boottime_usec() > until_usec;
-		if (is_folder(dirfd(folder), e)) {
-			int below = is_split ? openat(dirfd(folder), e->d_name,
-						       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-					     : -1;
-
-			r = below >= 0 ? read_folder(q, below, s, pattern, until_usec, false)
-			    : is_split ? -errno
-				       : 0;
-		} else if (fnmatch(pattern, e->d_name, 0) == 0) {
-			int64_t since = time_of_file(dirfd(folder), e->d_name, s->age);
-
-			if (since > 0)
-				add_mail(q, since, e->d_name);
-		}
+		r->queue->is_least = clock_boottime_usec() > r->until_usec;
+		result = read_entry(r, dirfd(folder), e, is_split);
 	}
-	if (r == 0 && errno && !q->is_least)
-		r = -errno;
 	closedir(folder);
-	return r;
+	return result;
 }
 
 /* -ENOENT: there is no such queue here. */
@@ -322,7 +338,8 @@ static int read_spool(
 	const struct spool *s = &spools[mta];
 	const char *const named[] = { c->spool, NULL };
 	const char *const *folders = c->spool ? named : s->folders;
-	int64_t until_usec = clock_boottime_usec() + c->mailq_timeout;
+	struct reader r = { q, mta == FOLDER ? c->pattern : s->pattern, s->age,
+		clock_boottime_usec() + c->mailq_timeout };
 	int found = -ENOENT;
 
 	for (size_t i = 0; i < 2 && folders[i]; i++) {
@@ -330,9 +347,7 @@ static int read_spool(
 
 		if (fd == -ENOENT)
 			continue;
-		found = fd < 0 ? fd
-			       : read_folder(q, fd, s, mta == FOLDER ? c->pattern : s->pattern, until_usec,
-					 s->is_split);
+		found = fd < 0 ? fd : read_folder(&r, fd, s->is_split);
 		if (found < 0) {
 			buf_printf(why, "%s cannot be read: %s%s", folders[i], strerror(-found),
 				found == -EACCES ? "; " SEE : "");
