@@ -82,7 +82,11 @@ EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/relay.py tests/b
 EXTRA_DIST += tests/bench/sample_bench.py
 bench: all
 	TOCSIN_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run $(BENCH_OPTIONS)
-.PHONY: bench
+# Scale and latency, beside Monit where it is installed; tests/e2e/test_scale.py runs a tiny one.
+EXTRA_DIST += tests/bench/scale.py
+bench-scale: all
+	TOCSIN_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run --scale $(BENCH_OPTIONS)
+.PHONY: bench bench-scale
 
 # Fuzzers: with --enable-fuzzing and clang as fuzz-NAME, and always as corpus-NAME over the files in tests/fuzz/NAME.
 TESTS += tests/fuzz/run-corpus
@@ -283,6 +287,7 @@ EXTRA_DIST += tests/e2e/test_tcp.py
 EXTRA_DIST += tests/e2e/test_try.py
 EXTRA_DIST += tests/e2e/test_unit.py
 EXTRA_DIST += tests/e2e/unit_booted.py
+EXTRA_DIST += tests/e2e/test_watches.py tests/e2e/test_scale.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
