@@ -295,7 +295,7 @@ static size_t draft_headers(struct daemon *d, const struct draft *draft, struct 
 		headers[n++] = (struct mime_header){ "Importance", "high" };
 	headers[n++] = (struct mime_header){ "X-Tocsin-Host", d->conf->host };
 	headers[n++] = (struct mime_header){ "X-Tocsin-State", state_name(worst) };
-	if (only) {
+	if (only && only->item) { /* neither the host nor a silence */
 		headers[n++] = (struct mime_header){ "X-Tocsin-Check", only->check };
 		headers[n++] = (struct mime_header){ "X-Tocsin-Item", only->item };
 		buf_printf(incident, "%" PRId64, only->incident);

@@ -143,8 +143,8 @@ succeeds 'and without them' systemctl restart "$unit"
 systemctl stop "$unit"
 succeeds 'tocsin.socket starts' systemctl start tocsin.socket
 is 'with the rights that the daemon gives' 'tocsin:tocsin 660' "$(stat --format '%U:%G %a' /run/tocsin/control)"
-tocsin status > /run/status.txt
-is 'asking starts the daemon, and is answered' '[012]' $?
+tocsin status > /run/status.txt # UNKNOWN: nobody has looked yet
+is 'asking starts the daemon, and is answered' '*UNKNOWN*' "$(cat /run/status.txt)"
 is 'which is ready' active "$(value ActiveState)"
 succeeds 'a restart keeps the socket' systemctl restart "$unit"
 succeeds 'and the daemon answers there' tocsin incidents
@@ -170,7 +170,7 @@ if have_postfix; then
 	within 30 another
 	is 'the watchdog replaces one that hangs' 0 $?
 	is 'by systemd, for that reason' '*[Ww]atchdog*' "$(journalctl --no-pager --unit "$unit" --since -1min | grep -i watchdog)"
-	arrives 60 'and there is a mail about it' 'tocsin restarted, did not end in order'
+	arrives 60 'and there is a mail about it' 'tocsin restarted'
 	printf '[tocsin]\nintervall = 5s\n' > /etc/tocsin/conf.d/wrong.conf
 	systemctl restart "$unit" 2> /dev/null
 	is 'a wrong configuration ends it for good' 'failed 78' "$(value ActiveState) $(value ExecMainStatus)"
