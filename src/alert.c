@@ -509,8 +509,9 @@ void alert_resume(struct alert_state *a, const struct alert_policy *policy, int6
 		*a = (struct alert_state){ 0 };
 	if (!same_boot)
 		a->eased_boottime_usec = 0;
-	/* The clock that said so was wrong, and reminders must not wait for it. */
-	if (a->reminded_usec > now_realtime_usec)
+	/* The clock that said so was wrong, and reminders must not wait for it; or an older tocsind did not note it, and the first
+	 * reminder must not come with the upgrade. */
+	if (a->reminded_usec > now_realtime_usec || (a->reminded_usec == 0 && a->told != TOCSIN_OK))
 		forget_when_told(a, now_realtime_usec);
 	if (same_boot && last_result_realtime_usec <= now_realtime_usec && now_realtime_usec <= too_old)
 		return;

@@ -426,21 +426,30 @@ static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_
 	return 0;
 }
 
-/* A mistake in [check web] must not keep a mail from those whose addresses are right. */
-static void mend(struct conf_loaded *loaded)
+/* Builds the configuration of the first N SECTIONS alone. */
+static void build_from(struct conf_loaded *loaded, const char *const *sections, size_t n)
 {
-	static const char *const needed[] = { "tocsin", "mail", "recipient" };
 	struct conf_settings some = { .items = calloc(loaded->settings.n + 1, sizeof(*some.items)) };
 	struct conf_problems ignored = { 0 };
 
 	for (size_t i = 0; some.items && i < loaded->settings.n; i++)
-		for (size_t j = 0; j < ELEMENTS(needed); j++)
-			if (strcmp(loaded->settings.items[i].section, needed[j]) == 0)
+		for (size_t j = 0; j < n; j++)
+			if (strcmp(loaded->settings.items[i].section, sections[j]) == 0)
 				some.items[some.n++] = loaded->settings.items[i];
 	if (some.items)
 		conf_build(&some, NULL, 0, &ignored, &loaded->conf);
 	conf_problems_free(&ignored);
 	free(some.items); /* its texts are LOADED's */
+}
+
+/* A mistake in [check web] must not keep a mail from those whose addresses are right; nor must one in [tocsin], without which
+ * only the name of the host may be another. */
+static void mend(struct conf_loaded *loaded)
+{
+	static const char *const needed[] = { "mail", "recipient", "tocsin" };
+
+	for (size_t n = ELEMENTS(needed); !loaded->conf && n >= 2; n--)
+		build_from(loaded, needed, n);
 }
 
 /* The addresses of all who get problems at once. They are CONF's; free() the array. 0 or an exit status. */

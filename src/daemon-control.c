@@ -287,29 +287,24 @@ static int listen_at(const char *path)
 	return listen(fd, SOMAXCONN) < 0 ? -errno : TAKE_FD(fd);
 }
 
-/* The socket that a unit tocsin.socket has made, or -ENOENT. */
-static int inherit_socket(void)
+void control_inherit(struct daemon *d)
 {
 	int n = sd_listen_fds(true), fd = SD_LISTEN_FDS_START;
 
 	if (n <= 0)
-		return n < 0 ? n : -ENOENT;
-	if (n > 1 || sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
-		log_warning("what the service manager handed over is not one listening stream socket");
-		return -ENOENT;
-	}
+		return;
 	int flags = fcntl(fd, F_GETFL);
-	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : fd;
+	d->is_control_inherited = n == 1 && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) > 0 && flags >= 0 &&
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+	if (!d->is_control_inherited)
+		log_warning("what the service manager handed over is not one listening stream socket");
 }
 
 /* Without its socket the daemon still watches and mails: only "another one runs already" ends it. */
 int control_start(struct daemon *d)
 {
-	int fd = inherit_socket();
+	int fd = d->is_control_inherited ? SD_LISTEN_FDS_START : listen_at(d->options.control_path);
 
-	d->is_control_inherited = fd >= 0;
-	if (fd < 0)
-		fd = listen_at(d->options.control_path);
 	if (fd == -EADDRINUSE)
 		return log_error_errno(fd, "%s: another tocsind is running", d->options.control_path);
 	if (fd < 0) {

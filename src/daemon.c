@@ -628,6 +628,8 @@ static void use_all_descriptors(struct daemon *d)
 static int start(struct daemon *d)
 {
 	sd_id128_t boot;
+
+	control_inherit(d);
 	int r = sd_event_new(&d->event);
 
 	if (r >= 0)

@@ -576,6 +576,7 @@ void history_answered(struct daemon *d, const struct msg *m);
 
 /* ---- daemon-control.c ---- */
 
+void control_inherit(struct daemon *d); /* the socket that a unit tocsin.socket has made: before any helper starts */
 int control_start(struct daemon *d);
 void control_free(struct daemon *d);
 void control_reloaded(struct daemon *d, const struct conf_problems *problems); /* answers the reload callers */

@@ -278,6 +278,7 @@ EXTRA_DIST += tests/e2e/test_resolver.py
 EXTRA_DIST += tests/e2e/test_send.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/e2e/test_notify.py
 EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
@@ -290,7 +291,7 @@ EXTRA_DIST += tests/e2e/unit_booted.py
 EXTRA_DIST += tests/e2e/test_watches.py tests/e2e/test_scale.py
 
 TESTS += tests/system/run
-EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
+EXTRA_DIST += tests/system/run tests/system/container tests/system/common.sh tests/system/inside.sh tests/system/boots.sh
 # The packages are built from the tarball too.
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format
 EXTRA_DIST += debian/tocsin-check-http.install

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What systemd is told, and what it hands over. The harness plays the service manager."""
+import os
+import re
+import socket
+import subprocess
+
+import harness
+from test_daemon import LOAD
+
+
+def test_status_names_the_worst(setup, daemon, victim):
+    setup.write(victim.check())
+    d = daemon(setup)
+    d.wait_notified("STATUS", r"^OK \(1 check\)")
+    victim.kill()
+    d.wait_notified("STATUS", r"^1 CRITICAL; CRITICAL: victim")
+    assert all(len(status) < 1000 for status in d.notified("STATUS"))
+    assert len(set(d.notified("STATUS"))) == len(d.notified("STATUS")), "the same is not told twice in a row"
+
+
+def test_a_stop_asks_for_the_time_it_takes(setup, daemon):
+    setup.write(LOAD)
+    d = daemon(setup)
+    d.stop()
+    assert d.notified("STOPPING") == ["1"] and d.notified("EXTEND_TIMEOUT_USEC") == ["5000000"]
+
+
+def test_a_reload_says_when_it_began(setup, daemon):
+    setup.write(LOAD)
+    d = daemon(setup)
+    d.reload()
+    d.wait_notified("READY", "^1$", count=2)
+    assert d.notified("RELOADING") == ["1"] and int(d.notified("MONOTONIC_USEC")[0]) > 0
+    keys = [k for k, _ in d.messages]
+    assert keys.index("RELOADING") + 1 == keys.index("MONOTONIC_USEC"), "in one message"
+
+
+def test_a_wrong_configuration_says_so(setup):
+    setup.config.write_text("[tocsin]\nintervall = 1s\n")
+    d = harness.Daemon(setup)
+    d.process.wait(30)
+    d.wait_notified("ERRNO", "^22$", timeout=5)
+    assert d.process.returncode == 78 and "READY" not in [k for k, _ in d.messages]
+    d.kill()
+
+
+def test_a_crash_is_mailed_and_an_ordinary_restart_is_not(setup, daemon, catcher, victim):
+    setup.write(victim.check())
+    d = daemon(setup)
+    catcher.wait("monitoring started")
+    d.stop()
+    d = daemon(setup)
+    victim.kill()
+    catcher.wait("CRITICAL process victim")  # so the file knows of this life
+    d.crash()
+    for pid, _ in d.leftovers():
+        os.kill(pid, 9)
+    daemon(setup)
+    mail = catcher.wait("tocsin restarted, did not end in order, last alive .* before")
+    assert "journalctl -u tocsin -e" in mail.text
+    assert [bool(re.search("restarted", m.subject)) for m in catcher.mails].count(True) == 1
+
+
+PASS_ON = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ["LISTEN_FDS"] = "1"
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_a_socket_that_was_handed_over(setup, daemon, tmp_path):
+    """It is used, it is not made a second time, and it stays when the daemon ends; helpers do not get it."""
+    setup.write(LOAD)
+    path = tmp_path / "handed-over"
+    d = daemon(setup, prefix=["/usr/bin/python3", "-c", PASS_ON, str(path)])
+    setup.control.unlink(missing_ok=True)
+    done = subprocess.run([harness.program("tocsin"), "--control", str(path), "incidents"], env=setup.environment(),
+                          capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not setup.control.exists()
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(d.process.pid)], capture_output=True, text=True,
+                              check=True).stdout.split()
+    assert children
+    for pid in children:
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            assert b"LISTEN_" not in f.read()
+    d.stop()
+    assert path.exists()
+
+
+def test_what_was_handed_over_is_no_socket(setup, daemon):
+    setup.write(LOAD)
+    code = PASS_ON.replace("s.listen()", "s = open('/dev/null')")
+    d = daemon(setup, prefix=["/usr/bin/python3", "-c", code, str(setup.folder / "unused")])
+    d.wait_log("not one listening stream socket")
+    assert setup.tocsin("incidents").returncode == 0
