@@ -21,6 +21,16 @@ static void put_word(const char *word, size_t len, struct buf *b)
 			buf_append(b, &word[i], 1);
 }
 
+/* What mandoc counts for it: a character that is not ASCII is an escape of 8 bytes. */
+static size_t mandoc_width(const struct buf *word)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < word->len; i++)
+		width += (unsigned char)word->data[i] < 0x80 ? 1 : (unsigned char)word->data[i] >= 0xc0 ? 8 : 0;
+	return width;
+}
+
 /* TEXT in lines, the last of them ended too. */
 static void print_text(const char *text)
 {
@@ -33,9 +43,10 @@ static void print_text(const char *text)
 		bool ends_sentence = len > 1 && strchr(".!?", text[len - 1]) && isupper((unsigned char)text[len + strspn(text + len, " ")]);
 
 		put_word(text, len, &word);
-		if (column > 0 && column + 1 + word.len > COLUMNS)
+		if (column > 0 && column + 1 + mandoc_width(&word) > COLUMNS)
 			column = 0, putchar('\n');
-		column += (size_t)printf("%s%s", column ? " " : "", buf_text(&word));
+		printf("%s%s", column ? " " : "", buf_text(&word));
+		column += mandoc_width(&word) + (column > 0);
 		text += len;
 		text += strspn(text, " ");
 		if (ends_sentence || !*text)
