@@ -288,3 +288,6 @@ EXTRA_DIST += tests/system/run tests/system/container tests/system/inside.sh
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format
 EXTRA_DIST += debian/tocsin-check-http.install
 EXTRA_DIST += debian/tocsin.docs debian/tocsin.install debian/tocsin.postrm debian/tocsin-dev.install
+EXTRA_DIST += debian/apparmor/usr.sbin.tocsind debian/tocsin.logcheck.ignore.server debian/source/lintian-overrides
+EXTRA_DIST += debian/tests/control debian/tests/module debian/tests/service debian/tests/try
+EXTRA_DIST += tests/e2e/test_debian.py
