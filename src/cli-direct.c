@@ -65,6 +65,13 @@ static int load(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
 	return ret->problems.n_errors ? EX_CONFIG : 0;
 }
 
+int cli_check_config(const struct cli *cli)
+{
+	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
+
+	return load(cli, 0, &loaded);
+}
+
 int cli_config(const struct cli *cli, char **arguments)
 {
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };

@@ -22,6 +22,9 @@ struct cli {
 	int64_t again_usec; /* 0: looks once */
 	const char *since, *check; /* of what was; NULL: not given */
 	bool all;
+	/* of setup; NULL: not given */
+	const char *provider, *address, *security, *port, *username, *password_file, *to, *language;
+	bool yes, no_test, no_start;
 };
 
 /* cli-ask.c: what the daemon answers */
@@ -51,6 +54,9 @@ int cli_config(const struct cli *cli, char **arguments);
 int cli_send(const struct cli *cli, char **arguments);
 int cli_check_direct(const struct cli *cli, const char *name);
 int cli_test_mail_direct(const struct cli *cli);
+
+/* Prints what is wrong in the configuration; EX_CONFIG when that are errors. */
+int cli_check_config(const struct cli *cli);
 
 /* cli-describe.c, cli-try.c: with tocsin-check alone */
 int cli_describe(const struct cli *cli, char **arguments);
@@ -101,6 +107,9 @@ void cli_print_mdoc(const json_t *module);
 
 /* cli-ask.c, through the daemon unless cli->direct */
 int cli_test_mail(const struct cli *cli, char **arguments);
+
+/* cli-setup.c: the first configuration */
+int cli_setup(const struct cli *cli, char **arguments);
 
 /* cli-history.c: what was */
 int cli_history(const struct cli *cli, char **arguments);

@@ -112,6 +112,7 @@ src_tocsin_SOURCES += src/cli-describe.c
 src_tocsin_SOURCES += src/cli-direct.c
 src_tocsin_SOURCES += src/cli-mdoc.c
 src_tocsin_SOURCES += src/cli-result.c
+src_tocsin_SOURCES += src/cli-setup.c
 src_tocsin_SOURCES += src/cli-try.c
 src_tocsin_SOURCES += src/cli-history.c
 src_tocsin_LDADD = src/libtocsin.a $(SYSTEMD_LIBS) $(JANSSON_LIBS) -lm

@@ -16,6 +16,8 @@ static const struct verb {
 	int min, max; /* arguments */
 	bool is_plugin; /* exit status of a Nagios plugin: usage errors are 3 */
 } verbs[] = {
+	{ "setup", "[--address A] [--provider P] [--to A] [--password-file F] [--yes]...",
+		"asks for the mail account, writes the configuration, sends a test mail and starts the service", cli_setup, 0, 0, false },
 	{ "status", "[--json]", "states of all checks, and mails that wait", cli_status, 0, 0, true },
 	{ "check", "NAME [--direct] [--json]", "runs one check now and shows all of it", cli_check, 1, 1, true },
 	{ "try", "MODULE [KEY=VALUE]... [--again TIME] [--root DIR] [--json]",
@@ -114,6 +116,18 @@ static const struct cli_option {
 	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), NULL },
 	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), NULL },
 	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), NULL },
+	{ "address", "ADDRESS", 0, KIND_TEXT, offsetof(struct cli, address), "of setup: the mail address that sends" },
+	{ "provider", "NAME", 0, KIND_TEXT, offsetof(struct cli, provider), "of setup: the mail service, or the name of a mail server" },
+	{ "security", "HOW", 0, KIND_TEXT, offsetof(struct cli, security), "of setup: tls, starttls or none" },
+	{ "port", "NUMBER", 0, KIND_TEXT, offsetof(struct cli, port), "of setup: the port of the mail server" },
+	{ "username", "NAME", 0, KIND_TEXT, offsetof(struct cli, username), "of setup: the login, when it is not the address" },
+	{ "password-file", "FILE", 0, KIND_TEXT, offsetof(struct cli, password_file),
+		"of setup: its first line is the password or authorization code; - for standard input" },
+	{ "to", "ADDRESSES", 0, KIND_TEXT, offsetof(struct cli, to), "of setup: who gets the mails, with commas between them" },
+	{ "language", "NAME", 0, KIND_TEXT, offsetof(struct cli, language), "of setup: the language of mails, like zh_CN" },
+	{ "yes", NULL, 0, KIND_FLAG, offsetof(struct cli, yes), "of setup: asks nothing" },
+	{ "no-test", NULL, 0, KIND_FLAG, offsetof(struct cli, no_test), "of setup: sends no test mail" },
+	{ "no-start", NULL, 0, KIND_FLAG, offsetof(struct cli, no_start), "of setup: starts no service" },
 	{ "version", NULL, 0, KIND_VERSION, 0, NULL },
 	{ "help", NULL, 0, KIND_HELP, 0, NULL },
 };

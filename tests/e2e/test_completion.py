@@ -100,10 +100,10 @@ def shell(request, environment):
 
 @pytest.mark.parametrize("typed, completed", [
     ("desc", "describe"), ("describe di", "describe disk"), ("describe disk exclude_", "describe disk exclude_type"),
-    ("describe --sections re", "describe --sections report"), ("try me", "try memory"),
+    ("describe --sections rep", "describe --sections report"), ("try me", "try memory"),
     ("try file kin", "try file kind="), ("try file kind=dir", "try file kind=directory"),
     ("try file path=files/on", "try file path=files/only-one"), ("--config x try --again 5s mou", "--config x try --again 5s mount"),
-    ("describe --sec", "describe --sections"), ("check fir", "check first")])
+    ("describe --sect", "describe --sections"), ("check fir", "check first")])
 def test_on_a_terminal(shell, typed, completed):
     """One candidate is completed: echo shows the whole line then."""
     shell.send("tocsin() { if [ \"$*\" = config ]; then printf '[check first]\\n\\n[check second]\\n'; else command tocsin \"$@\"; fi }\n")
