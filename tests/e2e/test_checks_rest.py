@@ -642,27 +642,31 @@ def test_mailq_wrong_options(options):
 
 
 def test_mailq_real_postfix(postfix_server):
-    """Mails that nobody takes off: they are put into the queue of a Postfix that does not try them."""
-    options = {"mta": "postfix", "config_directory": postfix_server.folder / "config"}
-    postconf = ["postconf", "-c", str(postfix_server.folder / "config")]
+    """Mails that wait in a Postfix that is told not to deliver them."""
+    config = postfix_server.folder / "config"
+    options = {"mta": "postfix", "config_directory": config}
+
+    def postfix(*words, **more):
+        subprocess.run(words, check=True, stderr=subprocess.DEVNULL, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, timeout=60, **more)
+
     before = run(None, "mailq", options)
-    assert before.one()[0] == "OK", before.one()
-    subprocess.run([*postconf, "-e", "defer_transports = virtual"], check=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    assert before.one() == ("OK", "the queue is empty")
+    postfix("postconf", "-c", config, "-e", "defer_transports = virtual")
     try:
-        subprocess.run(["postfix", "-c", str(postfix_server.folder / "config"), "reload"], capture_output=True,
-                       env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        postfix("postfix", "-c", config, "reload")
         for i in range(2):
-            subprocess.run(["sendmail", "-C", str(postfix_server.folder / "config"), "-f", "a@example.org", "ops@example.org"], check=True,
-                           input=f"Subject: {i}\n\nHello\n", text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+            postfix("sendmail", "-C", config, "-f", "a@example.org", "ops@example.org", input=f"Subject: {i}\n\nHello\n", text=True)
         end = time.monotonic() + 30
         while run(None, "mailq", options).number("messages") < 2 and time.monotonic() < end:
             time.sleep(0.3)
         r = run(None, "mailq", {**options, "messages_warning": "2"})
         assert r.one() == ("WARNING", "2 mails wait (limit 2)") and r.number("oldest") < 120
         assert "from <a@example.org> to <ops@example.org>" in r.evidence["postfix", "The oldest mails in the queue"]
-    finally:
-        subprocess.run(["postsuper", "-c", str(postfix_server.folder / "config"), "-d", "ALL"], capture_output=True,
-                       env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    finally:  # others use it after us
+        postfix("postsuper", "-c", config, "-d", "ALL")
+        postfix("postconf", "-c", config, "-X", "defer_transports")
+        postfix("postfix", "-c", config, "reload")
+    assert run(None, "mailq", options).one() == before.one()
 
 
 # --- users
