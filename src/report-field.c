@@ -24,31 +24,6 @@
 #define FIELD_ACKNOWLEDGE "Acknowledge"
 #define FIELD_ACKNOWLEDGED "Acknowledged"
 
-static void put_number(struct buf *b, double value)
-{
-	/* Three digits, but whole numbers whole; "%.3g" alone would write 1e+03. */
-	if (fabs(value) >= 99.95 && fabs(value) < 1e15)
-		buf_printf(b, "%.0f", value);
-	else
-		buf_printf(b, "%.3g", value);
-}
-
-static void put_value(struct buf *b, double value, const char *unit)
-{
-	if (!isfinite(value))
-		buf_puts(b, "?");
-	else if (text_equal(unit, "B") && fabs(value) < 9e18)
-		format_size(b, (int64_t)value);
-	else if (text_equal(unit, "s") && fabs(value) < 9e12)
-		format_duration(b, llrint(value * USEC_PER_SEC));
-	else
-		put_number(b, value);
-	if (text_equal(unit, "%"))
-		buf_puts(b, " %");
-	else if (unit && *unit && !text_equal(unit, "B") && !text_equal(unit, "s") && !text_equal(unit, "c"))
-		buf_printf(b, " %s", unit);
-}
-
 /* "93.4 GiB of 98.1 GiB (warning at 80 GiB, critical at 90 GiB)" */
 static void put_metric(struct buf *b, const struct metric *m)
 {
@@ -56,14 +31,14 @@ static void put_metric(struct buf *b, const struct metric *m)
 	FORMAT_BUF(warning);
 	FORMAT_BUF(critical);
 
-	put_value(&warning, m->warning, m->unit);
-	put_value(&critical, m->critical, m->unit);
-	put_value(&value, m->value, m->unit);
+	format_value(&warning, m->warning, m->unit);
+	format_value(&critical, m->critical, m->unit);
+	format_value(&value, m->value, m->unit);
 	if (isfinite(m->max) && !text_equal(m->unit, "%")) {
 		FORMAT_BUF(maximum);
 		FORMAT_BUF(both);
 
-		put_value(&maximum, m->max, m->unit);
+		format_value(&maximum, m->max, m->unit);
 		buf_printf(&both, SAY_OF_MAXIMUM, buf_text(&value), buf_text(&maximum));
 		buf_clear(&value);
 		buf_puts(&value, buf_text(&both));

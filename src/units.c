@@ -261,6 +261,35 @@ void format_size(struct buf *b, int64_t bytes)
 	buf_printf(b, "%.*f %s", decimals, value, names[i]);
 }
 
+static void put_number(struct buf *b, double value)
+{
+	/* Three digits, but whole numbers whole; "%.3g" alone would write 1e+03. */
+	if (fabs(value) >= 99.95 && fabs(value) < 1e15)
+		buf_printf(b, "%.0f", value);
+	else
+		buf_printf(b, "%.3g", value);
+}
+
+void format_value(struct buf *b, double value, const char *unit)
+{
+	static const char *const told[] = { "B", "s", "c" }; /* by the number already; "c" is a counter */
+	bool is_size = unit && strcmp(unit, "B") == 0, is_time = unit && strcmp(unit, "s") == 0;
+
+	if (!isfinite(value))
+		buf_puts(b, "?");
+	else if (is_size && fabs(value) < 9e18)
+		format_size(b, (int64_t)value);
+	else if (is_time && fabs(value) < 9e12)
+		format_duration(b, llrint(value * USEC_PER_SEC));
+	else
+		put_number(b, value);
+	for (size_t i = 0; i < ELEMENTS(told); i++)
+		if (!unit || strcmp(unit, told[i]) == 0)
+			return;
+	if (*unit)
+		buf_printf(b, " %s", unit);
+}
+
 static struct tm local_time(int64_t realtime_usec)
 {
 	time_t seconds = (time_t)(realtime_usec / USEC_PER_SEC);

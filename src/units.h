@@ -39,6 +39,10 @@ void format_duration_exact(struct buf *b, int64_t usec);
 /* "9.6 GiB", "512 MiB", "123 B": three significant digits. */
 void format_size(struct buf *b, int64_t bytes);
 
+/* A value of a metric in its unit: "93.4 GiB" for "B", "1 h 12 min" for "s", "96.4 %", "12" for "c" (a counter) and for NULL;
+ * three digits, "?" for what is no number. */
+void format_value(struct buf *b, double value, const char *unit);
+
 /* "2026-11-23 20:14:05 +0800" in the local time zone. */
 void format_time(struct buf *b, int64_t realtime_usec);
 

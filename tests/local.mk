@@ -3,7 +3,7 @@
 
 # What a test program links unless it says otherwise; --as-needed leaves out what it does not use.
 LDADD = src/libtocsin.a $(CMOCKA_LIBS) $(GNUTLS_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
-	-ldl -lm
+	$(ZLIB_LIBS) -ldl -lm
 
 # Unit tests: one cmocka program for one module, tests/unit/test-NAME.c.
 UNIT_TESTS =
@@ -20,6 +20,10 @@ tests_unit_test_alert_properties_SOURCES = tests/unit/test-alert-properties.c te
 UNIT_TESTS += tests/unit/test-buf
 UNIT_TESTS += tests/unit/test-calendar
 tests_unit_test_calendar_SOURCES = tests/unit/test-calendar.c tests/support/random.h
+UNIT_TESTS += tests/unit/test-chart
+tests_unit_test_chart_SOURCES = tests/unit/test-chart.c tests/support/picture.h tests/support/random.h tests/support/torture.h
+tests_unit_test_chart_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN=\"$(abs_top_srcdir)/tests/golden\"
+tests_unit_test_chart_LDFLAGS = $(AM_LDFLAGS) $(TORTURE_WRAPS)
 UNIT_TESTS += tests/unit/test-conf
 UNIT_TESTS += tests/unit/test-conf-torture
 tests_unit_test_conf_torture_SOURCES = tests/unit/test-conf-torture.c tests/support/torture.h
@@ -65,6 +69,8 @@ UNIT_TESTS += tests/unit/test-store
 UNIT_TESTS += tests/unit/test-text
 UNIT_TESTS += tests/unit/test-timer
 UNIT_TESTS += tests/unit/test-transport
+UNIT_TESTS += tests/unit/test-trend
+tests_unit_test_trend_SOURCES = tests/unit/test-trend.c tests/support/random.h
 UNIT_TESTS += tests/unit/test-units
 endif
 check_PROGRAMS += $(UNIT_TESTS)
@@ -217,7 +223,8 @@ tests_modules_misfit_constructor_la_LIBADD =
 # The mails that compose-mail has samples of, as they were last looked at: read the difference before you refresh.
 check_PROGRAMS += tests/unit/compose-mail
 EXTRA_DIST += tests/golden
-refresh-golden: tests/unit/compose-mail
+refresh-golden: tests/unit/compose-mail tests/unit/test-chart
+	tests/unit/test-chart $(srcdir)/tests/golden
 	for name in `tests/unit/compose-mail | grep -v hostile`; do \
 		{ tests/unit/compose-mail $$name subject && echo && echo && tests/unit/compose-mail $$name text; } \
 			>$(srcdir)/tests/golden/$$name.txt && \
