@@ -73,6 +73,7 @@ src_libtocsin_a_SOURCES += src/store.c
 src_libtocsin_a_SOURCES += src/stream.h
 src_libtocsin_a_SOURCES += src/terminal.c src/terminal.h
 src_libtocsin_a_SOURCES += src/text.c src/text.h
+src_libtocsin_a_SOURCES += src/timeline.c src/timeline.h
 src_libtocsin_a_SOURCES += src/timer.c src/timer.h
 src_libtocsin_a_SOURCES += src/transport.c src/transport.h
 src_libtocsin_a_SOURCES += src/units.c src/units.h

@@ -16,7 +16,7 @@ from harness import program, wait_until  # noqa: E402
 from screen import Screen  # noqa: E402
 from test_control import INTERFACE, Client  # noqa: E402
 from test_faults import children  # noqa: E402
-from test_history import USEC, now, put, state_file  # noqa: E402
+from test_history import USEC, now, put, put_event, state_file, stopped  # noqa: E402, F401 (a fixture)
 
 
 @pytest.fixture
@@ -230,3 +230,26 @@ def test_json_stays_json_on_a_terminal(running, show):
     s = show("status", "--json", columns=200, rows=500)
     assert s.end() == 2
     assert json.loads(s.raw.decode())["state"] == "CRITICAL"
+
+
+# ---- history
+
+def test_history_has_a_line_for_each_check(stopped, daemon, show):
+    day = 86400 * USEC
+    begin = now() - 2 * day
+    with state_file(stopped) as db:
+        put_event(db, begin + day, event="problem", from_state="OK", to_state="CRITICAL")
+        put_event(db, begin + day + day // 2, event="recovered", from_state="CRITICAL", to_state="OK")
+    daemon(stopped)
+    s = show("history", "--since", "2d", columns=60)
+    assert s.end() == 0
+    line = next(line for line in s.lines if line.startswith("disks "))
+    states = line.split(" ", 1)[1].strip()
+    # Well for a day, bad for half a day, and well again for the rest.
+    third = states.count("█")
+    assert states.strip("▁").strip("█") == "" and 0.2 < third / len(states) < 0.3, line
+    assert states.index("█") / len(states) == pytest.approx(0.5, abs=0.05)
+    assert s.colour_of("█") == "red"
+    assert any(line.rstrip().endswith("now") for line in s.lines)
+    piped = stopped.tocsin("history", "--since", "2d").stdout
+    assert "█" not in piped and "disks" in piped

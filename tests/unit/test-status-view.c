@@ -4,6 +4,7 @@
 #include "sparkline.h"
 #include "status-view.h"
 #include "text.h"
+#include "timeline.h"
 #include "units.h"
 
 #include <math.h>
@@ -53,6 +54,36 @@ static void colours_by_limits(void **state)
 	s.has_colour = true;
 	s.critical = NAN; /* which side is bad? */
 	assert_sparkline(&s, "_*# ");
+}
+
+/* ---- lines of states ---- */
+
+static void assert_timeline(const struct timeline *t, bool has_colour, bool has_blocks, const char *expected)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+
+	timeline_append(&b, t, has_colour, has_blocks);
+	assert_string_equal(buf_text(&b), expected);
+}
+
+static void shows_the_worst_of_each_span(void **state)
+{
+	struct timeline t = { .since_usec = 1000, .until_usec = 2000, .n = 10 };
+
+	assert_timeline(&t, true, true, "          ");
+	timeline_add(&t, TOCSIN_OK, 0, 1500); /* what was before the beginning is cut off */
+	timeline_add(&t, TOCSIN_CRITICAL, 1299, 1300);
+	timeline_add(&t, TOCSIN_OK, 1200, 1300); /* a span is as bad as the worst in it */
+	timeline_add(&t, TOCSIN_WARNING, 1500, 1601);
+	timeline_add(&t, TOCSIN_UNKNOWN, 1900, 9000);
+	timeline_add(&t, TOCSIN_CRITICAL, 2000, 3000);
+	timeline_add(&t, TOCSIN_CRITICAL, 1800, 1800); /* no time at all */
+	assert_timeline(&t, false, true, "▁▁█▁▁▄▄  ?");
+	assert_timeline(&t, false, false, "--C--ww  ?");
+	assert_timeline(&t, true, false, "\033[32m--\033[31mC\033[32m--\033[33mww\033[0m  \033[35m?\033[0m");
+	t.n = 0;
+	timeline_add(&t, TOCSIN_OK, 0, 5000);
+	assert_timeline(&t, true, true, "");
 }
 
 /* ---- the table ---- */
@@ -213,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(draws_levels_and_gaps),
 		cmocka_unit_test(colours_by_limits),
+		cmocka_unit_test(shows_the_worst_of_each_span),
 		cmocka_unit_test(fits_120_columns),
 		cmocka_unit_test(fits_80_columns),
 		cmocka_unit_test(fits_40_columns),
