@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700 /* strptime */
 #include "cli.h"
 #include "clock.h"
+#include "status-view.h"
 #include "units.h"
 
 #include <errno.h>
@@ -185,10 +186,12 @@ int cli_unsilence(const struct cli *cli, char **arguments)
 static void print_outbox(const json_t *reply)
 {
 	const json_t *outbox = json_object_get(reply, "outbox");
+	_cleanup_buf_ struct buf text = BUF(16 * 1024 * 1024);
 
 	if (json_array_size(outbox) == 0)
 		puts("no mail waits for delivery");
-	cli_print_mails(outbox);
+	status_view_append_mails(&text, outbox);
+	fputs(buf_text(&text), stdout);
 }
 
 static void print_content(const json_t *reply)

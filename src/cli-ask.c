@@ -63,7 +63,7 @@ static int ask(const struct cli *cli, const char *method, json_t *parameters, in
 }
 
 /* An error of the daemon in words. */
-static void print_error(const char *error, const json_t *reply)
+void cli_print_error(const char *error, const json_t *reply)
 {
 	const char *last = strrchr(error, '.');
 	const char *reason = json_string_value(json_object_get(reply, "reason"));
@@ -123,166 +123,6 @@ int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_
 	return r;
 }
 
-/* ---- status ---- */
-
-/* CRITICAL, UNKNOWN, WARNING, OK, then what has no state yet. */
-static int rank(const json_t *item)
-{
-	static const char *const order[] = { "CRITICAL", "UNKNOWN", "WARNING", "OK" };
-	const char *state = json_string_value(json_object_get(item, "state"));
-
-	for (size_t i = 0; state && i < ELEMENTS(order); i++)
-		if (strcmp(order[i], state) == 0)
-			return (int)i;
-	return ELEMENTS(order);
-}
-
-static int64_t to_realtime(const char *rfc3339)
-{
-	int64_t usec = 0;
-
-	parse_time_rfc3339(rfc3339, &usec);
-	return usec;
-}
-
-void cli_print_padded(const char *text, size_t width)
-{
-	size_t columns = text_columns(text);
-
-	fputs(text, stdout);
-	while (columns++ < width)
-		putchar(' ');
-	fputs("  ", stdout);
-}
-
-size_t cli_widest(const json_t *items, const char *name, size_t least)
-{
-	size_t width = least, i;
-	const json_t *item;
-
-	json_array_foreach(items, i, item) {
-		size_t columns = text_columns(cli_text_of(item, name));
-
-		width = columns > width ? columns : width;
-	}
-	return width > 40 ? 40 : width;
-}
-
-/* What an administrator has said, and what is peculiar. */
-static void print_circumstances(const json_t *item)
-{
-	const json_t *acknowledged = json_object_get(item, "acknowledged");
-
-	if (json_is_integer(json_object_get(item, "incident")))
-		printf("          incident %lld", (long long)json_integer_value(json_object_get(item, "incident")));
-	if (json_is_object(acknowledged)) {
-		printf(", acknowledged by %s", cli_text_of(acknowledged, "who"));
-		printf(*cli_text_of(acknowledged, "reason") ? ": %s" : "", cli_text_of(acknowledged, "reason"));
-	}
-	if (json_is_true(json_object_get(item, "flapping")))
-		fputs(", unstable", stdout);
-	if (json_is_integer(json_object_get(item, "incident")))
-		putchar('\n');
-}
-
-static void print_item(const json_t *item, size_t check_width, size_t item_width, int64_t now)
-{
-	_cleanup_buf_ struct buf age = BUF(100);
-	int64_t since = to_realtime(cli_text_of(item, "since"));
-	bool is_idle = json_is_string(json_object_get(item, "not_applicable"));
-	bool has_state = json_is_string(json_object_get(item, "state"));
-
-	if (has_state && since)
-		format_duration(&age, now - since);
-	cli_print_state(has_state ? cli_text_of(item, "state") : is_idle ? "n/a" : "-", 8);
-	fputs("  ", stdout);
-	cli_print_padded(cli_text_of(item, "check"), check_width);
-	cli_print_padded(cli_text_of(item, "item"), item_width);
-	cli_print_padded(buf_text(&age), 12);
-	puts(is_idle ? cli_text_of(item, "not_applicable") : *cli_text_of(item, "text") ? cli_text_of(item, "text") : "not looked at yet");
-	print_circumstances(item);
-	/* A look that the confirmed state does not show yet. */
-	if (has_state && strcmp(cli_text_of(item, "last_state"), cli_text_of(item, "state")) != 0)
-		printf("          %s at the last look, not confirmed yet\n", cli_text_of(item, "last_state"));
-}
-
-void cli_print_mails(const json_t *mails)
-{
-	const json_t *mail, *recipient;
-	size_t i, j;
-
-	json_array_foreach(mails, i, mail) {
-		printf("  %s\n    id %s, queued %s, ", cli_text_of(mail, "subject"), cli_text_of(mail, "id"),
-			cli_text_of(mail, "queued"));
-		printf("%lld attempt(s), next %s\n", (long long)json_integer_value(json_object_get(mail, "attempts")),
-			cli_text_of(mail, "next_try"));
-		json_array_foreach(json_object_get(mail, "recipients"), j, recipient)
-			printf("    %s %s: %s\n", cli_text_of(recipient, "fate"), cli_text_of(recipient, "address"),
-				cli_text_of(recipient, "answer"));
-	}
-}
-
-static void print_silence(const json_t *silence)
-{
-	printf("  %s %s, until %s, by %s", cli_text_of(silence, "id"), cli_text_of(silence, "glob"),
-		cli_text_of(silence, "until"), cli_text_of(silence, "who"));
-	printf(*cli_text_of(silence, "reason") ? ": %s\n" : "\n", cli_text_of(silence, "reason"));
-}
-
-static void print_status(const json_t *reply)
-{
-	const json_t *items = json_object_get(reply, "items"), *notes = json_object_get(reply, "notes"), *item, *note;
-	const json_t *silences = json_object_get(reply, "silences"), *outbox = json_object_get(reply, "outbox");
-	size_t check_width = cli_widest(items, "check", 5), item_width = cli_widest(items, "item", 4), i;
-	int64_t now = clock_realtime_usec();
-
-	printf("%s: ", cli_text_of(reply, "host"));
-	cli_print_state(cli_text_of(reply, "state"), 0);
-	printf(" (%s)\n", cli_text_of(reply, "summary"));
-	json_array_foreach(notes, i, note) {
-		_cleanup_free_ char *cleaned = text_cleaned(json_string_value(note), 1000);
-
-		printf("! %s\n", cleaned ? cleaned : "");
-	}
-	printf("\n%-8s  ", "STATE");
-	cli_print_padded("CHECK", check_width);
-	cli_print_padded("ITEM", item_width);
-	cli_print_padded("SINCE", 12);
-	puts("LAST LOOK");
-	for (int r = 0; r <= 4; r++)
-		json_array_foreach(items, i, item)
-			if (rank(item) == r)
-				print_item(item, check_width, item_width, now);
-	if (json_array_size(silences))
-		printf("\n%zu silence(s):\n", json_array_size(silences));
-	json_array_foreach(silences, i, item)
-		print_silence(item);
-	if (json_array_size(outbox))
-		printf("\n%zu mail(s) wait for delivery:\n", json_array_size(outbox));
-	cli_print_mails(outbox);
-}
-
-int cli_status(const struct cli *cli, char **arguments)
-{
-	_cleanup_free_ char *error = NULL;
-	json_t *reply = NULL;
-	int status = NO_DAEMON;
-
-	if (ask(cli, "org.tocsin.Control.Status", NULL, ASK_USEC, NULL, NULL, &reply, &error) != 0)
-		return NO_DAEMON;
-	if (error) {
-		print_error(error, reply);
-	} else {
-		if (cli->json)
-			cli_print_json(reply);
-		else
-			print_status(reply);
-		status = cli_exit_status(json_string_value(json_object_get(reply, "state")));
-	}
-	json_decref(reply);
-	return status;
-}
-
 /* ---- check ---- */
 
 static void print_check_error(const char *error, const json_t *reply)
@@ -291,7 +131,7 @@ static void print_check_error(const char *error, const json_t *reply)
 	size_t i;
 
 	if (!names) {
-		print_error(error, reply);
+		cli_print_error(error, reply);
 		return;
 	}
 	fprintf(stderr, "tocsin: there is no check called '%s'; there are:", cli_text_of(reply, "name"));
@@ -338,7 +178,7 @@ int cli_reload(const struct cli *cli, char **arguments)
 		fprintf(stderr, "%s\n", cleaned ? cleaned : "");
 	}
 	if (error && !problems)
-		print_error(error, reply);
+		cli_print_error(error, reply);
 	else if (error)
 		fprintf(stderr, "tocsin: not reloaded: the configuration in force stays in force\n");
 	json_decref(reply);
@@ -382,7 +222,7 @@ int cli_test_mail(const struct cli *cli, char **arguments)
 	if (r != 0)
 		return r;
 	if (error)
-		print_error(error, reply);
+		cli_print_error(error, reply);
 	else
 		status = print_results(json_object_get(reply, "results"));
 	json_decref(reply);

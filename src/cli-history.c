@@ -3,7 +3,10 @@
 #include "cli.h"
 
 #include "clock.h"
+#include "state.h"
+#include "terminal.h"
 #include "text.h"
+#include "timeline.h"
 #include "units.h"
 
 #include <errno.h>
@@ -13,6 +16,8 @@
 
 #define SINCE_DEFAULT_USEC (7 * USEC_PER_DAY)
 #define EVENTS_MAX 10000
+#define LINE_COLUMNS_MAX 96
+#define LINE_EVENTS_MAX 2000 /* more are no line that a person reads */
 
 /* "2d" ago, a local date, or RFC 3339. */
 static int parse_since(const char *text, int64_t *ret_usec)
@@ -91,8 +96,10 @@ static void append_names(struct buf *b, const json_t *array)
 }
 
 /* Asks; unless JSON was wanted, SHOW prints the answer. */
-static int show(const struct cli *cli, const char *method, json_t *parameters, void (*show_reply)(const json_t *reply))
+static int show(const struct cli *cli, const char *method, json_t *parameters,
+	void (*show_reply)(const json_t *reply, int64_t since_usec))
 {
+	int64_t since = 0;
 	json_t *reply;
 
 	int r = add_filter(cli, parameters);
@@ -100,13 +107,14 @@ static int show(const struct cli *cli, const char *method, json_t *parameters, v
 		json_decref(parameters);
 		return r;
 	}
+	parse_time_rfc3339(cli_text_of(parameters, "since"), &since);
 	r = cli_ask(cli, method, parameters, &reply);
 	if (r != 0)
 		return r;
 	if (cli->json)
 		cli_print_json(reply);
 	else
-		show_reply(reply);
+		show_reply(reply, since);
 	if (!cli->json && json_is_true(json_object_get(reply, "cut")))
 		fputs("tocsin: older ones are not shown; ask with --since or --check for fewer\n", stderr);
 	json_decref(reply);
@@ -131,7 +139,94 @@ static void print_remarks(const json_t *event)
 	putchar('\n');
 }
 
-static void show_history(const json_t *reply)
+/* ---- the line of states ---- */
+
+static int64_t time_of(const json_t *event)
+{
+	int64_t usec = 0;
+
+	parse_time_rfc3339(cli_text_of(event, "time"), &usec);
+	return usec;
+}
+
+static bool is_same(const json_t *a, const json_t *b, const char *name)
+{
+	return json_equal(json_object_get(a, name), json_object_get(b, name));
+}
+
+/* What the item of EVENTS[FIRST] was in, from change to change; before the first it was what that one came from. */
+static void add_item(struct timeline *t, const json_t *events, size_t first)
+{
+	const json_t *begin = json_array_get(events, first), *event;
+	const char *state = json_string_value(json_object_get(begin, "from"));
+	int64_t since = t->since_usec;
+	enum tocsin_state was;
+	size_t i;
+
+	json_array_foreach(events, i, event) {
+		if (i < first || !is_same(event, begin, "check") || !is_same(event, begin, "item"))
+			continue;
+		if (state && state_parse(state, &was) == 0)
+			timeline_add(t, was, since, time_of(event));
+		since = time_of(event);
+		state = json_string_value(json_object_get(event, "to"));
+	}
+	if (state && state_parse(state, &was) == 0)
+		timeline_add(t, was, since, t->until_usec);
+}
+
+/* Is there an earlier event of the same check, or of the same item? */
+static bool came_before(const json_t *events, size_t i, bool same_item)
+{
+	const json_t *event = json_array_get(events, i);
+
+	for (size_t j = 0; j < i; j++) {
+		const json_t *other = json_array_get(events, j);
+
+		if (is_same(event, other, "check") && (!same_item || is_same(event, other, "item")))
+			return true;
+	}
+	return false;
+}
+
+static void print_line(const json_t *events, size_t i, const struct timeline *empty, size_t check_width)
+{
+	struct terminal terminal = terminal_look();
+	const json_t *first = json_array_get(events, i), *event;
+	_cleanup_buf_ struct buf line = BUF(10000);
+	struct timeline t = *empty;
+	size_t j;
+
+	json_array_foreach(events, j, event)
+		if (j >= i && is_same(event, first, "check") && !came_before(events, j, true))
+			add_item(&t, events, j);
+	timeline_append(&line, &t, terminal.has_colour, terminal.has_blocks);
+	cli_print_padded(cli_text_of(first, "check"), check_width);
+	puts(buf_text(&line));
+}
+
+/* A line for each check that something happened to: the states of its items, the worst of them, from the beginning of the
+ * question till now. For a person only, so not in a pipe. */
+static void print_lines(const json_t *events, int64_t since_usec, size_t check_width)
+{
+	size_t columns = terminal_look().columns, n = json_array_size(events);
+	struct timeline empty = { .since_usec = since_usec, .until_usec = clock_realtime_usec(),
+		.n = columns > check_width + 12 ? columns - check_width - 3 : 0 };
+	_cleanup_buf_ struct buf since = BUF(100);
+
+	empty.n = empty.n > LINE_COLUMNS_MAX ? LINE_COLUMNS_MAX : empty.n;
+	if (empty.n == 0 || n > LINE_EVENTS_MAX)
+		return;
+	format_clock(&since, since_usec, empty.until_usec);
+	putchar('\n');
+	cli_print_padded("", check_width);
+	printf("%-*s%s\n", (int)empty.n - 3, buf_text(&since), "now");
+	for (size_t i = 0; i < n; i++)
+		if (*cli_text_of(json_array_get(events, i), "check") && !came_before(events, i, false))
+			print_line(events, i, &empty, check_width);
+}
+
+static void show_history(const json_t *reply, int64_t since_usec)
 {
 	const json_t *events = json_object_get(reply, "events"), *event;
 	size_t event_width = cli_widest(events, "event", 5), check_width = cli_widest(events, "check", 5);
@@ -157,6 +252,7 @@ static void show_history(const json_t *reply)
 		fputs(cli_text_of(event, "text"), stdout);
 		print_remarks(event);
 	}
+	print_lines(events, since_usec, check_width);
 }
 
 int cli_history(const struct cli *cli, char **arguments)
@@ -206,7 +302,7 @@ static void print_escalation(const json_t *names)
 		printf("        escalated to %s\n", buf_text(&b));
 }
 
-static void show_incidents(const json_t *reply)
+static void show_incidents(const json_t *reply, int64_t since_usec)
 {
 	const json_t *incidents = json_object_get(reply, "incidents"), *incident;
 	size_t check_width = cli_widest(incidents, "check", 5), item_width = cli_widest(incidents, "item", 4), i;

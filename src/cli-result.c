@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include "clock.h"
+#include "status-view.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -11,13 +12,13 @@
 #define UNKNOWN 3
 
 static const struct {
-	const char *name, *colour;
+	const char *name;
 	int status;
 } states[] = {
-	{ "OK", "\033[32m", 0 },
-	{ "WARNING", "\033[33m", 1 },
-	{ "CRITICAL", "\033[1;31m", 2 },
-	{ "UNKNOWN", "\033[35m", 3 },
+	{ "OK", 0 },
+	{ "WARNING", 1 },
+	{ "CRITICAL", 2 },
+	{ "UNKNOWN", 3 },
 };
 
 int cli_exit_status(const char *state)
@@ -28,23 +29,11 @@ int cli_exit_status(const char *state)
 	return UNKNOWN;
 }
 
-static bool wants_colour(void)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
 void cli_print_state(const char *state, int width)
 {
-	bool in_colour = wants_colour();
+	const char *colour = terminal_look().has_colour ? status_view_colour(state) : "";
 
-	for (size_t i = 0; in_colour && i < ELEMENTS(states); i++)
-		if (strcmp(states[i].name, state) == 0)
-			fputs(states[i].colour, stdout);
-	printf("%-*s", width, state);
-	if (in_colour)
-		fputs("\033[0m", stdout);
+	printf("%s%-*s%s", colour, width, state, *colour ? "\033[0m" : "");
 }
 
 const char *cli_text_of(const json_t *object, const char *name)
@@ -57,6 +46,29 @@ const char *cli_text_of(const json_t *object, const char *name)
 	free(kept[at]);
 	kept[at] = text_cleaned(text ? text : "", 4000);
 	return kept[at] ? kept[at] : "";
+}
+
+void cli_print_padded(const char *text, size_t width)
+{
+	size_t columns = text_columns(text);
+
+	fputs(text, stdout);
+	while (columns++ < width)
+		putchar(' ');
+	fputs("  ", stdout);
+}
+
+size_t cli_widest(const json_t *items, const char *name, size_t least)
+{
+	size_t width = least, i;
+	const json_t *item;
+
+	json_array_foreach(items, i, item) {
+		size_t columns = text_columns(cli_text_of(item, name));
+
+		width = columns > width ? columns : width;
+	}
+	return width > 40 ? 40 : width;
 }
 
 void cli_print_json(const json_t *value)

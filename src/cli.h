@@ -25,10 +25,14 @@ struct cli {
 	/* of setup; NULL: not given */
 	const char *provider, *address, *security, *port, *username, *password_file, *to, *language;
 	bool yes, no_test, no_start;
+	bool watch; /* draws again and again */
+	int64_t interval_usec; /* between two pictures; 0: not given */
 };
 
-/* cli-ask.c: what the daemon answers */
+/* cli-status.c */
 int cli_status(const struct cli *cli, char **arguments);
+
+/* cli-ask.c: what the daemon answers */
 int cli_check(const struct cli *cli, char **arguments);
 int cli_reload(const struct cli *cli, char **arguments);
 
@@ -48,6 +52,9 @@ int cli_parse_until(const char *text, int64_t *ret_usec);
 /* Asks the daemon METHOD of org.tocsin.Control; PARAMETERS is taken over. Returns 0 with *ret_reply, which the caller frees,
  * or prints what is wrong and returns an exit status. */
 int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_t **ret_reply);
+
+/* An error that the daemon answered, in words on standard error. */
+void cli_print_error(const char *error, const json_t *reply);
 
 /* cli-direct.c: what needs no daemon */
 int cli_config(const struct cli *cli, char **arguments);
@@ -92,9 +99,6 @@ int cli_find_module(const char *argument, char **ret_name);
 /* cli-result.c: the result of one look, in the JSON of the method Check of org.tocsin.Control, and with what only
  * cli_look() knows: elapsed (seconds), watches, memories. Returns the exit status of a plugin. */
 int cli_print_result(const struct cli *cli, const json_t *result);
-
-/* Mails of the outbox, as lines. */
-void cli_print_mails(const json_t *mails);
 
 /* Whatever is for programs. */
 void cli_print_json(const json_t *value);

@@ -23,6 +23,9 @@ json_t *json_silences(const struct daemon *d);
 /* Answers that there is no such check, with the names of those that there are. */
 void control_no_such_check(const struct daemon *d, struct varlink_call *call, const char *name);
 
+/* Answers that the past cannot be told, and why: ERROR is that of history_query(). */
+void control_no_history(struct varlink_call *call, const struct daemon *d, int error);
+
 /* The string PARAMETERS has under NAME. Without one CALL is answered (InvalidParameter), and NULL returned. */
 const char *control_string(struct varlink_call *call, const json_t *parameters, const char *name);
 
@@ -37,4 +40,5 @@ void method_forget(struct varlink_call *call, json_t *parameters, void *userdata
 void method_test_alert(struct varlink_call *call, json_t *parameters, void *userdata);
 void method_history(struct varlink_call *call, json_t *parameters, void *userdata);
 void method_incidents(struct varlink_call *call, json_t *parameters, void *userdata);
+void method_charts(struct varlink_call *call, json_t *parameters, void *userdata);
 void method_samples(struct varlink_call *call, json_t *parameters, void *userdata);

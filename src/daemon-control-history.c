@@ -65,7 +65,7 @@ static const char *read_text(struct varlink_call *call, const json_t *parameters
 	return NULL;
 }
 
-static void unavailable(struct varlink_call *call, const struct daemon *d, int error)
+void control_no_history(struct varlink_call *call, const struct daemon *d, int error)
 {
 	_cleanup_buf_ struct buf reason = BUF(1000);
 
@@ -154,7 +154,7 @@ static void on_rows(int error, const struct history_row *rows, size_t n, void *u
 	json_t *array;
 
 	if (error) {
-		unavailable(q->call, q->daemon, error);
+		control_no_history(q->call, q->daemon, error);
 		return;
 	}
 	array = json_array();
@@ -178,7 +178,7 @@ static void ask(const struct question *what, const char *table, int64_t since_us
 	}
 	if (r < 0) {
 		free(q);
-		unavailable(what->call, what->daemon, r);
+		control_no_history(what->call, what->daemon, r);
 	}
 }
 
@@ -227,7 +227,7 @@ static void on_points(int error, const struct sample_bucket *points, size_t n, c
 	json_t *array;
 
 	if (error) {
-		unavailable(q->call, q->daemon, error);
+		control_no_history(q->call, q->daemon, error);
 		return;
 	}
 	array = json_array();
@@ -260,7 +260,7 @@ static void ask_for_chart(struct daemon *d, struct varlink_call *call, const str
 	if (r == -EINVAL)
 		refuse(call, "since");
 	else if (r < 0)
-		unavailable(call, d, r);
+		control_no_history(call, d, r);
 }
 
 void method_samples(struct varlink_call *call, json_t *parameters, void *userdata)

@@ -66,7 +66,10 @@ static const char description[] =
 	"method Samples(check: string, item: string, metric: string, since: ?string, until: ?string, step: ?int) -> (\n"
 	"  unit: string, step: int, points: []Point\n"
 	")\n\n"
-	"error HistoryUnavailable (reason: string)\n"
+	"# null where nothing was measured\n"
+	"type Chart (check: string, item: string, metric: string, unit: string, min: []?float, max: []?float)\n\n"
+	"# The main metric of every item that has one, over the last 24 hours in steps of so many seconds from since on\n"
+	"method Charts() -> (since: string, step: int, charts: []Chart)\n\n"
 	"# Somebody knows of an incident: no reminders and no escalation until then, or until it gets worse.\n"
 	"# duration like 2h; none: as long as it lasts. name: of the caller, as the caller says\n"
 	"method Acknowledge(incident: int, duration: ?string, reason: ?string, name: ?string) -> (until: ?string)\n\n"
@@ -244,6 +247,7 @@ static const struct varlink_method methods[] = {
 	{ "History", false, method_history },
 	{ "Incidents", false, method_incidents },
 	{ "Samples", false, method_samples },
+	{ "Charts", false, method_charts },
 	{ 0 },
 };
 

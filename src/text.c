@@ -77,7 +77,10 @@ static const struct range wide[] = {
 };
 
 static const struct range without_width[] = {
-	{ 0x0300, 0x036f }, { 0x0483, 0x0489 }, { 0x0591, 0x05bd }, { 0x064b, 0x065f }, { 0x1ab0, 0x1aff },
+	{ 0x0300, 0x036f }, { 0x0483, 0x0489 }, { 0x0591, 0x05bd }, { 0x0610, 0x061a }, { 0x064b, 0x065f },
+	{ 0x06d6, 0x06dc }, { 0x0900, 0x0902 }, { 0x0941, 0x0948 }, { 0x094d, 0x094d }, { 0x0e31, 0x0e31 },
+	{ 0x0e34, 0x0e3a }, { 0x0e47, 0x0e4e }, { 0x1160, 0x11ff }, { 0x302a, 0x302d }, { 0x3099, 0x309a },
+	{ 0x1ab0, 0x1aff },
 	{ 0x1dc0, 0x1dff }, { 0x200b, 0x200d }, { 0x20d0, 0x20ff }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f },
 };
 
@@ -97,6 +100,89 @@ size_t text_columns(const char *text)
 		left -= n;
 	}
 	return columns;
+}
+
+/* The bytes of the character at TEXT with what combines with it, and its columns. */
+static size_t cluster(const char *text, size_t left, size_t *ret_columns)
+{
+	uint32_t code = 0;
+	size_t n = utf8_next(text, left, &code), more;
+
+	*ret_columns = n && in_ranges(code, without_width, ELEMENTS(without_width)) ? 0 :
+		n && in_ranges(code, wide, ELEMENTS(wide)) ? 2 : 1;
+	n = n ? n : 1;
+	while (n < left && (more = utf8_next(text + n, left - n, &code)) > 0 &&
+		in_ranges(code, without_width, ELEMENTS(without_width)))
+		n += more;
+	return n;
+}
+
+/* How many bytes of TEXT fit. */
+static size_t fitting(const char *text, size_t columns, size_t *ret_columns)
+{
+	size_t len = strlen(text), at = 0, used = 0, width;
+
+	while (at < len) {
+		size_t n = cluster(text + at, len - at, &width);
+
+		if (used + width > columns)
+			break;
+		used += width;
+		at += n;
+	}
+	*ret_columns = used;
+	return at;
+}
+
+size_t text_fit(struct buf *b, const char *text, size_t columns)
+{
+	size_t used, n = fitting(text, columns, &used);
+	bool is_cut = text[n] != '\0' && columns > 0;
+
+	if (is_cut)
+		n = fitting(text, columns - 1, &used);
+	buf_append(b, text, n);
+	if (is_cut)
+		buf_puts(b, "…");
+	return used + is_cut;
+}
+
+void text_pad(struct buf *b, const char *text, size_t columns)
+{
+	for (size_t used = text_fit(b, text, columns); used < columns; used++)
+		buf_putc(b, ' ');
+}
+
+/* May a line end after AT bytes: is there a blank, or on one side of it a wide character? */
+static bool may_break(const char *text, size_t begin, size_t at)
+{
+	size_t left = strlen(text), before, behind = 0;
+
+	cluster(text + begin, left - begin, &before);
+	if (at < left)
+		cluster(text + at, left - at, &behind);
+	return text[at] == ' ' || before == 2 || behind == 2;
+}
+
+size_t text_line(const char *text, size_t columns, const char **ret_next)
+{
+	size_t len = strlen(text), used, n = fitting(text, columns, &used), end = n, best = 0;
+
+	for (size_t at = 0; at < n && text[n];) {
+		size_t begin = at;
+
+		at += cluster(text + at, len - at, &used);
+		if (may_break(text, begin, at))
+			best = at;
+	}
+	if (text[n] && best)
+		end = best;
+	if (end == 0 && len)
+		end = cluster(text, len, &used);
+	*ret_next = text + end + strspn(text + end, " ");
+	while (end > 1 && text[end - 1] == ' ')
+		end--;
+	return end;
 }
 
 /* What would steer a terminal, break a line, or turn the direction of the text around it. */

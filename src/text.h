@@ -18,6 +18,18 @@ bool utf8_valid(const char *text, size_t len);
  * are not UTF-8 count one. */
 size_t text_columns(const char *text);
 
+/* Appends TEXT, which text_clean() has seen, in at most COLUMNS columns: what is longer ends with "…". Returns the columns
+ * that it takes. */
+size_t text_fit(struct buf *b, const char *text, size_t columns);
+
+/* The same, filled up with blanks. */
+void text_pad(struct buf *b, const char *text, size_t columns);
+
+/* The bytes of TEXT that make one line of at most COLUMNS columns, and *ret_next where the next line begins: it breaks at
+ * a blank or beside a wide character if there is one, and never between a character and what combines with it. At least
+ * one character, so that it gets on. */
+size_t text_line(const char *text, size_t columns, const char **ret_next);
+
 /* Appends TEXT on one line, fit for a log, a terminal or a header: control characters, C1 controls, line and
  * paragraph separators, bidirectional overrides and bytes that are not UTF-8 become escapes like \n, \x1b,
  * \u{202e}; a backslash stays as it is. At most MAX characters of TEXT, then "…". */

@@ -18,7 +18,7 @@ static const struct verb {
 } verbs[] = {
 	{ "setup", "[--address A] [--provider P] [--to A] [--password-file F] [--yes]...",
 		"asks for the mail account, writes the configuration, sends a test mail and starts the service", cli_setup, 0, 0, false },
-	{ "status", "[--json]", "states of all checks, and mails that wait", cli_status, 0, 0, true },
+	{ "status", "[--watch [--interval TIME]] [--json]", "states of all checks, worst first, and mails that wait", cli_status, 0, 0, true },
 	{ "check", "NAME [--direct] [--json]", "runs one check now and shows all of it", cli_check, 1, 1, true },
 	{ "try", "MODULE [KEY=VALUE]... [--again TIME] [--root DIR] [--json]",
 		"runs a check module once with these options and shows all of it", cli_try, 1, 1000, true },
@@ -107,6 +107,8 @@ static const struct cli_option {
 	{ "since", "TIME", 0, KIND_TEXT, offsetof(struct cli, since), "2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00" },
 	{ "check", "GLOB", 0, KIND_TEXT, offsetof(struct cli, check), "only checks, or CHECK/ITEM, that match" },
 	{ "all", NULL, 0, KIND_FLAG, offsetof(struct cli, all), "ended incidents too" },
+	{ "watch", NULL, 'w', KIND_FLAG, offsetof(struct cli, watch), "draws again and again, until q or Ctrl-C" },
+	{ "interval", "TIME", 0, KIND_TIME, offsetof(struct cli, interval_usec), "so long from one picture to the next (2s)" },
 	{ "json", NULL, 0, KIND_FLAG, offsetof(struct cli, json), "for programs" },
 	{ "words", NULL, 0, KIND_FLAG, offsetof(struct cli, words), "one word and its meaning a line, for shells" },
 	{ "mdoc", NULL, 0, KIND_FLAG, offsetof(struct cli, mdoc), "the options as a list for a manual page" },

@@ -52,6 +52,59 @@ static void counts_columns(void **state)
 	assert_int_equal(text_columns("\xff"), 1);
 }
 
+static void assert_fit(const char *text, size_t columns, const char *expected)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+
+	assert_int_equal(text_fit(&b, text, columns), text_columns(expected));
+	assert_string_equal(buf_text(&b), expected);
+}
+
+static void fits_into_columns(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+
+	assert_fit("abc", 3, "abc");
+	assert_fit("abcd", 3, "ab…");
+	assert_fit("磁盘", 4, "磁盘");
+	assert_fit("磁盘", 3, "磁…");
+	assert_fit("磁盘", 2, "…"); /* half a character is none */
+	assert_fit("cafe\xcc\x81s", 4, "caf…");
+	assert_fit("cafe\xcc\x81", 4, "cafe\xcc\x81"); /* what combines stays with its letter */
+	assert_fit("a", 0, "");
+	assert_fit("\xff\xff", 2, "\xff\xff");
+	text_pad(&b, "磁盘满", 5);
+	assert_string_equal(buf_text(&b), "磁盘…");
+	buf_clear(&b);
+	text_pad(&b, "磁", 5);
+	assert_string_equal(buf_text(&b), "磁   ");
+}
+
+/* LINES: the lines that TEXT makes, each ended by "|". */
+static void assert_lines(const char *text, size_t columns, const char *lines)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+
+	for (const char *next; *text; text = next) {
+		buf_append(&b, text, text_line(text, columns, &next));
+		buf_putc(&b, '|');
+	}
+	assert_string_equal(buf_text(&b), lines);
+}
+
+static void breaks_lines(void **state)
+{
+	assert_lines("one two three", 7, "one two|three|");
+	assert_lines("one two three", 8, "one two|three|");
+	assert_lines("one  two", 3, "one|two|");
+	assert_lines("unbreakable", 4, "unbr|eaka|ble|");
+	assert_lines("磁盘已满 97 %", 5, "磁盘|已满|97 %|");
+	assert_lines("磁盘", 1, "磁|盘|"); /* it gets on */
+	assert_lines("ae\xcc\x81", 1, "a|e\xcc\x81|");
+	assert_lines("", 5, "");
+	assert_lines("all of it", SIZE_MAX, "all of it|");
+}
+
 static void finds_the_nearest_word(void **state)
 {
 	static const char *const words[] = { "warning", "critical", "path", "port" };
@@ -68,6 +121,8 @@ int main(void)
 		cmocka_unit_test(cleans_what_steers),
 		cmocka_unit_test(cleans_lines),
 		cmocka_unit_test(counts_columns),
+		cmocka_unit_test(fits_into_columns),
+		cmocka_unit_test(breaks_lines),
 		cmocka_unit_test(finds_the_nearest_word),
 	};
 

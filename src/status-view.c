@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of `tocsin status`; see status-view.h. */
+#include "status-view.h"
+
+#include "cleanup.h"
+#include "clock.h"
+#include "sparkline.h"
+#include "text.h"
+#include "units.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STATE_COLUMNS 8
+#define INDENT (STATE_COLUMNS + 2)
+#define SINCE_COLUMNS 11 /* "23 h 59 min" */
+#define TEXT_COLUMNS_LEAST 30 /* with fewer the names get a line of their own, and the text the next */
+#define TEXT_LINES_MAX 6 /* of a problem; what is well gets one */
+#define POINTS_MAX 24
+#define RANK_OK 3 /* in the table below */
+
+/* Order is rank: the worst first, then what has no state yet. */
+static const struct {
+	const char *name, *colour;
+} states[] = {
+	{ "CRITICAL", "\033[1;31m" },
+	{ "UNKNOWN", "\033[35m" },
+	{ "WARNING", "\033[33m" },
+	{ "OK", "\033[32m" },
+};
+
+const char *status_view_colour(const char *state)
+{
+	for (size_t i = 0; i < ELEMENTS(states); i++)
+		if (strcmp(states[i].name, state) == 0)
+			return states[i].colour;
+	return "";
+}
+
+static size_t rank(const json_t *item)
+{
+	const char *state = json_string_value(json_object_get(item, "state"));
+
+	for (size_t i = 0; state && i < ELEMENTS(states); i++)
+		if (strcmp(states[i].name, state) == 0)
+			return i;
+	return ELEMENTS(states);
+}
+
+/* ---- pieces ---- */
+
+/* Widths of one picture; 0: the column is not there, SIZE_MAX: it is never cut. */
+struct layout {
+	bool is_stacked;
+	size_t columns, check, item, chart, text;
+};
+
+/* A member as clean text. Free it; NULL without memory. */
+static char *member(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text_cleaned(text ? text : "", 4000);
+}
+
+static void put(struct buf *b, const json_t *object, const char *name)
+{
+	_cleanup_free_ char *text = member(object, name);
+
+	buf_puts(b, text ? text : "");
+}
+
+static void put_padded(struct buf *b, const json_t *object, const char *name, size_t columns)
+{
+	_cleanup_free_ char *text = member(object, name);
+
+	text_pad(b, text ? text : "", columns);
+	buf_puts(b, "  ");
+}
+
+static bool has_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text && *text;
+}
+
+static void put_state(struct buf *b, const struct status_view *v, const char *state, size_t columns)
+{
+	const char *colour = v->terminal.has_colour ? status_view_colour(state) : "";
+
+	buf_puts(b, colour);
+	text_pad(b, state, columns);
+	buf_puts(b, *colour ? "\033[0m" : "");
+}
+
+static void put_blanks(struct buf *b, size_t n)
+{
+	while (n-- > 0)
+		buf_putc(b, ' ');
+}
+
+/* TEXT in lines that the terminal is wide enough for, the further ones indented. */
+static void put_lines(struct buf *b, const struct layout *l, const char *text, size_t indent, size_t n_max)
+{
+	size_t columns = l->columns == 0 ? SIZE_MAX : l->columns > indent + 8 ? l->columns - indent : 8;
+
+	for (size_t i = 1; *text; i++) {
+		const char *next;
+		size_t n = text_line(text, columns, &next);
+
+		if (i == n_max) {
+			text_fit(b, text, columns);
+			return;
+		}
+		buf_append(b, text, n);
+		if (*next) {
+			buf_putc(b, '\n');
+			put_blanks(b, indent);
+		}
+		text = next;
+	}
+}
+
+static size_t widest(const json_t *items, const char *name, size_t least, size_t most)
+{
+	const json_t *item;
+	size_t width = least, i;
+
+	json_array_foreach(items, i, item) {
+		_cleanup_free_ char *text = member(item, name);
+		size_t columns = text_columns(text ? text : "");
+
+		width = columns > width ? columns : width;
+	}
+	return width > most ? most : width;
+}
+
+/* ---- charts ---- */
+
+static const json_t *find_chart(const struct status_view *v, const json_t *item)
+{
+	const json_t *chart;
+	size_t i;
+
+	json_array_foreach(json_object_get(v->charts, "charts"), i, chart)
+		if (json_equal(json_object_get(chart, "check"), json_object_get(item, "check")) &&
+			json_equal(json_object_get(chart, "item"), json_object_get(item, "item")))
+			return chart;
+	return NULL;
+}
+
+static double number(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static const json_t *find_metric(const json_t *item, const json_t *name)
+{
+	const json_t *metric;
+	size_t i;
+
+	json_array_foreach(json_object_get(item, "metrics"), i, metric)
+		if (json_equal(json_object_get(metric, "name"), name))
+			return metric;
+	return NULL;
+}
+
+/* The worse end of what was measured in each of N columns: where low is bad the least value, else the greatest. */
+static void read_values(const json_t *chart, bool low_is_bad, double *values, size_t n)
+{
+	const json_t *array = json_object_get(chart, low_is_bad ? "min" : "max");
+	size_t have = json_array_size(array);
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = NAN;
+	for (size_t i = 0; i < have; i++) {
+		const json_t *value = json_array_get(array, i);
+		double *at = &values[i * n / have];
+
+		if (json_is_number(value))
+			*at = low_is_bad ? fmin(*at, json_number_value(value)) : fmax(*at, json_number_value(value));
+	}
+}
+
+static void put_chart(struct buf *b, const struct status_view *v, const json_t *item, size_t columns)
+{
+	const json_t *chart = find_chart(v, item), *metric = find_metric(item, json_object_get(chart, "metric"));
+	double values[POINTS_MAX];
+	struct sparkline s = {
+		.values = values, .n = columns < POINTS_MAX ? columns : POINTS_MAX, .low = number(metric, "min"),
+		.high = number(metric, "max"), .warning = number(metric, "warning"), .critical = number(metric, "critical"),
+		.has_colour = v->terminal.has_colour, .has_blocks = v->terminal.has_blocks,
+	};
+
+	if (!chart) {
+		put_blanks(b, columns);
+		return;
+	}
+	read_values(chart, s.critical < s.warning, values, s.n);
+	sparkline_append(b, &s);
+	put_blanks(b, columns - s.n);
+}
+
+/* ---- items ---- */
+
+static const char *state_of(const json_t *item)
+{
+	const char *state = json_string_value(json_object_get(item, "state"));
+
+	return state ? state : json_is_string(json_object_get(item, "not_applicable")) ? "n/a" : "-";
+}
+
+static void put_since(struct buf *b, const struct status_view *v, const json_t *item)
+{
+	const char *since = json_string_value(json_object_get(item, "since"));
+	int64_t usec;
+
+	if (!json_is_string(json_object_get(item, "state")) || !since || parse_time_rfc3339(since, &usec) < 0)
+		return;
+	int64_t age = v->now_usec > usec ? v->now_usec - usec : 0;
+	format_duration(b, age - age % USEC_PER_SEC);
+}
+
+/* Free it. */
+static char *text_of(const json_t *item)
+{
+	if (json_is_string(json_object_get(item, "not_applicable")))
+		return member(item, "not_applicable");
+	return has_text(item, "text") ? member(item, "text") : strdup("not looked at yet");
+}
+
+static void put_text(struct buf *b, const struct layout *l, const json_t *item, size_t indent)
+{
+	_cleanup_free_ char *text = text_of(item);
+
+	if (rank(item) < RANK_OK)
+		put_lines(b, l, text ? text : "", indent, TEXT_LINES_MAX);
+	else
+		text_fit(b, text ? text : "", l->text);
+	buf_putc(b, '\n');
+}
+
+/* A further line about the item. */
+static void put_remark(struct buf *b, const struct layout *l, const struct buf *remark)
+{
+	size_t indent = l->is_stacked ? 2 : INDENT;
+
+	put_blanks(b, indent);
+	put_lines(b, l, buf_text(remark), indent, SIZE_MAX);
+	buf_putc(b, '\n');
+}
+
+/* What an administrator has said, and what is peculiar. */
+static void put_circumstances(struct buf *b, const struct layout *l, const json_t *item)
+{
+	const json_t *acknowledged = json_object_get(item, "acknowledged");
+	_cleanup_buf_ struct buf remark = BUF(10000);
+
+	if (!json_is_integer(json_object_get(item, "incident")) && !json_is_true(json_object_get(item, "flapping")))
+		return;
+	if (json_is_integer(json_object_get(item, "incident")))
+		buf_printf(&remark, "incident %lld", (long long)json_integer_value(json_object_get(item, "incident")));
+	if (json_is_object(acknowledged)) {
+		buf_puts(&remark, ", acknowledged by ");
+		put(&remark, acknowledged, "who");
+		buf_puts(&remark, has_text(acknowledged, "reason") ? ": " : "");
+		put(&remark, acknowledged, "reason");
+	}
+	if (json_is_true(json_object_get(item, "flapping")))
+		buf_puts(&remark, remark.len ? ", unstable" : "unstable");
+	put_remark(b, l, &remark);
+}
+
+/* A look that the confirmed state does not show yet. */
+static void put_last_look(struct buf *b, const struct layout *l, const json_t *item)
+{
+	_cleanup_buf_ struct buf remark = BUF(1000);
+
+	if (!json_is_string(json_object_get(item, "state")) || !json_is_string(json_object_get(item, "last_state")) ||
+		json_equal(json_object_get(item, "state"), json_object_get(item, "last_state")))
+		return;
+	put(&remark, item, "last_state");
+	buf_puts(&remark, " at the last look, not confirmed yet");
+	put_remark(b, l, &remark);
+}
+
+static void put_row(struct buf *b, const struct status_view *v, const struct layout *l, const json_t *item)
+{
+	_cleanup_buf_ struct buf since = BUF(100);
+	size_t indent = INDENT + l->check + 2 + l->item + 2 + SINCE_COLUMNS + 2 + (l->chart ? l->chart + 2 : 0);
+
+	put_since(&since, v, item);
+	put_state(b, v, state_of(item), STATE_COLUMNS);
+	buf_puts(b, "  ");
+	put_padded(b, item, "check", l->check);
+	put_padded(b, item, "item", l->item);
+	text_pad(b, buf_text(&since), SINCE_COLUMNS);
+	buf_puts(b, "  ");
+	if (l->chart) {
+		put_chart(b, v, item, l->chart);
+		buf_puts(b, "  ");
+	}
+	put_text(b, l, item, indent);
+}
+
+/* State, name and age; below it the text; below that the chart, if there is one. */
+static void put_stack(struct buf *b, const struct status_view *v, const struct layout *l, const json_t *item)
+{
+	_cleanup_buf_ struct buf since = BUF(100), name = BUF(10000);
+	bool has_item = !json_equal(json_object_get(item, "check"), json_object_get(item, "item"));
+	size_t age;
+
+	put_since(&since, v, item);
+	put(&name, item, "check");
+	buf_puts(&name, has_item ? " " : "");
+	if (has_item)
+		put(&name, item, "item");
+	age = text_columns(buf_text(&since));
+	put_state(b, v, state_of(item), STATE_COLUMNS);
+	buf_putc(b, ' ');
+	if (age)
+		text_pad(b, buf_text(&name), l->columns > STATE_COLUMNS + 3 + age ? l->columns - STATE_COLUMNS - 3 - age : 1);
+	else
+		text_fit(b, buf_text(&name), l->columns - STATE_COLUMNS - 1);
+	buf_printf(b, "%s%s\n  ", age ? " " : "", buf_text(&since));
+	put_text(b, l, item, 2);
+	if (find_chart(v, item) && l->chart) {
+		buf_puts(b, "  ");
+		put_chart(b, v, item, l->chart);
+		buf_puts(b, " 24 h\n");
+	}
+}
+
+static void put_item(struct buf *b, const struct status_view *v, const struct layout *l, const json_t *item)
+{
+	if (l->is_stacked)
+		put_stack(b, v, l, item);
+	else
+		put_row(b, v, l, item);
+	put_circumstances(b, l, item);
+	put_last_look(b, l, item);
+}
+
+/* ---- the whole ---- */
+
+static struct layout lay_out(const struct status_view *v)
+{
+	const json_t *items = json_object_get(v->status, "items");
+	struct layout l = { .columns = v->terminal.columns };
+	static const size_t charts[] = { 24, 12, 0 }; /* the widest that leaves room for the text */
+	size_t fixed = INDENT + 2 + 2 + SINCE_COLUMNS + 2, share = l.columns > fixed ? (l.columns - fixed) / 4 : 1;
+
+	if (l.columns == 0) {
+		l.check = widest(items, "check", 5, SIZE_MAX);
+		l.item = widest(items, "item", 4, SIZE_MAX);
+		l.text = SIZE_MAX;
+		return l;
+	}
+	/* Names get what they need, up to a share, whether there are charts or not. */
+	l.check = widest(items, "check", 5, share);
+	l.item = widest(items, "item", 4, share);
+	fixed += l.check + l.item;
+	for (size_t i = v->charts ? 0 : ELEMENTS(charts) - 1; i < ELEMENTS(charts); i++) {
+		size_t used = fixed + (charts[i] ? charts[i] + 2 : 0);
+
+		l.chart = charts[i];
+		l.text = l.columns > used ? l.columns - used : 1;
+		if (l.text >= TEXT_COLUMNS_LEAST)
+			return l;
+	}
+	l.is_stacked = true;
+	l.chart = v->charts && l.columns >= 34 ? 24 : 0;
+	l.text = l.columns > 3 ? l.columns - 2 : 1;
+	return l;
+}
+
+/* The heading of a column that begins where the items' does. */
+static void put_heading(struct buf *b, const struct status_view *v, const struct layout *l)
+{
+	if (l->is_stacked)
+		return;
+	buf_puts(b, v->terminal.has_colour ? "\033[2m" : "");
+	text_pad(b, "STATE", STATE_COLUMNS + 2);
+	text_pad(b, "CHECK", l->check + 2);
+	text_pad(b, "ITEM", l->item + 2);
+	text_pad(b, "SINCE", SINCE_COLUMNS + 2);
+	if (l->chart)
+		text_pad(b, "24 H", l->chart + 2);
+	buf_puts(b, "LAST LOOK");
+	buf_puts(b, v->terminal.has_colour ? "\033[0m\n" : "\n");
+}
+
+static void put_summary(struct buf *b, const struct status_view *v, const struct layout *l)
+{
+	const json_t *note;
+	_cleanup_buf_ struct buf counts = BUF(2000);
+	_cleanup_free_ char *host = member(v->status, "host"), *state = member(v->status, "state");
+	size_t used = text_columns(host ? host : "") + 2 + strlen(state ? state : "") + 1, i;
+
+	buf_putc(&counts, '(');
+	put(&counts, v->status, "summary");
+	buf_putc(&counts, ')');
+	buf_printf(b, "%s: ", host ? host : "");
+	put_state(b, v, state ? state : "", strlen(state ? state : ""));
+	buf_puts(b, l->columns && used + text_columns(buf_text(&counts)) > l->columns ? "\n  " : " ");
+	put_lines(b, l, buf_text(&counts), 2, SIZE_MAX);
+	buf_putc(b, '\n');
+	json_array_foreach(json_object_get(v->status, "notes"), i, note) {
+		_cleanup_free_ char *text = text_cleaned(json_string_value(note) ? json_string_value(note) : "", 1000);
+
+		buf_puts(b, "! ");
+		put_lines(b, l, text ? text : "", 2, SIZE_MAX);
+		buf_putc(b, '\n');
+	}
+}
+
+static void put_silence(struct buf *b, const struct layout *l, const json_t *silence)
+{
+	_cleanup_buf_ struct buf text = BUF(10000);
+
+	put(&text, silence, "id");
+	buf_putc(&text, ' ');
+	put(&text, silence, "glob");
+	buf_puts(&text, ", until ");
+	put(&text, silence, "until");
+	buf_puts(&text, ", by ");
+	put(&text, silence, "who");
+	buf_puts(&text, has_text(silence, "reason") ? ": " : "");
+	put(&text, silence, "reason");
+	buf_puts(b, "  ");
+	put_lines(b, l, buf_text(&text), 4, SIZE_MAX);
+	buf_putc(b, '\n');
+}
+
+static void put_mail(struct buf *b, const struct layout *l, const json_t *mail)
+{
+	const json_t *recipient;
+	_cleanup_buf_ struct buf text = BUF(10000);
+	size_t i;
+
+	buf_puts(b, "  ");
+	put(&text, mail, "subject");
+	put_lines(b, l, buf_text(&text), 4, SIZE_MAX);
+	buf_clear(&text);
+	buf_puts(&text, "id ");
+	put(&text, mail, "id");
+	buf_puts(&text, ", queued ");
+	put(&text, mail, "queued");
+	buf_printf(&text, ", %lld attempt(s), next ", (long long)json_integer_value(json_object_get(mail, "attempts")));
+	put(&text, mail, "next_try");
+	buf_puts(b, "\n    ");
+	put_lines(b, l, buf_text(&text), 6, SIZE_MAX);
+	buf_putc(b, '\n');
+	json_array_foreach(json_object_get(mail, "recipients"), i, recipient) {
+		buf_clear(&text);
+		put(&text, recipient, "fate");
+		buf_putc(&text, ' ');
+		put(&text, recipient, "address");
+		buf_puts(&text, ": ");
+		put(&text, recipient, "answer");
+		buf_puts(b, "    ");
+		put_lines(b, l, buf_text(&text), 6, SIZE_MAX);
+		buf_putc(b, '\n');
+	}
+}
+
+void status_view_append_mails(struct buf *b, const json_t *mails)
+{
+	const struct layout l = { 0 };
+	const json_t *mail;
+	size_t i;
+
+	json_array_foreach(mails, i, mail)
+		put_mail(b, &l, mail);
+}
+
+void status_view_append(struct buf *b, const struct status_view *v)
+{
+	const json_t *items = json_object_get(v->status, "items"), *item;
+	const json_t *silences = json_object_get(v->status, "silences"), *outbox = json_object_get(v->status, "outbox");
+	struct layout l = lay_out(v);
+	size_t i;
+
+	put_summary(b, v, &l);
+	buf_putc(b, '\n');
+	put_heading(b, v, &l);
+	for (size_t r = 0; r <= ELEMENTS(states); r++)
+		json_array_foreach(items, i, item)
+			if (rank(item) == r)
+				put_item(b, v, &l, item);
+	if (json_array_size(silences))
+		buf_printf(b, "\n%zu silence(s):\n", json_array_size(silences));
+	json_array_foreach(silences, i, item)
+		put_silence(b, &l, item);
+	if (json_array_size(outbox))
+		buf_printf(b, "\n%zu mail(s) wait for delivery:\n", json_array_size(outbox));
+	json_array_foreach(outbox, i, item)
+		put_mail(b, &l, item);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "test.h"
+#include "clock.h"
+#include "sparkline.h"
+#include "status-view.h"
+#include "text.h"
+#include "timeline.h"
+#include "units.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- sparklines ---- */
+
+static void assert_sparkline(const struct sparkline *s, const char *expected)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+
+	sparkline_append(&b, s);
+	assert_string_equal(buf_text(&b), expected);
+}
+
+static void draws_levels_and_gaps(void **state)
+{
+	static const double values[] = { 0, 12.4, 12.5, 50, 99, 100, NAN, 7 }, same[] = { 5, 5, 5 }, none[] = { NAN, NAN };
+	struct sparkline s = { .values = values, .n = ELEMENTS(values), .low = 0, .high = 100, .warning = NAN,
+		.critical = NAN, .has_blocks = true, .has_colour = true };
+
+	assert_sparkline(&s, "▁▁▂▅██ ▁");
+	s.has_blocks = false;
+	assert_sparkline(&s, "__.=## _");
+	s = (struct sparkline){ .values = same, .n = 3, .low = NAN, .high = NAN, .warning = NAN, .critical = NAN, .has_blocks = true };
+	assert_sparkline(&s, "▁▁▁");
+	s.critical = 10; /* a limit belongs to the scale: half of it is not the bottom of something */
+	s.low = 0;
+	assert_sparkline(&s, "▅▅▅");
+	s.values = none;
+	s.n = 2;
+	assert_sparkline(&s, "  ");
+}
+
+static void colours_by_limits(void **state)
+{
+	static const double values[] = { 1, 85, 95, NAN };
+	struct sparkline s = { .values = values, .n = ELEMENTS(values), .low = 0, .high = 100, .warning = 80, .critical = 90,
+		.has_colour = true };
+
+	assert_sparkline(&s, "\033[32m_\033[33m*\033[31m#\033[0m ");
+	s.warning = 14; /* days that are left: low is bad */
+	s.critical = 7;
+	assert_sparkline(&s, "\033[31m_\033[32m*#\033[0m ");
+	s.has_colour = false;
+	assert_sparkline(&s, "_*# ");
+	s.has_colour = true;
+	s.critical = NAN; /* which side is bad? */
+	assert_sparkline(&s, "_*# ");
+}
+
+/* ---- lines of states ---- */
+
+static void assert_timeline(const struct timeline *t, bool has_colour, bool has_blocks, const char *expected)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+
+	timeline_append(&b, t, has_colour, has_blocks);
+	assert_string_equal(buf_text(&b), expected);
+}
+
+static void shows_the_worst_of_each_span(void **state)
+{
+	struct timeline t = { .since_usec = 1000, .until_usec = 2000, .n = 10 };
+
+	assert_timeline(&t, true, true, "          ");
+	timeline_add(&t, TOCSIN_OK, 0, 1500); /* what was before the beginning is cut off */
+	timeline_add(&t, TOCSIN_CRITICAL, 1299, 1300);
+	timeline_add(&t, TOCSIN_OK, 1200, 1300); /* a span is as bad as the worst in it */
+	timeline_add(&t, TOCSIN_WARNING, 1500, 1601);
+	timeline_add(&t, TOCSIN_UNKNOWN, 1900, 9000);
+	timeline_add(&t, TOCSIN_CRITICAL, 2000, 3000);
+	timeline_add(&t, TOCSIN_CRITICAL, 1800, 1800); /* no time at all */
+	assert_timeline(&t, false, true, "▁▁█▁▁▄▄  ?");
+	assert_timeline(&t, false, false, "--C--ww  ?");
+	assert_timeline(&t, true, false, "\033[32m--\033[31mC\033[32m--\033[33mww\033[0m  \033[35m?\033[0m");
+	t.n = 0;
+	timeline_add(&t, TOCSIN_OK, 0, 5000);
+	assert_timeline(&t, true, true, "");
+}
+
+/* ---- the table ---- */
+
+static const char status_text[] =
+	"{'host': 'web1', 'state': 'CRITICAL', 'summary': '4 checks: 1 critical, 1 warning, 2 OK',"
+	" 'notes': ['tocsin-mail: memory is not locked: Operation not permitted'], 'silences': [], 'outbox': [], 'items': ["
+	"{'check': 'load', 'item': 'load', 'state': 'OK', 'since': '2026-11-25T08:00:00Z', 'last_state': 'OK',"
+	" 'text': '0.12 0.20 0.30 a processor', 'metrics': [{'name': 'load1', 'value': 0.12, 'warning': 2.0, 'critical': 4.0, 'min': 0.0}]},"
+	"{'check': 'disks', 'item': '/srv/\346\225\260\346\215\256\345\272\223', 'state': 'CRITICAL', 'since': '2026-11-25T10:48:00Z',"
+	" 'last_state': 'CRITICAL', 'incident': 7, 'acknowledged': {'who': 'alice (uid 1000)', 'reason': 'cleaning up'},"
+	" 'text': '96 % used (limit 90 %), 4.1 GiB of 100 GiB available; it grows by 3.2 GiB a day and is full tomorrow',"
+	" 'metrics': [{'name': 'used', 'value': 96.0, 'warning': 80.0, 'critical': 90.0, 'min': 0.0, 'max': 100.0}]},"
+	"{'check': 'cafe\314\201', 'item': 'cafe\314\201', 'state': 'WARNING', 'since': '2026-11-25T11:59:15Z', 'last_state': 'OK',"
+	" 'text': 'odd', 'metrics': []},"
+	"{'check': 'raid', 'item': 'raid', 'state': null, 'not_applicable': 'no software RAID on this host', 'metrics': []}]}";
+
+static json_t *parse(const char *text)
+{
+	_cleanup_free_ char *copy = strdup(text);
+
+	for (char *c = copy; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	json_t *value = json_loads(copy, 0, NULL);
+	assert_non_null(value);
+	return value;
+}
+
+/* load was never measured before 6 h ago; disks has climbed. */
+static json_t *make_charts(void)
+{
+	json_t *charts = parse("{'charts': [{'check': 'load', 'item': 'load', 'metric': 'load1', 'min': [], 'max': []},"
+			       "{'check': 'disks', 'item': '/srv/\346\225\260\346\215\256\345\272\223', 'metric': 'used', 'min': [], 'max': []}]}");
+
+	for (int i = 0; i < 24; i++)
+		for (size_t c = 0; c < 2; c++) {
+			const json_t *chart = json_array_get(json_object_get(charts, "charts"), c);
+			double value = c ? 50 + 2 * i : 0.5;
+
+			json_array_append_new(json_object_get(chart, "min"), c || i >= 18 ? json_real(value) : json_null());
+			json_array_append_new(json_object_get(chart, "max"), c || i >= 18 ? json_real(value) : json_null());
+		}
+	return charts;
+}
+
+static void assert_view(size_t columns, bool has_charts, const char *expected)
+{
+	_cleanup_buf_ struct buf b = BUF(100000);
+	json_t *status = parse(status_text), *charts = has_charts ? make_charts() : NULL;
+	struct status_view v = { .terminal = { .columns = columns, .rows = 50, .has_blocks = true }, .status = status,
+		.charts = charts };
+
+	assert_int_equal(parse_time_rfc3339("2026-11-25T12:00:00Z", &v.now_usec), 0);
+	status_view_append(&b, &v);
+	assert_string_equal(buf_text(&b), expected);
+	for (const char *line = buf_text(&b); columns && *line; line += strcspn(line, "\n") + 1) {
+		_cleanup_free_ char *one = strndup(line, strcspn(line, "\n"));
+
+		assert_true(text_columns(one) <= columns);
+	}
+	json_decref(status);
+	json_decref(charts);
+}
+
+static void fits_120_columns(void **state)
+{
+	assert_view(120, true,
+		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"! tocsin-mail: memory is not locked: Operation not permitted\n"
+		"\n"
+		"STATE     CHECK  ITEM         SINCE        24 H                      LAST LOOK\n"
+		"CRITICAL  disks  /srv/数据库  1 h 12 min   ▅▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇▇▇█████  96 % used (limit 90 %), 4.1 GiB of 100 GiB\n"
+		"                                                                     available; it grows by 3.2 GiB a day and is full\n"
+		"                                                                     tomorrow\n"
+		"          incident 7, acknowledged by alice (uid 1000): cleaning up\n"
+		"WARNING   café   café         45 s                                   odd\n"
+		"          OK at the last look, not confirmed yet\n"
+		"OK        load   load         4 h                            ▂▂▂▂▂▂  0.12 0.20 0.30 a processor\n"
+		"n/a       raid   raid                                                no software RAID on this host\n");
+}
+
+static void fits_80_columns(void **state)
+{
+	assert_view(80, true,
+		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"! tocsin-mail: memory is not locked: Operation not permitted\n"
+		"\n"
+		"STATE     CHECK  ITEM         SINCE        LAST LOOK\n"
+		"CRITICAL  disks  /srv/数据库  1 h 12 min   96 % used (limit 90 %), 4.1 GiB of\n"
+		"                                           100 GiB available; it grows by 3.2\n"
+		"                                           GiB a day and is full tomorrow\n"
+		"          incident 7, acknowledged by alice (uid 1000): cleaning up\n"
+		"WARNING   café   café         45 s         odd\n"
+		"          OK at the last look, not confirmed yet\n"
+		"OK        load   load         4 h          0.12 0.20 0.30 a processor\n"
+		"n/a       raid   raid                      no software RAID on this host\n");
+}
+
+static void fits_40_columns(void **state)
+{
+	assert_view(40, true,
+		"web1: CRITICAL\n"
+		"  (4 checks: 1 critical, 1 warning, 2\n"
+		"  OK)\n"
+		"! tocsin-mail: memory is not locked:\n"
+		"  Operation not permitted\n"
+		"\n"
+		"CRITICAL disks /srv/数据库   1 h 12 min\n"
+		"  96 % used (limit 90 %), 4.1 GiB of 100\n"
+		"  GiB available; it grows by 3.2 GiB a\n"
+		"  day and is full tomorrow\n"
+		"  ▅▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇▇▇█████ 24 h\n"
+		"  incident 7, acknowledged by alice (uid\n"
+		"  1000): cleaning up\n"
+		"WARNING  café                      45 s\n"
+		"  odd\n"
+		"  OK at the last look, not confirmed yet\n"
+		"OK       load                       4 h\n"
+		"  0.12 0.20 0.30 a processor\n"
+		"                    ▂▂▂▂▂▂ 24 h\n"
+		"n/a      raid\n"
+		"  no software RAID on this host\n");
+}
+
+static void cuts_nothing_without_a_terminal(void **state)
+{
+	assert_view(0, false,
+		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"! tocsin-mail: memory is not locked: Operation not permitted\n"
+		"\n"
+		"STATE     CHECK  ITEM         SINCE        LAST LOOK\n"
+		"CRITICAL  disks  /srv/数据库  1 h 12 min   96 % used (limit 90 %), 4.1 GiB of 100 GiB available; it grows by 3.2 GiB a day and is full tomorrow\n"
+		"          incident 7, acknowledged by alice (uid 1000): cleaning up\n"
+		"WARNING   café   café         45 s         odd\n"
+		"          OK at the last look, not confirmed yet\n"
+		"OK        load   load         4 h          0.12 0.20 0.30 a processor\n"
+		"n/a       raid   raid                      no software RAID on this host\n");
+}
+
+static void survives_any_width(void **state)
+{
+	json_t *status = parse(status_text), *charts = make_charts();
+
+	for (size_t columns = 0; columns < 200; columns++) {
+		_cleanup_buf_ struct buf b = BUF(1000000);
+		const struct status_view v = { .terminal = { .columns = columns }, .status = status, .charts = charts };
+
+		status_view_append(&b, &v);
+		assert_int_equal(buf_error(&b), 0);
+		assert_true(utf8_valid(b.data, b.len));
+	}
+	json_decref(status);
+	json_decref(charts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(draws_levels_and_gaps),
+		cmocka_unit_test(colours_by_limits),
+		cmocka_unit_test(shows_the_worst_of_each_span),
+		cmocka_unit_test(fits_120_columns),
+		cmocka_unit_test(fits_80_columns),
+		cmocka_unit_test(fits_40_columns),
+		cmocka_unit_test(cuts_nothing_without_a_terminal),
+		cmocka_unit_test(survives_any_width),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
