@@ -664,7 +664,7 @@ static void the_packaged_file(void **state)
 	put_problems(&problems, &f.problems);
 	assert_string_equal(buf_text(&problems), "tocsin.conf:0: warning: there is no [mail] section, so no mail will be "
 		"sent: add one with provider or server, and to\n");
-	assert_int_equal(f.conf->n_checks, 3);
+	assert_int_equal(f.conf->n_checks, 8);
 	fixture_clear(&f);
 
 	/* "#key" is an example, "# text" is not */
@@ -679,7 +679,7 @@ static void the_packaged_file(void **state)
 	assert_int_equal(f.problems.n, 0);
 	assert_int_equal(f.conf->n_mails, 1);
 	assert_string_equal(f.conf->mails[0].server, "smtp.qq.com");
-	assert_int_equal(f.conf->n_checks, 4);
+	assert_int_equal(f.conf->n_checks, 14);
 	assert_int_equal(f.conf->n_recipients, 2);
 	assert_int_equal(f.conf->alert.quiet.n, 1);
 	fixture_clear(&f);

@@ -31,6 +31,7 @@ static const enum kind kinds[ALERT_EVENTS] = {
 	[ALERT_SILENCED] = NOTED,
 	[ALERT_REMOVED] = NOTED,
 	[ALERT_RESTARTED] = FACT,
+	[ALERT_CRASHED] = FACT,
 	[ALERT_TEST] = FACT,
 };
 
@@ -198,8 +199,9 @@ static void routes_every_event(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
 		for (int event = 0; event < ALERT_EVENTS; event++) {
+			bool is_of_host = event == ALERT_RESTARTED || event == ALERT_CRASHED;
 			bool expected = event == ALERT_ESCALATED ? cases[i].escalated :
-				event == ALERT_RESTARTED	 ? cases[i].restarted :
+				is_of_host			 ? cases[i].restarted :
 				event == ALERT_TEST		 ? cases[i].test :
 								   cases[i].ordinary;
 
