@@ -64,6 +64,8 @@ static void put_fitted(struct buf *b, const char *text, size_t columns)
 	FORMAT_BUF(cleaned);
 
 	text_clean(&cleaned, text, 1000);
+	if (cleaned.error)
+		b->error = cleaned.error;
 	const char *all = buf_text(&cleaned);
 	size_t total = text_columns(all);
 	if (total <= columns || columns == 0) {
