@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What systemd is told, and what it hands over. The harness plays the service manager."""
 import os
+import pathlib
 import re
-import socket
 import subprocess
+import time
+
+import pytest
 
 import harness
 from test_daemon import LOAD
@@ -101,3 +104,56 @@ def test_what_was_handed_over_is_no_socket(setup, daemon):
     d = daemon(setup, prefix=["/usr/bin/python3", "-c", code, str(setup.folder / "unused")])
     d.wait_log("not one listening stream socket")
     assert setup.tocsin("incidents").returncode == 0
+
+
+# ---- WATCHDOG=1 proves progress
+
+WEDGE = pathlib.Path(__file__).parents[1] / "support" / "wedge.c"
+BOOTTIME = 7
+SECOND = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def wedge(tmp_path_factory):
+    library = tmp_path_factory.mktemp("wedge") / "wedge.so"
+    done = subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", library, WEDGE, "-ldl"], capture_output=True,
+                          text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"the fault cannot be built: {done.stderr[-200:]}")
+    return library
+
+
+def wedged(daemon, setup, wedge, begin, end):
+    """A daemon that loses its timers on CLOCK_BOOTTIME that lie so many seconds ahead. Touch LEAP and an hour has passed."""
+    leap = setup.folder / "leap"
+    return leap, daemon(setup, watchdog_usec=2 * SECOND, prefix=[
+        "/usr/bin/env", f"LD_PRELOAD={wedge}", f"TOCSIN_WEDGE_CLOCK={BOOTTIME}", f"TOCSIN_WEDGE_FROM={begin * SECOND}",
+        f"TOCSIN_WEDGE_TO={end * SECOND}", f"TOCSIN_WEDGE_LEAP={leap}"])
+
+
+def assert_pings_end(d, leap):
+    d.wait_notified("WATCHDOG", "^1$", count=len(d.notified("WATCHDOG")) + 2)
+    leap.touch()
+    d.wait_log("(no progress: systemd is not told(?s:.*)){2}")
+    pings = len(d.notified("WATCHDOG"))
+    time.sleep(3)
+    assert len(d.notified("WATCHDOG")) == pings and d.process.poll() is None
+
+
+def test_a_schedule_that_is_lost_ends_the_pings(setup, daemon, wedge, victim):
+    setup.sections["tocsin"]["interval"] = "600s"
+    setup.write(victim.check())
+    leap, d = wedged(daemon, setup, wedge, 400, 700)
+    d.wait_notified("STATUS", "OK")
+    assert_pings_end(d, leap)
+    d.kill()
+
+
+def test_without_a_fault_an_hour_is_no_lack_of_progress(setup, daemon, wedge, victim):
+    setup.sections["tocsin"]["interval"] = "600s"
+    setup.write(victim.check())
+    leap, d = wedged(daemon, setup, wedge, -2, -1)
+    d.wait_notified("STATUS", "OK")
+    leap.touch()
+    # What is due by then may be found overdue once, before it is started.
+    d.wait_notified("WATCHDOG", "^1$", count=len(d.notified("WATCHDOG")) + 6)

@@ -116,7 +116,7 @@ is 'the units have no unknown settings' '' \
 # for numbers. What it says of the sandbox itself is compared with itself alone.
 truth=/etc/tocsin/conf.d/truth.conf
 {
-	for type in load memory cpu pressure disk mount network raid temperature reboot unit; do
+	for type in load memory pressure disk mount network raid temperature reboot unit; do
 		printf '[check t-%s]\ntype = %s\ninterval = 1h\n' "$type" "$type"
 	done
 	printf '[check t-clock]\ntype = clock\nin_container = yes\nrequired = yes\nsettle = 0\ninterval = 1h\n'
@@ -133,7 +133,7 @@ truth=/etc/tocsin/conf.d/truth.conf
 touch /tmp/seen
 succeeds 'all shipped checks are taken' systemctl reload "$unit"
 in_words() { # states, items and words: no numbers, no evidence; an error is its own word
-	"$@" 2>&1 | grep -E '^(OK|WARNING|CRITICAL|UNKNOWN) |^tocsin' | sed -E 's/[0-9][0-9.:]*( ?([KMGT]?i?B|[mµ]?s|min|h|d|%))?/N/g; s/(N )+/N /g' | sort
+	"$@" 2>&1 | grep -E '^(OK|WARNING|CRITICAL|UNKNOWN|n/a) |^tocsin' | sed -E 's/^n\/a /UNKNOWN /;s/ +/ /g;s/[0-9][0-9.:]*( ?([KMGT]?i?B|[mµ]?s|min|h|d|%))?/N/g; s/(N )+/N /g' | sort
 }
 is_true() { # is_true CHECK: the two are looked at one right after the other; what changes meanwhile is looked at again
 	local i sandbox outside
@@ -142,9 +142,12 @@ is_true() { # is_true CHECK: the two are looked at one right after the other; wh
 		outside=$(in_words tocsin check --direct "$1")
 		[[ $sandbox != "$outside" ]] || break
 	done
-	is "$1 tells the truth in the sandbox" "$(printf %q "$outside")" "$(printf %q "$sandbox")"
-	[[ -n $outside ]]
-	is "$1 says something" 0 $?
+	if [[ $sandbox = "$outside" && -n $outside ]]; then
+		echo "ok: $1 tells the truth in the sandbox"
+	else
+		printf 'NOT OK: %s in the sandbox:\n%s\nand outside:\n%s\n' "$1" "$sandbox" "$outside"
+		failures=$((failures + 1))
+	fi
 }
 for name in $(sed -n 's/^\[check \(.*\)\]/\1/p' "$truth"); do
 	is_true "$name"
