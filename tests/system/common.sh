@@ -98,9 +98,10 @@ start_postfix() {
 	# Also after a boot, and before the daemon, whose first mail would wait for its second try otherwise.
 	mkdir -p "/etc/systemd/system/$unit.d"
 	printf '[Unit]\nAfter=postfix.service dovecot.service\n' > "/etc/systemd/system/$unit.d/after.conf"
+	mkdir -p /etc/systemd/system/multi-user.target.wants
+	ln -sf /lib/systemd/system/{postfix,dovecot}.service /etc/systemd/system/multi-user.target.wants/
+	rm -f /etc/systemd/system/{postfix,dovecot}.service
 	systemctl daemon-reload
-	systemctl --quiet unmask dovecot.service postfix.service
-	systemctl --quiet enable dovecot.service postfix.service
 	systemctl start dovecot.service postfix.service
 }
 

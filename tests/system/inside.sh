@@ -207,7 +207,7 @@ if have_postfix; then
 	systemctl restart "$unit" 2> /dev/null
 	is 'a wrong configuration ends it for good' 'failed 78' "$(value ActiveState) $(value ExecMainStatus)"
 	arrives 30 'which is mailed once' 'CRITICAL tocsin: it has failed'
-	is 'with what systemd knows' 1 "$(grep -c '^ExecMainStatus=78' /var/mail/ops)"
+	is 'with what systemd knows' 1 "$(grep -cE '^ExecMainStatus=(3D)?78$' /var/mail/ops)"
 	rm /etc/tocsin/conf.d/wrong.conf
 	succeeds 'and it starts again when that is mended' systemctl start "$unit"
 	mv /etc/credstore/tocsin.mail-password /etc/credstore/nothing
