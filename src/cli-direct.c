@@ -41,14 +41,25 @@ enum load_flags {
 	LOAD_QUIET = 2, /* no warnings, but with -v: they are about the daemon, and this is run by scripts */
 };
 
+static int read_configuration(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
+{
+	const struct conf_source source = {
+		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = flags & LOAD_DEFAULTS,
+	};
+
+	return conf_load_and_wait(&source, keep_loaded, ret);
+}
+
+int cli_load(const struct cli *cli, struct conf_loaded *ret)
+{
+	return read_configuration(cli, 0, ret);
+}
+
 /* Loads the configuration and prints its problems. 0 or an exit status. */
 static int load(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
 {
 	bool hides_warnings = (flags & LOAD_QUIET) && !cli->verbose;
-	const struct conf_source source = {
-		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = flags & LOAD_DEFAULTS,
-	};
-	int r = conf_load_and_wait(&source, keep_loaded, ret);
+	int r = read_configuration(cli, flags, ret);
 
 	if (r < 0) {
 		fprintf(stderr, "tocsin: cannot read the configuration: %s\n", strerror(-r));
@@ -558,4 +569,42 @@ int cli_test_mail_direct(const struct cli *cli)
 		.sender = relay->from, .content = buf_text(&content), .recipients = relay->to.items, .n_recipients = relay->to.n,
 	};
 	return deliver(cli, &helper, &loaded, &letter);
+}
+
+/* ---- for the doctor ---- */
+
+static int hear_all(struct direct *h, int64_t deadline, void (*hear)(const struct msg *m, void *userdata), void *userdata)
+{
+	for (;;) {
+		_cleanup_msg_ struct msg *m = NULL;
+		int r = direct_receive(h, deadline, &m);
+
+		if (r < 0 || m->kind == MSG_DONE)
+			return r < 0 ? r : 0;
+		hear(m, userdata);
+	}
+}
+
+int cli_probe(const struct cli *cli, const struct conf_loaded *loaded, const struct conf_mail *relay,
+	const struct cli_letter *letter, void (*hear)(const struct msg *m, void *userdata), void *userdata)
+{
+	static const char text[] = "This is a test mail of tocsin, sent by \"tocsin doctor --send\".\n";
+	static const char *const argv[] = { "tocsin-mail", NULL };
+	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
+	_cleanup_buf_ struct buf content = BUF(MIME_MESSAGE_MAX), subject = BUF(1000);
+	struct cli one = *cli;
+
+	one.relay = relay->name;
+	buf_printf(&subject, "[%s] test mail", loaded->conf->host);
+	int r = compose(&one, loaded, relay, buf_text(&subject), text, letter->to, letter->n_to, &content);
+	if (r == 0)
+		r = direct_start("tocsin-mail", argv, &helper);
+	if (r < 0)
+		return r;
+	greet(&one, &helper, loaded);
+	msg_send(helper.socket, MSG_MAIL, -1, "1", relay->from, buf_text(&content));
+	for (size_t i = 0; i < letter->n_to; i++)
+		msg_send(helper.socket, MSG_RECIPIENT, -1, "1", letter->to[i]);
+	msg_send(helper.socket, MSG_RUN, -1, "", letter->is_probe ? "probe" : "stages");
+	return hear_all(&helper, usec_add(clock_boottime_usec(), usec_add(relay->deadline, 10 * USEC_PER_SEC)), hear, userdata);
 }

@@ -158,7 +158,8 @@ static bool is_same(const json_t *a, const json_t *b, const char *name)
 static void add_item(struct timeline *t, const json_t *events, size_t first)
 {
 	const json_t *begin = json_array_get(events, first), *event;
-	const char *state = json_string_value(json_object_get(begin, "from"));
+	bool is_new = strcmp(cli_text_of(begin, "event"), "found") == 0; /* nobody had looked before */
+	const char *state = is_new ? NULL : json_string_value(json_object_get(begin, "from"));
 	int64_t since = t->since_usec;
 	enum tocsin_state was;
 	size_t i;

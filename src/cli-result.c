@@ -5,7 +5,9 @@
 #include "clock.h"
 #include "status-view.h"
 #include "text.h"
+#include "units.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,20 +79,43 @@ void cli_print_json(const json_t *value)
 	putchar('\n');
 }
 
-static void print_metric(const json_t *metric)
+/* "75.3 GiB", "1 h 12 min", "22 %": as a person reads it. */
+static void append_value(struct buf *b, double value, const char *unit)
 {
+	bool is_rate = strcmp(unit, "B/s") == 0;
+
+	if ((strcmp(unit, "B") == 0 || is_rate) && fabs(value) < 9e18)
+		format_size(b, (int64_t)value);
+	else if (strcmp(unit, "s") == 0 && value >= 1 && value < 9e12)
+		format_duration(b, (int64_t)(value * USEC_PER_SEC));
+	else
+		buf_printf(b, "%.6g%s%s", value, *unit && strcmp(unit, "c") != 0 ? " " : "", strcmp(unit, "c") ? unit : "");
+	buf_puts(b, is_rate ? "/s" : "");
+}
+
+static void print_metric(const json_t *metric, size_t width)
+{
+	_cleanup_buf_ struct buf b = BUF(1000);
+	const char *unit = cli_text_of(metric, "unit");
 	static const char *const names[] = { "warning", "critical", "min", "max" };
 	const json_t *value = json_object_get(metric, "value");
 
-	printf("    %s = ", cli_text_of(metric, "name"));
+	buf_puts(&b, "    ");
+	text_pad(&b, cli_text_of(metric, "name"), width);
+	buf_puts(&b, " = ");
 	if (json_is_number(value))
-		printf("%.6g%s", json_number_value(value), cli_text_of(metric, "unit"));
+		append_value(&b, json_number_value(value), unit);
 	else
-		fputs("not known", stdout);
-	for (size_t i = 0; i < ELEMENTS(names); i++)
-		if (json_is_number(json_object_get(metric, names[i])))
-			printf(", %s %.6g", names[i], json_number_value(json_object_get(metric, names[i])));
-	putchar('\n');
+		buf_puts(&b, "not known");
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		const json_t *limit = json_object_get(metric, names[i]);
+
+		if (!json_is_number(limit))
+			continue;
+		buf_printf(&b, ", %s ", names[i]);
+		append_value(&b, json_number_value(limit), unit);
+	}
+	puts(buf_text(&b));
 }
 
 static void print_evidence(const json_t *evidence)
@@ -111,8 +136,9 @@ static void print_item(const json_t *item)
 
 	cli_print_state(cli_text_of(item, "state"), 8);
 	printf("  %s: %s\n", cli_text_of(item, "item"), cli_text_of(item, "text"));
+	size_t width = cli_widest(json_object_get(item, "metrics"), "name", 1);
 	json_array_foreach(json_object_get(item, "metrics"), i, part)
-		print_metric(part);
+		print_metric(part, width);
 	json_array_foreach(json_object_get(item, "evidence"), i, part)
 		print_evidence(part);
 }

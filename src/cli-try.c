@@ -256,6 +256,17 @@ int cli_look(const struct cli *cli, const struct cli_look *l)
 	return status;
 }
 
+json_t *cli_look_once(const struct cli *cli, const struct cli_look *l)
+{
+	struct trial t = { .look = l };
+
+	if (look(cli, &t) < 0) {
+		json_decref(t.result);
+		return NULL;
+	}
+	return t.result;
+}
+
 /* ---- try NAME key=value... ---- */
 
 /* `timeout` is a key of [check NAME] and no option of the module; its bounds and its default stand in that table. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct cli {
-	const char *conf_path, *conf_dropins, *control_path;
+	const char *conf_path, *conf_dropins, *control_path, *state_path;
 	bool json, verbose, direct, raw, sections, words, mdoc, send, to_configured;
 	const char *message; /* -m: why */
 	int64_t until_usec; /* µs from now; 0: not given */
@@ -65,6 +65,23 @@ int cli_test_mail_direct(const struct cli *cli);
 /* Prints what is wrong in the configuration; EX_CONFIG when that are errors. */
 int cli_check_config(const struct cli *cli);
 
+/* Loads the configuration, whose problems are the caller's to tell. 0 or -errno. Free it by conf_loaded_free(). */
+struct conf_loaded;
+int cli_load(const struct cli *cli, struct conf_loaded *ret);
+
+/* Lets a tocsin-mail of our own send a test mail by RELAY, or only ask whether it would be taken. HEAR gets what it says:
+ * MSG_READY, MSG_DIALOGUE with the stages of mailer.h, MSG_RESULT. 0; -EPIPE: it ended; -ETIMEDOUT; other -errno. */
+struct cli_letter {
+	const char *const *to;
+	size_t n_to;
+	bool is_probe;
+};
+int cli_probe(const struct cli *cli, const struct conf_loaded *loaded, const struct conf_mail *relay,
+	const struct cli_letter *letter, void (*hear)(const struct msg *m, void *userdata), void *userdata);
+
+/* cli-doctor.c */
+int cli_doctor(const struct cli *cli, char **arguments);
+
 /* cli-describe.c, cli-try.c: with tocsin-check alone */
 int cli_describe(const struct cli *cli, char **arguments);
 int cli_try(const struct cli *cli, char **arguments);
@@ -78,6 +95,9 @@ struct cli_look {
 	int64_t timeout_usec;
 };
 int cli_look(const struct cli *cli, const struct cli_look *look);
+
+/* One look, as the JSON that cli_print_result() takes; json_decref() it. NULL: tocsin-check cannot be started. */
+json_t *cli_look_once(const struct cli *cli, const struct cli_look *look);
 
 /* cli-checker.c: starts tocsin-check with ARGV and hears its messages until one of them was the last. */
 struct cli_checker {

@@ -119,6 +119,7 @@ src_tocsin_SOURCES += src/cli-ask.c src/cli.h
 src_tocsin_SOURCES += src/cli-checker.c
 src_tocsin_SOURCES += src/cli-describe.c
 src_tocsin_SOURCES += src/cli-direct.c
+src_tocsin_SOURCES += src/cli-doctor.c
 src_tocsin_SOURCES += src/cli-mdoc.c
 src_tocsin_SOURCES += src/cli-result.c
 src_tocsin_SOURCES += src/cli-setup.c

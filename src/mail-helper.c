@@ -234,7 +234,9 @@ static void send_spared(void *data, const char *relay, const char *server, int64
 static int on_run(struct mail_helper *h, const struct msg *m)
 {
 	int64_t limit = 0;
-	bool dialogue = m->n_fields > 1 && strcmp(m->field[1], "yes") == 0;
+	const char *how = m->n_fields > 1 ? m->field[1] : "no";
+	bool is_probe = strcmp(how, "probe") == 0, with_stages = is_probe || strcmp(how, "stages") == 0;
+	bool dialogue = with_stages || strcmp(how, "yes") == 0;
 
 	if (!h->mailer || (*m->field[0] && (msg_number(m, 0, &limit) < 0 || limit <= 0)))
 		return -EBADMSG;
@@ -242,7 +244,8 @@ static int on_run(struct mail_helper *h, const struct msg *m)
 		.mails = h->mails, .n = h->n_mails, .result = send_result,
 		.deadline_usec = limit ? usec_add(clock_boottime_usec(), limit) : 0,
 		.dialogue = dialogue ? send_dialogue : NULL,
-		.connected = send_address, .spared = send_spared, .by_hand = dialogue, .data = h,
+		.connected = send_address, .spared = send_spared, .by_hand = dialogue, .is_probe = is_probe,
+		.with_stages = with_stages, .data = h,
 	};
 	int r = mailer_run(h->mailer, &batch);
 	batch_clear(h);

@@ -12,6 +12,7 @@
 #include "units.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
@@ -79,6 +80,20 @@ static void __attribute__((format(printf, 2, 3))) remark(const struct run *run, 
 	va_end(arguments);
 	text_clean(&line, buf_text(&text), WORDS_MAX);
 	run->batch->dialogue(run->batch->data, "*", buf_text(&line));
+}
+
+static void __attribute__((format(printf, 2, 3))) stage(const struct run *run, const char *format, ...)
+{
+	_cleanup_buf_ struct buf text = BUF(WORDS_MAX), line = BUF(4 * WORDS_MAX);
+	va_list arguments;
+
+	if (!run->batch->dialogue || !run->batch->with_stages)
+		return;
+	va_start(arguments, format);
+	buf_vprintf(&text, format, arguments);
+	va_end(arguments);
+	text_clean(&line, buf_text(&text), WORDS_MAX);
+	run->batch->dialogue(run->batch->data, "@", buf_text(&line));
 }
 
 /* Fills V, taking TEXT over (or saying what is known without memory). Returns -1, for "return failed(…)". */
@@ -386,13 +401,18 @@ static int session_connect(
 	if (transport_ascii_host(c->server, &s->host) < 0)
 		return failed(failure, EX_CONFIG, strdup("server is no valid host name"));
 	remark(run, "connecting to %s, port %u", s->host, (unsigned)c->port);
+	stage(run, "name %s", s->host);
 	int r = connect_host(&(struct connect_options){ .host = s->host, .port = (uint16_t)c->port,
 				     .source_address = c->source_address, .remembered = relay->address,
 				     .deadline_usec = stage_deadline(run, c->timeout) }, &fd, &error);
-	if (r < 0)
+	if (r < 0) {
+		if (r != -ENXIO && r != -EAGAIN) /* connect.h: the name is not at fault */
+			stage(run, "connect");
 		return failed(failure, r == -EINVAL || r == -EADDRNOTAVAIL ? EX_CONFIG : EX_TEMPFAIL, error);
+	}
 
 	connect_peer_address(fd, &peer);
+	stage(run, "connect %s", buf_text(&peer));
 	remark(run, "connected to %s", buf_text(&peer));
 	s->options.is_loopback = is_loopback(fd);
 	mailer_hello(c->hello, run->mailer->conf->host, fd, &s->hello);
@@ -413,6 +433,7 @@ static int session_start_tls(const struct run *run, const struct relay *relay, s
 
 	if (relay->conf->security != CONF_TLS)
 		return 0;
+	stage(run, "tls");
 	int r = s->stream.ops->start_tls(s->stream.data, stage_deadline(run, relay->conf->timeout), &error);
 	if (r < 0)
 		return failed(failure, r == -EPROTO || r == -EKEYREJECTED ? EX_PROTOCOL : EX_TEMPFAIL, error);
@@ -434,6 +455,40 @@ static int session_load(
 		return 0;
 	/* a command that hangs or fails may work the next time, a missing file will not mend itself */
 	return failed(failure, r == -ENOMEM || r == -ETIMEDOUT || r == -EIO ? EX_TEMPFAIL : EX_CONFIG, error);
+}
+
+/* The line of TEXT that begins with NAME, without it. */
+static const char *find_line(const char *text, const char *name, int *ret_len)
+{
+	const char *line = strstr(text, name);
+
+	line = line ? line + strlen(name) : "";
+	*ret_len = (int)strcspn(line, "\n");
+	return line;
+}
+
+static void append_end(struct buf *b, int64_t usec)
+{
+	if (usec == INT64_MAX)
+		buf_puts(b, "never");
+	else
+		buf_printf(b, "%" PRId64, usec);
+}
+
+static void tell_certificate(const struct run *run, const struct session *s)
+{
+	const struct transport_certificate *c = s->transport ? transport_peer_certificate(s->transport) : NULL;
+	_cleanup_buf_ struct buf ends = BUF(100);
+	int names_len, issuer_len;
+
+	if (!c || !c->is_known)
+		return;
+	const char *names = find_line(buf_text(&c->text), "names: ", &names_len);
+	const char *issuer = find_line(buf_text(&c->text), "issuer: ", &issuer_len);
+	append_end(&ends, c->until_usec);
+	buf_putc(&ends, ' ');
+	append_end(&ends, c->chain_until_usec);
+	stage(run, "certificate %s for %.*s, issued by %.*s", buf_text(&ends), names_len, names, issuer_len, issuer);
 }
 
 static void session_set_options(const struct run *run, const struct relay *relay, struct session *s)
@@ -466,16 +521,20 @@ static void session_set_options(const struct run *run, const struct relay *relay
 static int session_open(
 	const struct run *run, struct relay *relay, struct session *s, struct smtp_verdict *failure)
 {
+	stage(run, "secret");
 	int r = session_load(run, relay, s, failure);
 
 	if (r == 0)
 		r = session_connect(run, relay, s, failure);
 	if (r == 0)
 		r = session_start_tls(run, relay, s, failure);
-	if (r < 0)
+	if (r < 0) {
+		tell_certificate(run, s);
 		return r;
+	}
 	session_set_options(run, relay, s);
 	r = smtp_open(&s->stream, &s->options, failure, &s->smtp);
+	tell_certificate(run, s);
 	if (r == -EACCES) /* the next batch reads it again: it may have been changed meanwhile */
 		relay->secret = secret_free(relay->secret);
 	return r;
@@ -491,7 +550,8 @@ static void session_end(struct session *s)
 }
 
 /* Sends the mail as it is for this relay: from its own address, see heading.h. The recipients are the same ones. */
-static int session_send_one(const struct relay *relay, struct session *s, struct mailer_mail *mail, bool is_last)
+static int session_send_one(const struct run *run, const struct relay *relay, struct session *s, struct mailer_mail *mail,
+	bool is_last)
 {
 	_cleanup_buf_ struct buf content = BUF(SMTP_CONTENT_MAX);
 	struct smtp_mail as = mail->smtp;
@@ -503,7 +563,7 @@ static int session_send_one(const struct relay *relay, struct session *s, struct
 	}
 	if (*as.sender)
 		as.sender = relay->conf->from;
-	return smtp_send(s->smtp, &as, is_last);
+	return run->batch->is_probe ? smtp_probe(s->smtp, &as) : smtp_send(s->smtp, &as, is_last);
 }
 
 /* Sends what is open until the session ends. */
@@ -516,7 +576,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		if (!mail_is_open(&b->mails[i]))
 			continue;
 		if (next) {
-			int r = session_send_one(relay, s, next, false);
+			int r = session_send_one(run, relay, s, next, false);
 			settle(run, relay);
 			if (r < 0 || !smtp_is_usable(s->smtp))
 				return;
@@ -524,7 +584,7 @@ static void session_send(const struct run *run, struct relay *relay, struct sess
 		next = &b->mails[i];
 	}
 	if (next)
-		session_send_one(relay, s, next, true);
+		session_send_one(run, relay, s, next, true);
 }
 
 /* One connection. False: none came about, and all that is open has failed. */

@@ -38,6 +38,12 @@ struct mailer_batch {
 	/* The account of a relay is to be spared until then (CLOCK_BOOTTIME; 0: no longer, it has let us in), for
 	 * mailer_spare() of every other process. Or NULL. */
 	void (*spared)(void *data, const char *relay, const char *server, int64_t until_usec, const char *why);
+	bool is_probe; /* asks whether the mails would be taken, see smtp_probe(), and sends none */
+	/* The stages of each session in the dialogue too, with the direction "@": a word, and what belongs to it. "secret":
+	 * passwords and authorities are read; "name": the server is looked up; "connect": the name is known; then perhaps the
+	 * address; "tls"; "certificate", until when it and those that came with it are valid (µs, or "never"), and whose it
+	 * is: of whatever was shown, also when it was not believed. What comes later can be seen from the commands. */
+	bool with_stages;
 	bool by_hand; /* somebody is waiting: a relay that is being spared is tried all the same */
 	void *data;
 };

@@ -46,7 +46,8 @@ enum msg_kind {
 	MSG_CHECK, /* check, module, timeout in µs */
 	MSG_OPTION, /* check, key, value: an option of that module */
 	MSG_MEMORY, /* check, key, number, age in µs: what it remembered in an earlier run */
-	MSG_RUN, /* "" ; runs the batch. To tocsin-mail: deadline in µs or "", dialogue ("yes" | "no") */
+	MSG_RUN, /* "" ; runs the batch. To tocsin-mail: deadline in µs or "", dialogue ("yes" | "no" |
+	          * "stages": and how far each session has got | "probe": that, and no mail is sent) */
 
 	/* tocsin-check → daemon */
 	MSG_LOOK, /* check, item: about to touch it */
@@ -64,9 +65,9 @@ enum msg_kind {
 	MSG_RECIPIENT, /* id of the mail, address */
 
 	/* tocsin-mail → daemon */
-	MSG_RESULT, /* id of the mail, address, outcome ("sent" | "temporary" | "permanent"), reply code or "",
+	MSG_RESULT, /* id of the mail, address, outcome ("sent" | "temporary" | "permanent"; of a probe "accepted"), reply code or "",
 	             * enhanced status code or "", text, name of the relay, exit status of sysexits.h */
-	MSG_DIALOGUE, /* direction (">" sent, "<" received, "*" remark), one cleaned line, secrets masked */
+	MSG_DIALOGUE, /* direction (">" sent, "<" received, "*" remark, "@" stage: see mailer.h), one cleaned line, secrets masked */
 
 	/* tocsin-store → daemon */
 	MSG_ROW, /* table, the columns in the order of store.h; MSG_DONE after the last one */

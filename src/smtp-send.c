@@ -120,6 +120,7 @@ struct outgoing {
 	struct smtp *s;
 	struct smtp_mail *mail;
 	bool is_last;
+	bool is_probe; /* nothing is to be sent */
 	struct buf sender;
 	bool sender_needs_utf8, has_8bit;
 	struct buf content; /* as BDAT carries it */
@@ -608,6 +609,21 @@ static int step_by_step(struct outgoing *o)
 	return e < 0 ? e : take_data_reply(o, r);
 }
 
+/* The envelope, and that it is taken back: nothing is sent. */
+static int probe(struct outgoing *o)
+{
+	int e = ask_envelope(o);
+
+	for (size_t i = 0; e >= 0 && i < o->n_batch; i++)
+		if (o->targets[o->batch[i]].is_accepted)
+			settle(&o->mail->recipients[o->batch[i]], SMTP_ACCEPTED, EX_OK, "the server would take it");
+	if (e < 0 || !o->s->needs_reset)
+		return e < 0 ? e : 0;
+	o->s->needs_reset = false;
+	e = smtp_command(o->s, "RSET", NULL);
+	return e < 0 ? e : read_reset(o);
+}
+
 static void choose_batch(struct outgoing *o)
 {
 	int64_t max = o->s->recipients_max;
@@ -630,7 +646,10 @@ static int transact(struct outgoing *o)
 	while (e == 0 && !o->s->has_quit && smtp_is_usable(o->s) && count_pending(o->mail) > 0) {
 		choose_batch(o);
 		o->s->n_mails++;
-		e = o->s->capabilities & SMTP_PIPELINING ? pipeline(o) : step_by_step(o);
+		if (o->is_probe)
+			e = probe(o);
+		else
+			e = o->s->capabilities & SMTP_PIPELINING ? pipeline(o) : step_by_step(o);
 	}
 	return e;
 }
@@ -671,15 +690,26 @@ static int send_mail(struct outgoing *o)
 	return s->is_over ? -ENOTCONN : 0;
 }
 
-int smtp_send(struct smtp *s, struct smtp_mail *mail, bool is_last)
+static int go(struct smtp *s, struct smtp_mail *mail, bool is_last, bool is_probe)
 {
 	_cleanup_(outgoing_free) struct outgoing o = {
 		.s = s,
 		.mail = mail,
 		.is_last = is_last,
+		.is_probe = is_probe,
 		.sender = BUF(LINE_MAX_BYTES),
 		.content = BUF(SMTP_CONTENT_MAX),
 	};
 
 	return send_mail(&o);
+}
+
+int smtp_send(struct smtp *s, struct smtp_mail *mail, bool is_last)
+{
+	return go(s, mail, is_last, false);
+}
+
+int smtp_probe(struct smtp *s, struct smtp_mail *mail)
+{
+	return go(s, mail, false, true);
 }

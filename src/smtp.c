@@ -58,7 +58,7 @@ static int verdict_copy(struct smtp_verdict *to, const struct smtp_verdict *from
 
 const char *smtp_outcome_name(enum smtp_outcome outcome)
 {
-	static const char *const names[] = { "pending", "sent", "temporary", "permanent" };
+	static const char *const names[] = { "pending", "sent", "temporary", "permanent", "accepted" };
 
 	return names[outcome];
 }

@@ -82,9 +82,15 @@ void smtp_verdict_free(struct smtp_verdict *v);
 /* "text (advice)" or the text alone, never NULL: for a log line. Appends. */
 void smtp_verdict_format(const struct smtp_verdict *v, struct buf *b);
 
-enum smtp_outcome { SMTP_PENDING, SMTP_SENT, SMTP_TEMPORARY, SMTP_PERMANENT };
+enum smtp_outcome {
+	SMTP_PENDING,
+	SMTP_SENT,
+	SMTP_TEMPORARY,
+	SMTP_PERMANENT,
+	SMTP_ACCEPTED, /* only of smtp_probe(): the server would take a mail for it */
+};
 
-/* "pending", "sent", "temporary", "permanent" */
+/* "pending", "sent", "temporary", "permanent", "accepted" */
 const char *smtp_outcome_name(enum smtp_outcome outcome);
 
 struct smtp_recipient {
@@ -141,6 +147,10 @@ int smtp_open(const struct stream *stream, const struct smtp_options *options, s
  * QUIT. Returns 0 when the session went well, -ENOTCONN when it ended early: the recipients that it hit are temporary, and further mails need a new connection.
  * A mail that no recipient was left for, or that was refused, does not end the session. */
 int smtp_send(struct smtp *s, struct smtp_mail *mail, bool is_last);
+
+/* Everything of smtp_send() up to the content, which is not sent: who would be accepted is SMTP_ACCEPTED, the others are what
+ * they would be. The transaction is taken back (RSET). */
+int smtp_probe(struct smtp *s, struct smtp_mail *mail);
 
 /* Can it take another mail? False after an error, after QUIT, and when the server's MAILMAX (RFC 9422) is reached. */
 bool smtp_is_usable(const struct smtp *s);

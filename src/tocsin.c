@@ -42,6 +42,8 @@ static const struct verb {
 		false },
 	{ "incidents", "[--all] [--since TIME] [--check GLOB] [--json]", "problems that are open, or all that ever were",
 		cli_incidents, 0, 0, false },
+	{ "doctor", "[--send] [--json]", "goes through everything between here and the mailbox: what is wrong, and what to do",
+		cli_doctor, 0, 0, true },
 	{ "reload", "", "the daemon reads its configuration again", cli_reload, 0, 0, false },
 };
 
@@ -93,6 +95,8 @@ static const struct cli_option {
 		"folder of further *.conf files (" SYSCONFDIR "/tocsin/conf.d)" },
 	{ "control", "SOCKET", 0, KIND_TEXT, offsetof(struct cli, control_path),
 		"control socket of the daemon ($TOCSIN_CONTROL, /run/tocsin/control)" },
+	{ "state", "FILE", 0, KIND_TEXT, offsetof(struct cli, state_path),
+		"state file of the daemon (" LOCALSTATEDIR "/lib/tocsin/state.db)" },
 	{ "direct", NULL, 0, KIND_FLAG, offsetof(struct cli, direct), "past the daemon, with the rights of the caller" },
 	{ "mail", "NAME", 0, KIND_TEXT, offsetof(struct cli, relay), "the relay [mail NAME]; '' is [mail]" },
 	{ "timeout", "TIME", 0, KIND_TIME, offsetof(struct cli, timeout_usec), "gives up after this time" },
@@ -216,7 +220,8 @@ static int read_options(struct cli *cli, int argc, char *argv[])
 int main(int argc, char *argv[])
 {
 	const char *control = getenv("TOCSIN_CONTROL");
-	struct cli cli = { .control_path = control ? control : "/run/tocsin/control" };
+	struct cli cli = { .control_path = control ? control : "/run/tocsin/control",
+		.state_path = LOCALSTATEDIR "/lib/tocsin/state.db" };
 
 	log_open("tocsin");
 	int status = read_options(&cli, argc, argv);

@@ -75,6 +75,13 @@ class _Handler:
     def __init__(self, catcher):
         self.catcher = catcher
 
+    async def handle_MAIL(self, server, session, envelope, address, mail_options):
+        if self.catcher.refuses_sender:
+            return self.catcher.refuses_sender
+        envelope.mail_from = address
+        envelope.mail_options.extend(mail_options)
+        return "250 2.1.0 sender ok"
+
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         answer = self.catcher.answer_to(address)
         if answer:
@@ -167,6 +174,7 @@ class MailCatcher:
         self.port_tls = self.port_starttls = 0
         self.on_mail = None  # called when a mail is kept, before its receipt …
         self.on_receipt = None  # … and when that is sent: both within the server
+        self.refuses_sender = None  # what MAIL gets
         self.answers = {}  # by address: what RCPT gets whatever the behaviour is
         self.refusals = []  # (time, address, "DATA" or "connection", answer or behaviour)
         self._changed = threading.Condition()

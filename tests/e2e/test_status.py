@@ -241,6 +241,7 @@ def test_history_has_a_line_for_each_check(stopped, daemon, show):
         put_event(db, begin + day, event="problem", from_state="OK", to_state="CRITICAL")
         put_event(db, begin + day + day // 2, event="recovered", from_state="CRITICAL", to_state="OK")
     daemon(stopped)
+    wait_until(lambda: "found" in stopped.tocsin("history", "--check", "victim").stdout, "the first look at victim")
     s = show("history", "--since", "2d", columns=60)
     assert s.end() == 0
     line = next(line for line in s.lines if line.startswith("disks "))
@@ -253,3 +254,16 @@ def test_history_has_a_line_for_each_check(stopped, daemon, show):
     assert any(line.rstrip().endswith("now") for line in s.lines)
     piped = stopped.tocsin("history", "--since", "2d").stdout
     assert "█" not in piped and "disks" in piped
+    # What was found only now was in no state before.
+    victim = next(line for line in s.lines if line.startswith("victim "))
+    assert set(victim.split(" ", 1)[1].strip()) == {"▁"} and victim.index("▁") > len(victim) - 6, victim
+
+
+def test_check_shows_numbers_for_a_person(running, setup, meters):
+    meters[2].say("WARNING", "odd | size=80843400000B;1e11;;0 age=101547s share=22%;80;90 n=7c rate=796116B/s odd=U")
+    r = setup.tocsin("check", "well")
+    assert r.returncode == 1
+    lines = [line.strip() for line in r.stdout.splitlines()]
+    for line in ("size  = 75.3 GiB, warning 93.1 GiB, min 0 B", "age   = 1 d 4 h", "share = 22 %, warning 80 %, critical 90 %",
+                 "n     = 7"):
+        assert line in lines, r.stdout

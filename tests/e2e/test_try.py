@@ -141,7 +141,7 @@ def test_the_manual_names_every_module():
 def test_a_good_look():
     r = tocsin("try", "--root", FIXTURES / "load/good", "load")
     assert re.search(r"^OK +load: load 0\.42, 0\.40, 0\.35 on 4 processors$", r.stdout, re.M)
-    assert "    load5 = 0.1, warning 5, critical 10, min 0\n" in r.stdout
+    assert "    load5      = 0.1, warning 5, critical 10, min 0\n" in r.stdout
     assert re.search(r"^took +[\d.]+ ms$", r.stdout, re.M) and r.stderr == ""
 
 
