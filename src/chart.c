@@ -17,8 +17,6 @@
 #define DOT_RADIUS 6
 #define DOTS_APART 11
 #define HATCH 14
-#define FAR 4 /* a limit so many times as far from zero as all values is left out, or they would be a line on the ground */
-#define NEAR_ZERO 0.6 /* values that begin below this part of the greatest are shown from zero on */
 #define INTERVALS 4 /* of the scale, about */
 #define TICKS_MAX 12
 
@@ -40,18 +38,6 @@ struct plot {
 
 /* ---- the scale ---- */
 
-struct range {
-	double low, high;
-};
-
-static void range_add(struct range *r, double value)
-{
-	if (!isfinite(value))
-		return;
-	r->low = value < r->low ? value : r->low;
-	r->high = value > r->high ? value : r->high;
-}
-
 static double projected(const struct chart *c)
 {
 	return c->view->last + c->slope * ((double)c->view->n * (double)c->view->step_usec / 4 / USEC_PER_SEC);
@@ -62,23 +48,13 @@ static double clamp(double value, double low, double high)
 	return value < low ? low : value > high ? high : value;
 }
 
-static struct range range_of(const struct chart *c)
+/* That of the values, and of what is foreseen as far as it can be. */
+static struct trend_range range_of(const struct chart *c)
 {
-	struct range r = { INFINITY, -INFINITY };
+	struct trend_range r = trend_range(c->view, c->warning, c->critical);
 
-	for (size_t i = 0; i < c->view->n; i++) {
-		range_add(&r, c->view->points[i].min);
-		range_add(&r, c->view->points[i].max);
-	}
-	const double reach = FAR * (fabs(r.high) > fabs(r.low) ? fabs(r.high) : fabs(r.low));
-	const double limits[] = { c->warning, c->critical };
-	for (size_t i = 0; i < ELEMENTS(limits); i++)
-		if (fabs(limits[i]) <= reach || reach <= 0)
-			range_add(&r, limits[i]);
-	if (isfinite(c->slope)) /* not beyond what can be */
-		range_add(&r, clamp(projected(c), isfinite(c->min) ? c->min : -INFINITY, isfinite(c->max) ? c->max : INFINITY));
-	if (r.low >= 0 && r.low < NEAR_ZERO * r.high)
-		r.low = 0;
+	if (isfinite(c->slope))
+		trend_range_add(&r, clamp(projected(c), isfinite(c->min) ? c->min : -INFINITY, isfinite(c->max) ? c->max : INFINITY));
 	return r;
 }
 
@@ -147,17 +123,9 @@ static double floor_to(double value, double step)
 
 static void choose_scale(struct plot *p)
 {
-	struct range r = range_of(p->chart);
-	double middle = fabs(r.high) > fabs(r.low) ? fabs(r.high) : fabs(r.low);
-	double least = middle > 0 ? middle / 50 : 1; /* noise is not to look like a mountain */
+	struct trend_range r = range_of(p->chart);
 
-	if (r.high - r.low < least) {
-		bool is_at_zero = r.low >= 0 && r.low < least;
-
-		r.low = is_at_zero ? 0 : r.low - least / 2;
-		r.high = is_at_zero ? least : r.high + least / 2;
-	}
-	p->unit = unit_for(p->chart->unit, middle);
+	p->unit = unit_for(p->chart->unit, fabs(r.high) > fabs(r.low) ? fabs(r.high) : fabs(r.low));
 	p->step = nice_step((r.high - r.low) / INTERVALS / p->unit.size) * p->unit.size;
 	p->low = floor_to(r.low, p->step);
 	p->high = -floor_to(-r.high, p->step);
@@ -456,7 +424,9 @@ static void lay_out(struct plot *p)
 
 	p->since_usec = v->since_usec;
 	p->span_usec = (int64_t)v->n * v->step_usec;
-	p->join = 1 + (size_t)(2 * c->interval_usec / v->step_usec);
+	p->join = 1;
+	if (c->interval_usec > 0)
+		p->join += c->interval_usec < p->span_usec ? (size_t)(2 * c->interval_usec / v->step_usec) : v->n;
 	if (isfinite(c->slope))
 		p->span_usec += p->span_usec / 4;
 	choose_scale(p);

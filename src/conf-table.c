@@ -29,6 +29,8 @@ const struct tocsin_option conf_tocsin_options[] = {
 	{ 0 },
 };
 
+static const char *const charts[] = { "none", "text", "png", NULL }; /* enum report_charts */
+
 const struct tocsin_option conf_report_options[] = {
 	{ "every", TOCSIN_DURATION, IN(conf, report_every), "24h", 0, 366 * DAY, NULL,
 		"How often a status report is mailed; 0 for never" },
@@ -36,6 +38,8 @@ const struct tocsin_option conf_report_options[] = {
 		"When a status report is mailed, instead of every: hours, behind days if not on every day" },
 	{ "on_first_start", TOCSIN_BOOL, IN(conf, report_on_first_start), "yes", 0, 0, NULL,
 		"Whether the very first start is mailed" },
+	{ "charts", TOCSIN_CHOICE, IN(conf, report_charts), "png", 0, 0, charts,
+		"How all mails show the past: not, in characters, or in pictures too" },
 	{ 0 },
 };
 

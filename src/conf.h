@@ -146,6 +146,7 @@ struct conf {
 	struct tocsin_list report_at; /* as written; replaces report_every */
 	struct calendar_moments report_moments; /* the same, parsed */
 	bool report_on_first_start; /* "monitoring started" */
+	int report_charts; /* enum report_charts */
 
 	/* [metrics], [heartbeat] */
 	const char *metrics_textfile; /* NULL: none */

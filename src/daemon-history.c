@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define ANSWER_LIMIT_USEC (2 * USEC_PER_SEC) /* law 1: no mail waits longer for its charts */
@@ -15,6 +16,7 @@
 #define SAVE_EVERY_USEC SAMPLE_BUCKET_USEC
 #define PRUNE_EVERY_USEC USEC_PER_HOUR
 #define IDLE_USEC (2 * USEC_PER_HOUR) /* a series without a value for so long is not kept in memory */
+#define TREND_IDLE_USEC (2 * USEC_PER_DAY) /* and one that mails show: a check that looks once a day keeps its past */
 #define KEEP_SAMPLES_USEC (7 * USEC_PER_DAY) /* unless the configuration says otherwise */
 #define KEEP_EVENTS_USEC (90 * USEC_PER_DAY)
 #define CHART_HOURS_MAX (400 * 24)
@@ -223,6 +225,24 @@ static void close_ended_incidents(struct daemon *d)
 
 /* ---- values of metrics ---- */
 
+/* Those that mails show: with limits, and the first of each item. */
+static bool has_trend(const struct item *item, size_t i)
+{
+	return i == 0 || isfinite(item->last.metrics[i].warning) || isfinite(item->last.metrics[i].critical);
+}
+
+/* Without memory there is no trend yet: the next value tries again. */
+static void feed_trend(struct sample_series *s, double value, int64_t time_usec)
+{
+	if (!s->trend) {
+		s->trend = malloc(sizeof(*s->trend));
+		if (!s->trend)
+			return;
+		trend_init(s->trend);
+	}
+	trend_add(s->trend, value, time_usec);
+}
+
 void history_looked(const struct item *item)
 {
 	struct daemon *d = item->check->daemon;
@@ -234,7 +254,66 @@ void history_looked(const struct item *item)
 
 		if (r == -ENOSPC && set->n_refused == 1)
 			log_warning("more than %d metrics are measured: those past that number have no history", SAMPLE_SERIES_MAX);
+		struct sample_series *s = has_trend(item, i) ? sample_set_find(set, item->check->conf->name, item->name, m->name) : NULL;
+		if (s)
+			feed_trend(s, m->value, item->last.time_usec);
 	}
+}
+
+const struct trend *history_trend(const struct daemon *d, const char *check, const char *item, const char *metric)
+{
+	const struct sample_series *s = sample_set_find(&d->history.samples, check, item, metric);
+
+	return s ? s->trend : NULL;
+}
+
+/* ---- trends from before the start ---- */
+
+static void restore_trend(struct daemon *d, const struct history_row *row)
+{
+	const char *const *v = row->column;
+	struct sample_series *s = sample_set_find(&d->history.samples, v[1], v[2], v[3]);
+	struct sample_hour hour;
+	int64_t hour_usec;
+
+	if (s && s->trend && parse_int(v[0], &hour_usec) == 0 && sample_parse(v[5], hour_usec, &hour) == 0)
+		trend_restore(s->trend, &hour);
+}
+
+static void refill_next(struct daemon *d);
+
+static void on_refill(int error, const struct history_row *rows, size_t n, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	if (error == -ECANCELED)
+		return;
+	for (size_t i = 0; i < n; i++)
+		restore_trend(d, &rows[i]);
+	if (error == 0)
+		d->history.refill_usec -= USEC_PER_HOUR;
+	if (d->history.refill_usec < d->history.refill_until_usec)
+		d->history.refill_usec = 0;
+	else if (error == 0)
+		refill_next(d);
+}
+
+/* What cannot be asked now is asked when samples are saved next. */
+static void refill_next(struct daemon *d)
+{
+	int64_t hour = d->history.refill_usec;
+
+	if (hour > 0)
+		history_query(d, "sample", hour, hour, "", 0, on_refill, d);
+}
+
+void history_refill(struct daemon *d)
+{
+	int64_t now = clock_realtime_usec();
+
+	d->history.refill_usec = sample_hour_of(now);
+	d->history.refill_until_usec = d->history.refill_usec - TREND_WEEK * USEC_PER_HOUR;
+	refill_next(d);
 }
 
 /* Hours that hold something new, or all. */
@@ -271,7 +350,7 @@ static void prune(struct daemon *d)
 	int64_t keep_samples = d->conf->keep_samples ? d->conf->keep_samples : KEEP_SAMPLES_USEC;
 	int64_t keep_events = d->conf->keep_events ? d->conf->keep_events : KEEP_EVENTS_USEC;
 
-	sample_set_forget(&d->history.samples, now - IDLE_USEC);
+	sample_set_forget(&d->history.samples, now - IDLE_USEC, now - TREND_IDLE_USEC);
 	state_prune(d, "sample", now - keep_samples);
 	state_prune(d, "event", now - keep_events);
 	state_prune(d, "incident", now - keep_events);
@@ -283,6 +362,7 @@ static int on_save(sd_event_source *source, uint64_t usec, void *userdata)
 	struct daemon *d = userdata;
 
 	history_save(d);
+	refill_next(d);
 	if (clock_boottime_usec() - d->history.pruned_usec >= PRUNE_EVERY_USEC)
 		prune(d);
 	daemon_set_timer(d, &d->history.save_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), SAVE_EVERY_USEC), on_save,

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "mime.h"
+#include "page.h"
 #include "text.h"
 #include "units.h"
 
@@ -84,6 +85,7 @@ struct draft {
 	struct report_silence *silences;
 	struct report_mail *undelivered, *merged;
 	struct buf subject, text, html, content;
+	struct report_images images;
 };
 
 static void draft_free(struct draft *draft)
@@ -101,6 +103,7 @@ static void draft_free(struct draft *draft)
 	free(draft->silences);
 	free(draft->undelivered);
 	free(draft->merged);
+	report_images_free(&draft->images);
 	buf_free(&draft->subject);
 	buf_free(&draft->text);
 	buf_free(&draft->html);
@@ -264,6 +267,11 @@ static int64_t report_after(const struct daemon *d, int64_t last_usec)
 	return c->report_every ? usec_add(last_usec, c->report_every) : USEC_NEVER;
 }
 
+static const struct trend *find_trend(void *userdata, const char *check, const char *item, const char *metric)
+{
+	return history_trend(userdata, check, item, metric);
+}
+
 static int draft_picture(struct daemon *d, const struct letter *letter, struct draft *draft)
 {
 	struct report *r = &draft->report;
@@ -274,6 +282,7 @@ static int draft_picture(struct daemon *d, const struct letter *letter, struct d
 		.uptime_usec = clock_boottime_usec(), .started_usec = d->started_usec,
 		.written_usec = letter->written_usec, .late_why = letter->late_why,
 		.serial = letter->kind == REPORT_STATUS ? d->report_serial + 1 : 0,
+		.charts = (enum report_charts)d->conf->report_charts, .find_trend = find_trend, .userdata = d,
 	};
 	int64_t next = report_after(d, is_report ? r->now_usec : d->last_report_usec);
 	r->next_report_usec = next == USEC_NEVER ? 0 : next;
@@ -299,6 +308,13 @@ static const char *id_domain(const struct daemon *d)
 }
 
 #define HEADERS_MAX 10
+#define HEADERS_BYTES 4000
+#define MAIL_BYTES 200000 /* as many may a mail with pictures have */
+
+static size_t encoded_bytes(size_t len)
+{
+	return len + len * 2 / 5;
+}
 
 /* The headers that filters and threads go by. */
 static size_t draft_headers(struct daemon *d, const struct draft *draft, struct mime_header *headers, struct buf *list_id,
@@ -330,6 +346,24 @@ static size_t draft_headers(struct daemon *d, const struct draft *draft, struct 
 	return n;
 }
 
+/* Base64 makes four bytes of three, and lines. Where the text alone is that large there are no pictures. */
+static size_t room_for_images(const struct draft *draft)
+{
+	size_t others = HEADERS_BYTES + encoded_bytes(draft->text.len) + encoded_bytes(PAGE_HTML_MAX);
+
+	return others < MAIL_BYTES ? (MAIL_BYTES - others) * 10 / 14 : 0;
+}
+
+/* Subject, text, and HTML with its pictures. */
+static void draft_parts(struct draft *draft, const struct letter *letter, const char *message_id)
+{
+	report_subject(&draft->subject, letter->kind, &draft->report);
+	report_text(&draft->text, letter->kind, &draft->report);
+	draft->images = (struct report_images){ .id = message_id, .max_bytes = room_for_images(draft) };
+	draft->report.images = &draft->images;
+	report_html(&draft->html, letter->kind, &draft->report);
+}
+
 static int draft_content(struct daemon *d, struct draft *draft, const struct letter *letter, const char *message_id,
 	const char *thread)
 {
@@ -337,12 +371,21 @@ static int draft_content(struct daemon *d, struct draft *draft, const struct let
 	struct mime_header headers[HEADERS_MAX];
 	const struct conf_mail *relay = &d->conf->mails[0];
 	size_t n_headers = draft_headers(d, draft, headers, &list_id, &incident);
+	struct mime_image images[REPORT_IMAGES_MAX];
+	size_t n_images = buf_error(&draft->html) ? 0 : draft->images.n;
 	const struct mime_mail mail = {
 		.from = relay->from, .from_name = relay->from_name, .to = letter->to,
 		.n_to = letter->n_to, .subject = buf_text(&draft->subject), .date_usec = draft->report.now_usec,
 		.message_id = message_id, .in_reply_to = thread, .headers = headers, .n_headers = n_headers,
 		.text = buf_text(&draft->text), .html = buf_error(&draft->html) ? NULL : buf_text(&draft->html),
+		.images = images, .n_images = n_images,
 	};
+
+	for (size_t i = 0; i < n_images; i++) {
+		const struct report_image *image = &draft->images.items[i];
+
+		images[i] = (struct mime_image){ image->cid, "image/png", image->data.data, image->data.len };
+	}
 
 	return mime_compose(&draft->content, &mail);
 }
@@ -383,9 +426,7 @@ static struct outbox_mail *compose(struct daemon *d, const struct letter *letter
 	if (r >= 0)
 		r = draft_picture(d, letter, &draft);
 	if (r >= 0) {
-		report_subject(&draft.subject, letter->kind, &draft.report);
-		report_text(&draft.text, letter->kind, &draft.report);
-		report_html(&draft.html, letter->kind, &draft.report);
+		draft_parts(&draft, letter, message_id);
 		r = draft_content(d, &draft, letter, message_id, letter_thread(d, letter));
 	}
 	if (r >= 0)
@@ -659,6 +700,8 @@ char *mail_report_text(struct daemon *d)
 
 static void first_round_done(struct daemon *d)
 {
+	if (!d->has_round)
+		history_refill(d);
 	d->has_round = true;
 	d->round_source = sd_event_source_disable_unref(d->round_source);
 	if (!mail_is_configured(d))

@@ -183,6 +183,7 @@ struct history {
 	struct sample_set samples;
 	sd_event_source *save_source;
 	int64_t pruned_usec; /* boottime */
+	int64_t refill_usec, refill_until_usec; /* realtime: the hour that trends are filled with next; the last one. 0: done */
 };
 
 struct options {
@@ -565,6 +566,12 @@ void history_forget(struct daemon *d, const void *userdata);
 void history_start(struct daemon *d);
 void history_free(struct daemon *d); /* answers who still waits */
 void history_looked(const struct item *item); /* it was reported: its metrics are kept */
+
+/* The last day and week of a metric, from memory; NULL: there is none. */
+const struct trend *history_trend(const struct daemon *d, const char *check, const char *item, const char *metric);
+
+/* Each check has looked once: what was before the start comes from the file, an hour at a time, the newest first. */
+void history_refill(struct daemon *d);
 void history_save(struct daemon *d); /* the samples of the last minutes go to the file */
 
 /* For daemon-state.c. */

@@ -52,6 +52,7 @@ src_libtocsin_a_SOURCES += src/proctree.c src/proctree.h
 src_libtocsin_a_SOURCES += src/prometheus.c src/prometheus.h
 src_libtocsin_a_SOURCES += src/provider.c src/provider.h
 src_libtocsin_a_SOURCES += src/reply.c src/reply.h
+src_libtocsin_a_SOURCES += src/report-chart.c
 src_libtocsin_a_SOURCES += src/report-event.c src/report-field.c src/report-item.c src/report-internal.h
 src_libtocsin_a_SOURCES += src/report-story.c src/report-subject.c
 src_libtocsin_a_SOURCES += src/report.c src/report.h

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A report as an HTML document for mail readers: tables and inline styles, because many of them drop the rest. The
  * style element only adds the colours of a dark screen; without it the mail is light and complete. No scripts, no
- * images, nothing that is loaded. The state is always a word, never a colour alone. */
+ * images but those of the mail itself, nothing that is loaded. The state is always a word, never a colour alone. */
 #include "page.h"
 
+#include "chart.h"
 #include "text.h"
 
 #include <string.h>
@@ -46,7 +47,8 @@ static const struct {
 };
 
 static const char style[] =
-	"<style>@media (max-width:480px){.pre{font-size:11px!important}}:root{color-scheme:light dark;supported-color-schemes:light dark}"
+	"<style>@media (max-width:480px){.pre{font-size:11px!important}"
+	".spark{display:block;float:none!important;padding:3px 0!important}}:root{color-scheme:light dark;supported-color-schemes:light dark}"
 	"@media (prefers-color-scheme:dark){.page{background:#0d1117!important}"
 	".card{background:#161b22!important;border-color:#30363d!important}"
 	".fg{color:#e6edf3!important}.dim{color:#9da7b1!important}.line{border-color:#30363d!important}"
@@ -269,7 +271,48 @@ static void html_evidence(struct page *p, const char *title, const char *text)
 	put_block(p, PAGE_EVIDENCE, &b);
 }
 
-static void html_row(struct page *p, const char *word, int tone, const char *label, const char *text)
+static void put_spark(struct buf *b, const char *spark)
+{
+	buf_puts(b, "<span style=\"" MONOSPACE "font-size:12px;line-height:1;color:#3b82c4;white-space:nowrap\">");
+	put(b, spark);
+	buf_puts(b, "</span>");
+}
+
+/* The size is that of chart.h, halved; on a narrow screen the picture shrinks with it. */
+static void put_chart(struct buf *b, const struct page_chart *c)
+{
+	buf_puts(b, "<div style=\"display:inline-block;vertical-align:bottom;width:100%;max-width:320px;margin:0 2px 10px 0\">"
+		    "<p style=\"margin:0 8px 3px 0;font-size:13px;" BREAK "\"><b>");
+	put(b, c->name);
+	buf_puts(b, "</b><br><span class=\"dim\" style=\"color:#57606a\">");
+	put(b, c->numbers);
+	buf_puts(b, "</span></p>");
+	if (!c->cid) {
+		put_spark(b, c->spark);
+	} else {
+		buf_puts(b, "<img src=\"cid:");
+		put(b, c->cid);
+		buf_printf(b, "\" width=\"%d\" height=\"%d\" alt=\"", CHART_WIDTH / 2, CHART_HEIGHT / 2);
+		put(b, c->name);
+		buf_puts(b, ": ");
+		put(b, c->numbers);
+		put(b, c->limits);
+		buf_puts(b, "\" style=\"display:block;width:100%;max-width:320px;height:auto;border:0\">");
+	}
+	buf_puts(b, "</div>");
+}
+
+static void html_charts(struct page *p, const struct page_chart *charts, size_t n)
+{
+	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
+
+	/* No blank between two of them: they would not fit side by side. */
+	for (size_t i = 0; i < n; i++)
+		put_chart(&b, &charts[i]);
+	put_block(p, PAGE_CHART, &b);
+}
+
+static void html_row(struct page *p, const char *word, int tone, const char *label, const char *text, const char *spark)
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
@@ -284,6 +327,11 @@ static void html_row(struct page *p, const char *word, int tone, const char *lab
 		     "font-size:14px;" BREAK "\"><b>");
 	put(&b, label);
 	buf_puts(&b, "</b>");
+	if (*spark) {
+		buf_puts(&b, " <span class=\"spark\" style=\"float:right;padding:0 0 0 8px\">");
+		put_spark(&b, spark);
+		buf_puts(&b, "</span>");
+	}
 	if (*text) {
 		buf_puts(&b, "<br><span class=\"dim\" style=\"color:#57606a\">");
 		put(&b, text);
@@ -302,6 +350,7 @@ static void html_end(struct page *p)
 }
 
 const struct page_ops page_html = {
+	.draws = true,
 	.begin = html_begin,
 	.remark = html_remark,
 	.headline = html_headline,
@@ -312,5 +361,6 @@ const struct page_ops page_html = {
 	.point = html_point,
 	.evidence = html_evidence,
 	.row = html_row,
+	.charts = html_charts,
 	.end = html_end,
 };

@@ -210,7 +210,37 @@ static void text_evidence(struct page *p, const char *title, const char *text)
 		buf_puts(p->b, "  " SAY_CUT "\n");
 }
 
-static void text_row(struct page *p, const char *word, int tone, const char *label, const char *text)
+/* At the right, on the line before if that is short enough. */
+static void put_spark(struct buf *b, const char *spark)
+{
+	const char *line = buf_text(b);
+	size_t begin = b->len - 1, width = text_columns(spark);
+
+	if (b->error || width == 0 || width >= WIDTH)
+		return;
+	while (begin > 0 && line[begin - 1] != '\n')
+		begin--;
+	b->data[b->len - 1] = '\0'; /* without its newline */
+	size_t used = text_columns(line + begin);
+	b->data[b->len - 1] = '\n';
+	if (used + 2 + width > WIDTH)
+		used = 0;
+	else
+		b->len--;
+	buf_printf(b, "%*s%s\n", (int)(WIDTH - width - used), "", spark);
+}
+
+static void text_charts(struct page *p, const struct page_chart *charts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_buf_ struct buf value = BUF(SIZE_MAX / 2);
+
+		buf_printf(&value, "%s %s", charts[i].spark, charts[i].numbers);
+		text_field(p, charts[i].name, buf_text(&value));
+	}
+}
+
+static void text_row(struct page *p, const char *word, int tone, const char *label, const char *text, const char *spark)
 {
 	_cleanup_buf_ struct buf line = BUF(SIZE_MAX / 2);
 
@@ -221,6 +251,7 @@ static void text_row(struct page *p, const char *word, int tone, const char *lab
 	if (*text)
 		buf_printf(&line, ": %s", text);
 	put_cleaned(p->b, buf_text(&line), ROW_COLUMN, ROW_COLUMN);
+	put_spark(p->b, spark);
 }
 
 static void text_end(struct page *p)
@@ -240,5 +271,6 @@ const struct page_ops page_text = {
 	.point = text_point,
 	.evidence = text_evidence,
 	.row = text_row,
+	.charts = text_charts,
 	.end = text_end,
 };

@@ -13,7 +13,7 @@
 #define PAGE_NEUTRAL 4 /* a tone beside those of enum tocsin_state: nothing is known */
 
 enum page_block { PAGE_NOTHING, PAGE_REMARK, PAGE_HEADLINE, PAGE_HEADING, PAGE_PARAGRAPH, PAGE_FIELD, PAGE_POINT,
-	PAGE_EVIDENCE, PAGE_ROW };
+	PAGE_EVIDENCE, PAGE_ROW, PAGE_CHART };
 
 /* The parts of a page in their order; each but the last leaves room for what follows it. */
 enum page_part {
@@ -35,7 +35,15 @@ struct page {
 	size_t evidence_len; /* bytes of evidence so far */
 };
 
+/* A metric over time, in numbers and as a picture if there is one. */
+struct page_chart {
+	const char *name, *numbers, *spark;
+	const char *limits; /* which the picture shows, and its alternative text says */
+	const char *cid; /* of the picture in the mail, or NULL */
+};
+
 struct page_ops {
+	bool draws; /* has a place for pictures */
 	void (*begin)(struct page *p, const char *title);
 	void (*remark)(struct page *p, const char *text);
 	/* What is the matter: a state word, its tone (enum tocsin_state or PAGE_NEUTRAL), of what, and a sentence. */
@@ -46,7 +54,9 @@ struct page_ops {
 	void (*field)(struct page *p, const char *name, const char *value);
 	void (*point)(struct page *p, const char *text); /* of a list */
 	void (*evidence)(struct page *p, const char *title, const char *text);
-	void (*row)(struct page *p, const char *word, int tone, const char *label, const char *text);
+	/* SPARK is a sparkline, or "". */
+	void (*row)(struct page *p, const char *word, int tone, const char *label, const char *text, const char *spark);
+	void (*charts)(struct page *p, const struct page_chart *charts, size_t n); /* side by side where there is room */
 	void (*end)(struct page *p);
 };
 

@@ -66,6 +66,17 @@ void report_write_problems(struct page *p, const struct report *r);
 /* A line for each item, the worst first; with WITHOUT_EVENTS only for those that this mail is not about. */
 void report_write_items(struct page *p, const struct report *r, const char *heading, bool without_events);
 
+/* ---- over time: report-chart.c ---- */
+
+/* 24 characters for the day of its most important metric. Nothing when there is none. */
+void report_put_sparkline(struct buf *b, const struct report *r, const struct report_item *item);
+
+/* The metrics of RESULT (NULL: of the last look) that have limits, those past theirs first. ITEM may be NULL. */
+void report_write_charts(struct page *p, const struct report *r, const struct report_item *item, const struct result *result);
+
+/* Load, memory and disks that are well: those that are not have their charts already. */
+void report_write_overview(struct page *p, const struct report *r);
+
 /* ---- events: report-event.c ---- */
 
 /* What an event is in the story of an item. */

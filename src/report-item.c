@@ -154,6 +154,7 @@ static void write_problem(struct page *p, const struct report *r, const struct r
 		report_write_time(p, FIELD_LAST_LOOK, item->result->time_usec);
 	report_write_check(p, item, item->check);
 	report_write_incident(p, r, item->alert ? item->alert->incident : 0, true, item);
+	report_write_charts(p, r, item, NULL);
 	report_write_result(p, item->result, false);
 }
 
@@ -172,6 +173,7 @@ static void write_looked_at(struct page *p, const struct report *r, const struct
 	FORMAT_BUF(text);
 	FORMAT_BUF(time);
 	FORMAT_BUF(row);
+	FORMAT_BUF(spark);
 
 	report_put_label(&label, item->module, item->check, item->item);
 	put_item_text(&text, item);
@@ -188,7 +190,8 @@ static void write_looked_at(struct page *p, const struct report *r, const struct
 		buf_puts(&row, SAY_ROW_ACKNOWLEDGED);
 		report_put_acknowledgement(&row, r, item);
 	}
-	p->ops->row(p, state_name(state), (int)state, buf_text(&label), buf_text(&row));
+	report_put_sparkline(&spark, r, item);
+	p->ops->row(p, state_name(state), (int)state, buf_text(&label), buf_text(&row), buf_text(&spark));
 }
 
 static void write_not_looked_at(struct page *p, const struct report_item *item)
@@ -201,7 +204,7 @@ static void write_not_looked_at(struct page *p, const struct report_item *item)
 		buf_printf(&text, SAY_NOT_APPLICABLE, item->not_applicable);
 	else
 		buf_puts(&text, SAY_NOT_LOOKED);
-	p->ops->row(p, item->not_applicable ? SAY_NOT_HERE : SAY_WAITING, PAGE_NEUTRAL, buf_text(&label), buf_text(&text));
+	p->ops->row(p, item->not_applicable ? SAY_NOT_HERE : SAY_WAITING, PAGE_NEUTRAL, buf_text(&label), buf_text(&text), "");
 }
 
 static bool has_event(const struct report *r, const struct report_item *item)

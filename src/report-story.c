@@ -231,7 +231,7 @@ void report_write_story_row(struct page *p, const struct report *r, const struct
 
 	report_put_event_label(&label, r, s->last);
 	put_story_row(&text, r, s, with_times);
-	p->ops->row(p, report_event_word(s->last), report_event_tone(s->last), buf_text(&label), buf_text(&text));
+	p->ops->row(p, report_event_word(s->last), report_event_tone(s->last), buf_text(&label), buf_text(&text), "");
 }
 
 /* ---- at length ---- */
@@ -367,7 +367,7 @@ static void write_moment(struct page *p, const struct report_event *e)
 	report_put_event_row(&text, e);
 	if (e->note)
 		buf_printf(&text, SAY_NOTE, e->note);
-	p->ops->row(p, report_event_word(e), report_event_tone(e), buf_text(&time), buf_text(&text));
+	p->ops->row(p, report_event_word(e), report_event_tone(e), buf_text(&time), buf_text(&text), "");
 }
 
 /* Each event with its time, if there are several; the oldest of too many are only counted. */
@@ -429,5 +429,7 @@ void report_write_story(struct page *p, const struct report *r, const struct rep
 		p->ops->paragraph(p, buf_text(&advice));
 	write_timeline(p, s);
 	write_dependents(p, e);
+	if (e->item)
+		report_write_charts(p, r, s->item, e->result);
 	write_results(p, s);
 }

@@ -285,6 +285,7 @@ static void subject_digest(struct buf *b, const struct report *r)
 
 void report_subject(struct buf *b, enum report_kind kind, const struct report *r)
 {
+	size_t begin = b->len;
 	FORMAT_BUF(line);
 
 	put_host(&line, r);
@@ -304,4 +305,6 @@ void report_subject(struct buf *b, enum report_kind kind, const struct report *r
 		b->error = line.error;
 	/* What is too long now has fixed parts only ("…, 3 not looked at yet"). */
 	put_fitted(b, buf_text(&line), SUBJECT_COLUMNS);
+	if (b->len == begin && !b->error)
+		b->error = -ENOMEM;
 }

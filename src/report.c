@@ -27,6 +27,9 @@
 #define SAY_NO_CHANGE "Nothing has changed."
 #define SAY_NEXT_NONE "none is planned"
 #define SAY_LEFT_OUT "And %zu more: \"%s\" shows all."
+#define SAY_CHART "chart is"
+#define SAY_CHARTS "charts are"
+#define SAY_IMAGES_LEFT_OUT "%zu %s left out here: the mail would be too large. Their numbers stand in its text."
 #define SAY_NOTE " (%s)"
 #define SAY_UNTIL "until %s"
 #define SAY_BY ", by "
@@ -148,7 +151,7 @@ static void write_change(struct page *p, const struct report *r, const struct re
 	put_joined(&text, ", ", buf_text(&row));
 	if (e->note)
 		buf_printf(&text, SAY_NOTE, e->note);
-	p->ops->row(p, report_event_word(e), report_event_tone(e), buf_text(&label), buf_text(&text));
+	p->ops->row(p, report_event_word(e), report_event_tone(e), buf_text(&label), buf_text(&text), "");
 }
 
 /* Each one in the order of time; if they are many, an item a row. */
@@ -180,7 +183,7 @@ static void write_silences(struct page *p, const struct report *r)
 		buf_printf(&text, SAY_UNTIL, buf_text(&time));
 		put_joined(&text, SAY_BY, text_or_empty(s->who));
 		put_joined(&text, ": ", text_or_empty(s->why));
-		p->ops->row(p, SAY_SILENCED, PAGE_NEUTRAL, text_or_empty(s->glob), buf_text(&text));
+		p->ops->row(p, SAY_SILENCED, PAGE_NEUTRAL, text_or_empty(s->glob), buf_text(&text), "");
 	}
 }
 
@@ -200,7 +203,7 @@ static void write_mails(struct page *p, const char *heading, const char *word, c
 		else
 			buf_printf(&text, SAY_WRITTEN, buf_text(&time));
 		put_joined(&text, ": ", text_or_empty(m->why));
-		p->ops->row(p, word, PAGE_NEUTRAL, text_or_empty(m->subject), buf_text(&text));
+		p->ops->row(p, word, PAGE_NEUTRAL, text_or_empty(m->subject), buf_text(&text), "");
 	}
 	write_left_out(p, COMMAND_OUTBOX, n);
 }
@@ -217,6 +220,7 @@ static void write_status(struct page *p, enum report_kind kind, const struct rep
 	write_mails(p, HEADING_UNDELIVERED, SAY_WAITING, r->undelivered, r->n_undelivered);
 	p->part = PAGE_STATES;
 	report_write_items(p, r, HEADING_ALL, false);
+	report_write_overview(p, r);
 }
 
 static void write_alert(struct page *p, const struct report *r, const struct report_stories *stories)
@@ -298,6 +302,16 @@ static void write_remarks(struct page *p, enum report_kind kind, const struct re
 		p->ops->remark(p, r->remarks[i]);
 }
 
+static void write_images_left_out(struct page *p, const struct report *r)
+{
+	FORMAT_BUF(text);
+
+	if (!p->ops->draws || !r->images || r->images->n_left_out == 0)
+		return;
+	buf_printf(&text, SAY_IMAGES_LEFT_OUT, r->images->n_left_out, plural(r->images->n_left_out, SAY_CHART, SAY_CHARTS));
+	p->ops->paragraph(p, buf_text(&text));
+}
+
 static void write_page(struct buf *b, const struct page_ops *ops, enum report_kind kind, const struct report *r)
 {
 	_cleanup_stories_ struct report_stories stories = { 0 };
@@ -319,6 +333,7 @@ static void write_page(struct buf *b, const struct page_ops *ops, enum report_ki
 		write_alert(&p, r, &stories);
 	else
 		write_status(&p, kind, r, &stories);
+	write_images_left_out(&p, r);
 	write_footer(&p, r);
 	ops->end(&p);
 }

@@ -5,6 +5,7 @@
 #include "alert.h"
 #include "buf.h"
 #include "state.h"
+#include "trend.h"
 
 struct report_item {
 	const char *check, *item;
@@ -52,6 +53,11 @@ struct report_mail {
 	const char *why; /* the last answer for a recipient, or NULL */
 };
 
+/* How much of the past is shown: nothing, numbers with characters, or pictures too. */
+enum report_charts { REPORT_CHARTS_NONE, REPORT_CHARTS_TEXT, REPORT_CHARTS_PNG };
+
+struct report_images;
+
 struct report {
 	const char *host;
 	const char *version; /* of tocsin */
@@ -74,7 +80,31 @@ struct report {
 	size_t n_merged;
 	int64_t written_usec; /* realtime: of a mail that is late, when it was written; 0: it is not late */
 	const char *late_why; /* why it is late, or NULL */
+	enum report_charts charts;
+	const struct trend *(*find_trend)(void *userdata, const char *check, const char *item, const char *metric); /* or NULL */
+	void *userdata;
+	struct report_images *images; /* report_html() adds those that its page shows; NULL: none are wanted */
 };
+
+#define REPORT_IMAGES_MAX 32
+
+struct report_image {
+	char cid[256];
+	struct buf data; /* a PNG file */
+};
+
+/* The pictures of a page. */
+struct report_images {
+	const char *id; /* what makes their names unique: a Message-ID */
+	size_t max_bytes, bytes; /* of all together */
+	bool is_full;
+	struct report_image items[REPORT_IMAGES_MAX];
+	size_t n, n_left_out;
+};
+
+void report_images_free(struct report_images *images);
+
+#define _cleanup_images_ _cleanup_(report_images_free)
 
 enum report_kind {
 	REPORT_STARTED, /* "[web1] monitoring started: OK (12 checks)": the first mail of a host, with all states */

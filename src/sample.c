@@ -156,6 +156,7 @@ static void series_free(struct sample_series *s)
 	free(s->item);
 	free(s->metric);
 	free(s->unit);
+	free(s->trend);
 	free(s);
 }
 
@@ -167,14 +168,14 @@ static bool is_stored(const struct sample_series *s)
 	return true;
 }
 
-void sample_set_forget(struct sample_set *set, int64_t fed_before_usec)
+void sample_set_forget(struct sample_set *set, int64_t fed_before_usec, int64_t trends_before_usec)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct sample_series *s = set->series[i];
 
-		if (s->fed_usec < fed_before_usec && is_stored(s))
+		if (s->fed_usec < (s->trend ? trends_before_usec : fed_before_usec) && is_stored(s))
 			series_free(s);
 		else
 			set->series[n++] = s;

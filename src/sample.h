@@ -26,10 +26,13 @@ struct sample_hour {
 	bool is_changed; /* since it was stored last; whoever stores it clears that */
 };
 
+struct trend;
+
 struct sample_series {
 	char *check, *item, *metric, *unit;
 	struct sample_hour hours[SAMPLE_HOURS]; /* in no order; hour_usec 0: not used */
 	int64_t fed_usec; /* realtime of the last value */
+	struct trend *trend; /* if its owner gave it one; freed with it */
 };
 
 /* Sorted by check, item, metric. */
@@ -58,8 +61,9 @@ int sample_set_restore(struct sample_set *set, const char *check, const char *it
 struct sample_series *sample_set_find(const struct sample_set *set, const char *check, const char *item,
 	const char *metric);
 
-/* Forgets series that had no value since a time and hold nothing that is not stored. */
-void sample_set_forget(struct sample_set *set, int64_t fed_before_usec);
+/* Forgets series that had no value since a time, those with a trend since another one, and that hold nothing that is not
+ * stored. */
+void sample_set_forget(struct sample_set *set, int64_t fed_before_usec, int64_t trends_before_usec);
 void sample_set_free(struct sample_set *set);
 
 /* The buckets as text, "3:41.2,41.5,42,41.8;5:41;;7:…": the number of values, and least, mean, greatest and last one, or

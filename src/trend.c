@@ -4,6 +4,9 @@
 #include <math.h>
 
 #define FIT_SPAN_USEC (6 * USEC_PER_HOUR)
+#define FAR 4 /* a limit so many times as far from zero as all values is left out */
+#define NEAR_ZERO 0.6 /* values that begin below this part of the greatest are shown from zero on */
+#define STEADY 0.02 /* a range of less than this part of its values is noise */
 
 /* ---- rings ---- */
 
@@ -79,7 +82,7 @@ static void add(struct trend_ring *r, struct trend_point *points, double value, 
 
 void trend_add(struct trend *t, double value, int64_t realtime_usec)
 {
-	if (!isfinite(value) || fabs(value) > 1e37 || realtime_usec <= 0)
+	if (!isfinite(value) || fabs(value) > 1e37 || realtime_usec <= 0 || realtime_usec > INT64_MAX / 2)
 		return;
 	add(&t->day, t->day_points, value, realtime_usec);
 	add(&t->week, t->week_points, value, realtime_usec);
@@ -113,7 +116,8 @@ void trend_restore(struct trend *t, const struct sample_hour *hour)
 
 static void view(const struct trend_ring *r, const struct trend_point *points, int64_t now_usec, struct trend_view *ret)
 {
-	int64_t end = now_usec / r->step_usec;
+	/* Whatever the clock says, no sum of times overflows. */
+	int64_t end = (now_usec < 0 ? 0 : now_usec > INT64_MAX / 2 ? INT64_MAX / 2 : now_usec) / r->step_usec;
 
 	*ret = (struct trend_view){ .n = r->n, .step_usec = r->step_usec, .last = NAN,
 		.since_usec = (end - (int64_t)r->n + 1) * r->step_usec };
@@ -197,11 +201,57 @@ static double mean_of(const struct trend_view *v, size_t from, size_t to)
 	return n ? sum / (double)n : NAN;
 }
 
-void trend_sparkline(struct buf *b, const struct trend_view *v, size_t n, double low, double high)
+void trend_range_add(struct trend_range *r, double value)
+{
+	if (!isfinite(value))
+		return;
+	r->low = value < r->low ? value : r->low;
+	r->high = value > r->high ? value : r->high;
+}
+
+static double farthest(const struct trend_range *r)
+{
+	return fabs(r->high) > fabs(r->low) ? fabs(r->high) : fabs(r->low);
+}
+
+static void widen_range(struct trend_range *r)
+{
+	double least = farthest(r) > 0 ? farthest(r) * STEADY : 1;
+
+	if (r->high - r->low >= least)
+		return;
+	if (r->low >= 0 && r->low < least) {
+		*r = (struct trend_range){ 0, least };
+		return;
+	}
+	r->low -= least / 2;
+	r->high += least / 2;
+}
+
+struct trend_range trend_range(const struct trend_view *v, double warning, double critical)
+{
+	struct trend_range r = { INFINITY, -INFINITY };
+	const double limits[] = { warning, critical };
+
+	for (size_t i = 0; i < v->n; i++) {
+		trend_range_add(&r, v->points[i].min);
+		trend_range_add(&r, v->points[i].max);
+	}
+	const double reach = FAR * farthest(&r);
+	for (size_t i = 0; i < ELEMENTS(limits); i++)
+		if (fabs(limits[i]) <= reach || reach <= 0)
+			trend_range_add(&r, limits[i]);
+	if (r.low >= 0 && r.low < NEAR_ZERO * r.high)
+		r.low = 0;
+	widen_range(&r);
+	return r;
+}
+
+void trend_sparkline(struct buf *b, const struct trend_view *v, size_t n, const struct trend_range *range)
 {
 	for (size_t i = 0; i < n; i++) {
 		double mean = mean_of(v, v->n * i / n, v->n * (i + 1) / n);
-		double part = high > low ? (mean - low) / (high - low) * 8 : 0;
+		double part = (mean - range->low) / (range->high - range->low) * 8;
 
 		if (isnan(mean))
 			buf_puts(b, "·");

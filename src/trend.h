@@ -52,6 +52,15 @@ void trend_week(const struct trend *t, int64_t now_usec, struct trend_view *ret)
  * differ. */
 bool trend_fit(const struct trend_view *v, double *ret_slope);
 
-/* Appends N characters from "▁" to "█", one for each N-th of the view, between LOW and HIGH; "·" where nothing was
- * measured. */
-void trend_sparkline(struct buf *b, const struct trend_view *v, size_t n, double low, double high);
+struct trend_range {
+	double low, high;
+};
+
+/* What a picture of the view shows: all values, and limits (NAN: none) that are not so far away that the values would be a
+ * line on the ground; from zero on where that is not far; and so much that noise does not look like a mountain. The view must
+ * have a value. */
+struct trend_range trend_range(const struct trend_view *v, double warning, double critical);
+void trend_range_add(struct trend_range *r, double value);
+
+/* Appends N characters from "▁" to "█", one for each N-th of the view; "·" where nothing was measured. */
+void trend_sparkline(struct buf *b, const struct trend_view *v, size_t n, const struct trend_range *range);

@@ -168,6 +168,7 @@ class MailCatcher:
         self._offers_starttls = offers_starttls  # False: a server, or somebody on the way, that hides it
         self.behaviour = "accept"
         self.mails = []
+        self.restarts = []  # mails about nothing but the daemon's own crash: tests crash it often, and few are about that
         self.logins = []  # (name, password, right?) of each attempt
         self.connections = 0
         self.silent = []
@@ -195,10 +196,11 @@ class MailCatcher:
         subject = str(email.message_from_bytes(envelope.original_content, policy=email.policy.default)["Subject"])
         slug = re.sub(r"[^A-Za-z0-9]+", "-", subject).strip("-")[:60]
         with self._changed:
-            path = self.folder / f"{len(self.mails) + 1:03d}-{slug or 'mail'}.eml"
+            is_restart = re.search(r"\] tocsin restarted, did not end", subject)
+            path = self.folder / f"{len(self.mails) + len(self.restarts) + 1:03d}-{slug or 'mail'}.eml"
             path.write_bytes(envelope.original_content)
             mail = Mail(envelope, session, path)
-            self.mails.append(mail)
+            (self.restarts if is_restart else self.mails).append(mail)
             self._changed.notify_all()
         if self.on_mail:
             self.on_mail(mail)
@@ -209,7 +211,7 @@ class MailCatcher:
         end = time.monotonic() + timeout
         with self._changed:
             while True:
-                for mail in self.mails[after:]:
+                for mail in [*self.mails[after:], *(self.restarts if pattern else [])]:
                     if re.search(pattern, mail.subject):
                         return mail
                 left = end - time.monotonic()

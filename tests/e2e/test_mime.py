@@ -18,7 +18,7 @@ GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
 SAMPLES = ["started", "started-bad", "status", "status-bad", "problem", "several", "unknown", "recovered", "test",
            "nothing", "late", "told-late", "reminder", "unstable", "steady", "escalated", "restarted", "restarted-bad",
            "test-alert", "test-recovery", "parent", "pair", "storm", "digest", "digest-of-reports", "status-full",
-           "status-many", "alert-many", "hostile", "hostile-status", "hostile-digest"]
+           "status-many", "alert-many", "course", "course-status", "course-text", "course-none", "hostile", "hostile-status", "hostile-digest"]
 HEADERS = ["Date", "From", "To", "Subject", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
            "X-Auto-Response-Suppress", "List-Id", "X-Tocsin-Host", "X-Tocsin-Check", "MIME-Version", "Content-Type"]
 VOID = {"meta", "br", "img"}
@@ -68,8 +68,13 @@ def test_structure(sample):
         assert types == ["multipart/alternative", "text/plain", "text/html"]
     else:
         image = "application/octet-stream" if sample == "hostile" else "image/png"
-        assert types == ["multipart/alternative", "text/plain", "multipart/related", "text/html", image]
-        assert list(message.walk())[4].get_payload(decode=True) == b"\x89PNG\r\n\x1a\n\x00"
+        assert types[:4] == ["multipart/alternative", "text/plain", "multipart/related", "text/html"]
+        assert types[4:] == [image] * (len(types) - 4)
+        images = list(message.walk())[4:]
+        assert all(part.get_payload(decode=True).startswith(b"\x89PNG\r\n\x1a\n") for part in images)
+        shown = re.findall(r'<img src="cid:([^"]+)"', message.get_body(("html",)).get_content())
+        assert shown == [part["Content-ID"].strip("<>") for part in images] or not sample.startswith("course")
+        assert len(message.as_bytes()) < 200_000 or sample.startswith("hostile")
     assert message.preamble is None and message.epilogue in (None, "")
     assert message.get_body(("plain",)).get_content().replace("\r\n", "\n") == compose(sample, "text").decode()
     assert message.get_body(("html",)).get_content().replace("\r\n", "\n") == compose(sample, "html").decode()
@@ -107,7 +112,8 @@ def test_injection_adds_nothing():
 class Checker(HTMLParser):
     """Every element is closed in its order, and nothing is there that a report never has."""
 
-    allowed = {"html", "head", "meta", "title", "style", "body", "table", "tr", "td", "p", "b", "br", "span", "pre"}
+    allowed = {"html", "head", "meta", "title", "style", "body", "table", "tr", "td", "p", "b", "br", "span", "pre",
+               "div", "img"}
 
     def __init__(self):
         super().__init__(convert_charrefs=True)
@@ -115,8 +121,11 @@ class Checker(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         assert tag in self.allowed, tag
-        for name, _ in attributes:
-            assert not name.startswith("on") and name not in ("src", "href")
+        for name, value in attributes:
+            assert not name.startswith("on") and name != "href"
+            assert name != "src" or (tag == "img" and value.startswith("cid:"))
+        if tag == "img":
+            assert re.fullmatch(r".+: .+", dict(attributes)["alt"])
         if tag not in VOID:
             self.open.append(tag)
 

@@ -99,8 +99,23 @@ static void fill_event(size_t i)
 		integer(), integer() };
 }
 
+static struct trend trend;
+
+static void fill_trend(void)
+{
+	trend_init(&trend);
+	for (size_t i = number_below(60); i > 0; i--)
+		trend_add(&trend, (double)integer() / (double)(1 + number_below(100)), NOW - (int64_t)(i * number_below(100)) * USEC_PER_MINUTE);
+}
+
+static const struct trend *find_trend(void *userdata, const char *check, const char *item, const char *name)
+{
+	return (unsigned char)*name % 4 != 1 ? &trend : NULL;
+}
+
 static struct report make_report(void)
 {
+	fill_trend();
 	metric = (struct metric){ (char *)text(), (char *)text(), (double)integer(), NAN, INFINITY, 0, (double)integer() };
 	evidence = (struct evidence){ (char *)text(), (char *)text() };
 	for (size_t i = 0; i < ELEMENTS(lines); i++)
@@ -115,7 +130,7 @@ static struct report make_report(void)
 	}
 	return (struct report){ text(), text(), integer(), integer(), integer(), integer(), integer(), items,
 		number_below(ITEMS_MAX + 1), events, number_below(EVENTS_MAX + 1), lines, number_below(4), silences, number_below(3),
-		mails, number_below(3), mails, number_below(3), integer(), text_or_null() };
+		mails, number_below(3), mails, number_below(3), integer(), text_or_null(), (enum report_charts)number_below(3), find_trend };
 }
 
 static void require_subject(const struct buf *b)
@@ -155,7 +170,8 @@ static void require_html(const struct buf *b)
 	static const char *const elements[] = { "<!DOCTYPE html>\n", "<html lang=\"en\">", "<head>", "<meta ", "<title>", "</title>",
 		"<style>", "</style>", "</head>", "<body class=\"page\"", "</body>", "</html>", "<table role=", "</table>", "<tr>",
 		"</tr>", "<td ", "</td>", "<p ", "<p>", "</p>", "<b>", "<b style=", "</b>", "<br>", "<span ", "</span>",
-		"<pre class=\"pre\"", "</pre>", NULL };
+		"<pre class=\"pre\"", "</pre>",
+		"<div style=", "</div>", "<img src=\"cid:chart", NULL };
 	static const char *const references[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "&#8226;", "&nbsp;", NULL };
 
 	REQUIRE(b->len < PAGE_HTML_MAX);
@@ -181,7 +197,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct report r = make_report();
 	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
 		_cleanup_buf_ struct buf subject = BUF(100000), plain = BUF(SIZE_MAX / 2), html = BUF(SIZE_MAX / 2);
+		_cleanup_images_ struct report_images images = { .id = "17.1@web1", .max_bytes = 1000 * number_below(30) };
 
+		r.images = number_below(4) ? &images : NULL;
 		report_subject(&subject, kinds[i], &r);
 		report_text(&plain, kinds[i], &r);
 		report_html(&html, kinds[i], &r);
@@ -189,6 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require_subject(&subject);
 		require_text(&plain);
 		require_html(&html);
+		REQUIRE(count(buf_text(&html), "<img ") == images.n && images.bytes <= images.max_bytes);
 	}
 	return 0;
 }

@@ -223,6 +223,88 @@ static struct report_mail hostile_mails[100];
 	.started_usec = BEFORE(2 * USEC_PER_DAY), .next_report_usec = NOW + 12 * USEC_PER_HOUR
 #define ITEMS(array) .items = array, .n_items = ELEMENTS(array)
 
+/* ---- with a past ---- */
+
+static struct metric memory_share[] = { { .name = (char *)"available", .unit = (char *)"%", .value = 41, .warning = 10,
+	.critical = 5, .min = 0, .max = 100 } };
+static struct metric home_used[] = { { .name = (char *)"used", .unit = (char *)"%", .value = 61.2, .warning = 80,
+	.critical = 90, .min = 0, .max = 100 } };
+static struct metric load_low[] = { { .name = (char *)"load1", .unit = (char *)"", .value = 0.42, .warning = 4,
+	.critical = 8, .min = 0, .max = NAN } };
+static struct result memory_good = { TOCSIN_OK, (char *)"41 % of 16 GiB available", BEFORE(5 * USEC_PER_SEC),
+	memory_share, 1, NULL, 0 };
+static struct result home_good = { TOCSIN_OK, (char *)"61 % used", BEFORE(5 * USEC_PER_SEC), home_used, 1, NULL, 0 };
+static struct result load_quiet = { TOCSIN_OK, (char *)"0.42 over 1 minute", BEFORE(5 * USEC_PER_SEC), load_low, 1, NULL, 0 };
+static const struct report_item with_past[] = {
+	{ ROOT, .alert = &critical, .result = &disk_bad, .previous = &disk_good },
+	{ .check = "home", .item = "/home", .module = "disk", MINUTELY, .alert = &well, .result = &home_good },
+	{ LOAD, .alert = &well, .result = &load_quiet },
+	{ .check = "memory", .item = "memory", .module = "memory", MINUTELY, .alert = &well, .result = &memory_good },
+	{ WEB, .alert = &well, .result = &web_good },
+	{ .check = "mail", .item = "mail", .module = "process", .alert = &well, .result = &web_good, MINUTELY },
+};
+
+/* From 0 at midnight to 1 at noon. */
+static double sunlight(int minute)
+{
+	int phase = minute % 1440;
+
+	return (phase < 720 ? phase : 1440 - phase) / 720.0;
+}
+
+static double full_disk(int minute)
+{
+	return minute < 9000 ? 78 + minute / 1000.0 + sunlight(minute) : 87 + (minute - 9000) / 120.0;
+}
+
+static double home_disk(int minute)
+{
+	return 55 + minute / 1626.0 + sunlight(minute) / 4;
+}
+
+static double load_course(int minute)
+{
+	return 0.2 + 1.4 * sunlight(minute) + minute * 7919 % 100 / 160.0 + (minute % 613 == 0 ? 2.5 : 0);
+}
+
+static double memory_course(int minute)
+{
+	return 48 - 9 * sunlight(minute) + minute * 7919 % 10 / 8.0;
+}
+
+/* The watcher was off for an hour and a half on the last day. */
+static const struct trend *find_trend(void *userdata, const char *check, const char *item, const char *metric)
+{
+	static struct course {
+		const char *item, *metric;
+		double (*at)(int minute);
+		struct trend trend;
+		bool is_made;
+	} courses[] = {
+		{ .item = "/", .metric = "used", .at = full_disk },
+		{ .item = "/home", .metric = "used", .at = home_disk },
+		{ .item = "load", .metric = "load1", .at = load_course },
+		{ .item = "memory", .metric = "available", .at = memory_course },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(courses); i++) {
+		struct course *c = &courses[i];
+
+		if (strcmp(c->item, item) != 0 || strcmp(c->metric, metric) != 0)
+			continue;
+		if (!c->is_made)
+			trend_init(&c->trend);
+		for (int minute = 0; !c->is_made && minute <= 7 * 1440; minute++)
+			if (minute < 9200 || minute > 9290)
+				trend_add(&c->trend, c->at(minute), BEFORE((7 * 1440 - minute) * USEC_PER_MINUTE));
+		c->is_made = true;
+		return &c->trend;
+	}
+	return NULL;
+}
+
+#define PAST(how) .charts = REPORT_CHARTS_##how, .find_trend = find_trend
+
 static const struct sample {
 	const char *name;
 	enum report_kind kind;
@@ -265,6 +347,10 @@ static const struct sample {
 	{ "status-many", REPORT_STATUS, { HOST, ITEMS(many_items), .serial = 10, .events = many_events,
 		.n_events = ELEMENTS(many_events) } },
 	{ "alert-many", REPORT_ALERT, { HOST, ITEMS(many_items), .events = many_events, .n_events = ELEMENTS(many_events) } },
+	{ "course", REPORT_ALERT, { HOST, ITEMS(with_past), .events = &several[1], .n_events = 1, PAST(PNG) } },
+	{ "course-status", REPORT_STATUS, { HOST, ITEMS(with_past), .serial = 11, .events = &several[1], .n_events = 1, PAST(PNG) } },
+	{ "course-text", REPORT_STATUS, { HOST, ITEMS(with_past), .serial = 11, PAST(TEXT) } },
+	{ "course-none", REPORT_STATUS, { HOST, ITEMS(with_past), .serial = 11, PAST(NONE) } },
 	{ "hostile", REPORT_ALERT, { .host = hostile, .version = hostile, .now_usec = INT64_MAX, .uptime_usec = INT64_MIN,
 		.started_usec = INT64_MIN, .next_report_usec = 1, ITEMS(hostile_items), .events = hostile_events,
 		.n_events = ELEMENTS(hostile_events), .remarks = hostile_remarks, .n_remarks = ELEMENTS(hostile_remarks) } },
@@ -320,6 +406,24 @@ static void fill_hostile(void)
 		hostile_remarks[i] = hostile;
 }
 
+/* The HTML with its pictures. */
+static void put_drawn(struct buf *b, enum report_kind kind, const struct report *r, struct report_images *images)
+{
+	struct report drawn = *r;
+
+	*images = (struct report_images){ .id = "17.1@web1", .max_bytes = 80000 };
+	drawn.images = images;
+	report_html(b, kind, &drawn);
+}
+
+static void put_html(struct buf *b, enum report_kind kind, const struct report *r)
+{
+	static struct report_images images;
+
+	put_drawn(b, kind, r, &images);
+	report_images_free(&images);
+}
+
 static void put_mail(struct buf *b, enum report_kind kind, const struct report *r)
 {
 	static const char *const to[] = { "ops@example.org", "\"night shift\"@example.org" };
@@ -327,18 +431,24 @@ static void put_mail(struct buf *b, enum report_kind kind, const struct report *
 	bool is_hostile = r->host == hostile;
 	const struct mime_header headers[] = { { "Auto-Submitted", "auto-generated" }, { "X-Auto-Response-Suppress", "All" },
 		{ "List-Id", "<web1.tocsin>" }, { "X-Tocsin-Host", r->host }, { "X-Tocsin-Check", is_hostile ? huge : "磁盘 😀" } };
-	const struct mime_image images[] = { { is_hostile ? hostile : "load@web1", is_hostile ? hostile : "image/png", image,
-		sizeof(image) } };
+	static struct report_images drawn;
+	struct mime_image images[REPORT_IMAGES_MAX] = { { is_hostile ? hostile : "load@web1", is_hostile ? hostile : "image/png",
+		image, sizeof(image) } };
+	size_t n_images = kind == REPORT_ALERT && !r->find_trend;
 	struct buf subject = BUF(MIME_MESSAGE_MAX), text = BUF(MIME_MESSAGE_MAX), html = BUF(MIME_MESSAGE_MAX);
 
 	report_subject(&subject, kind, r);
 	report_text(&text, kind, r);
-	report_html(&html, kind, r);
+	put_drawn(&html, kind, r, &drawn);
+	for (size_t i = 0; i < drawn.n; i++)
+		images[n_images++] = (struct mime_image){ drawn.items[i].cid, "image/png", drawn.items[i].data.data,
+			drawn.items[i].data.len };
 	b->error = mime_compose(b, &(struct mime_mail){ .from = "tocsin@example.org",
 		.from_name = is_hostile ? huge : "警钟 web1 😀", .to = to, .n_to = 2, .subject = buf_text(&subject),
 		.date_usec = NOW, .message_id = is_hostile ? hostile : "17.1@web1",
 		.in_reply_to = is_hostile ? hostile : "16.1@web1", .headers = headers, .n_headers = ELEMENTS(headers),
-		.text = buf_text(&text), .html = buf_text(&html), .images = images, .n_images = kind == REPORT_ALERT });
+		.text = buf_text(&text), .html = buf_text(&html), .images = images, .n_images = n_images });
+	report_images_free(&drawn);
 	buf_free(&subject);
 	buf_free(&text);
 	buf_free(&html);
@@ -350,7 +460,7 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*put)(struct buf *b, enum report_kind kind, const struct report *r);
 	} parts[] = {
-		{ "mail", put_mail }, { "subject", report_subject }, { "text", report_text }, { "html", report_html },
+		{ "mail", put_mail }, { "subject", report_subject }, { "text", report_text }, { "html", put_html },
 	};
 	struct buf b = BUF(4 * MIME_MESSAGE_MAX);
 	int status = 2;

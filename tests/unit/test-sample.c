@@ -132,12 +132,12 @@ static void forgets_what_has_no_more_values(void **state)
 	sample_set_restore(&set, "restored", "i", "m", "", &stored);
 	sample_set_find(&set, "old", "i", "m")->hours[0].is_changed = false;
 	sample_set_find(&set, "new", "i", "m")->hours[0].is_changed = false;
-	sample_set_forget(&set, HOUR + 30 * MINUTE);
+	sample_set_forget(&set, HOUR + 30 * MINUTE, HOUR + 30 * MINUTE);
 	assert_null(sample_set_find(&set, "old", "i", "m"));
 	assert_non_null(sample_set_find(&set, "unsaved", "i", "m"));
 	assert_non_null(sample_set_find(&set, "new", "i", "m"));
 	assert_non_null(sample_set_find(&set, "restored", "i", "m"));
-	sample_set_forget(&set, HOUR + 61 * MINUTE);
+	sample_set_forget(&set, HOUR + 61 * MINUTE, HOUR + 61 * MINUTE);
 	assert_null(sample_set_find(&set, "restored", "i", "m"));
 	assert_int_equal(set.n, 2);
 	sample_set_free(&set);

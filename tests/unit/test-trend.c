@@ -167,11 +167,40 @@ static void draws_a_sparkline(void **state)
 	for (int minute = 719; minute >= 0; minute--)
 		trend_add(t, (719 - minute) / 90, NOW - minute * USEC_PER_MINUTE); /* 0 … 7 in twelve hours */
 	trend_day(t, NOW, &v);
-	trend_sparkline(&b, &v, 16, 0, 8);
+	trend_sparkline(&b, &v, 16, &(struct trend_range){ 0, 8 });
 	assert_string_equal(buf_text(&b), "········▁▂▃▄▅▆▇█");
 	buf_clear(&b);
-	trend_sparkline(&b, &v, 16, 7, 7);
-	assert_string_equal(buf_text(&b), "········▁▁▁▁▁▁▁▁");
+	trend_sparkline(&b, &v, 16, &(struct trend_range){ 3, 5 });
+	assert_string_equal(buf_text(&b), "········▁▁▁▁▅███");
+}
+
+static void chooses_a_range(void **state)
+{
+	static const struct {
+		double least, greatest, warning, critical, low, high;
+	} cases[] = {
+		{ 10, 90, NAN, NAN, 0, 90 },
+		{ 86, 96, 80, 90, 80, 96 }, /* the limits are shown, zero is far */
+		{ 61, 61, 80, 90, 61, 90 },
+		{ 0.1, 0.5, 4, 8, 0, 0.5 }, /* limits are far */
+		{ 40, 48, 10, 5, 0, 48 },
+		{ 0, 0, 4, NAN, 0, 4 },
+		{ 0, 0, NAN, NAN, 0, 1 },
+		{ -5, 3, NAN, NAN, -5, 3 },
+		{ 100, 100, NAN, NAN, 99, 101 }, /* noise would be within that */
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct trend *t = *state;
+		struct trend_view v;
+
+		trend_init(t);
+		trend_add(t, cases[i].least, NOW - USEC_PER_HOUR);
+		trend_add(t, cases[i].greatest, NOW);
+		trend_day(t, NOW, &v);
+		struct trend_range r = trend_range(&v, cases[i].warning, cases[i].critical);
+		assert_true(fabs(r.low - cases[i].low) < 1e-6 && fabs(r.high - cases[i].high) < 1e-6);
+	}
 }
 
 /* Against a slow and simple model: whatever the clock does, no point shows what was not measured in its time. */
@@ -211,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_restored_before_anything_was_measured, setup, teardown),
 		cmocka_unit_test_setup_teardown(knows_a_slope_from_noise, setup, teardown),
 		cmocka_unit_test_setup_teardown(draws_a_sparkline, setup, teardown),
+		cmocka_unit_test_setup_teardown(chooses_a_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(never_invents_a_number, setup, teardown),
 	};
 
