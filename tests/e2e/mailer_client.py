@@ -76,7 +76,7 @@ class Mailer:
 
     def run(self, dialogue=False, seconds=30):
         begun = time.monotonic()
-        self.send("run", int(seconds * 1e6), "yes" if dialogue else "no")
+        self.send("run", int(seconds * 1e6), dialogue if isinstance(dialogue, str) else "yes" if dialogue else "no")
         results, lines, addresses = [], [], []
         while True:
             answer = self.receive()

@@ -744,6 +744,41 @@ def test_dialogue_shows_all_but_the_secret(mailer, tls_server, authority, passwo
 # The daemon.
 
 
+@pytest.mark.parametrize("extensions", [("PIPELINING", "SIZE 100000"), ()])
+def test_probe_asks_and_sends_nothing(mailer, extensions):
+    def refuse(line):
+        return "550 5.1.1 who?" if b"b@" in line else "450 4.2.1 later" if b"c@" in line else None
+
+    with SmtpServer(extensions=extensions, at={"rcpt": refuse}) as s:
+        m = mailer()
+        m.load(relay(s))
+        batch = m.send_one(THREE, dialogue="probe")
+        assert outcomes(batch) == {"a@example.org": "accepted", "b@example.org": "permanent", "c@example.org": "temporary"}
+        assert {r.address: r.status for r in batch.results}["a@example.org"] == "0"
+        verbs = [line.split()[0] for line in s.lines]
+        assert verbs == ["EHLO", "MAIL", "RCPT", "RCPT", "RCPT", "RSET", "QUIT"] and s.mails == []
+        assert [line.split()[0] for direction, line in batch.dialogue if direction == "@"] == ["secret", "name", "connect"]
+        # The same mailer sends afterwards as ever, and tells no stages unless it is asked to.
+        batch = m.send_one(THREE[:1], dialogue=True)
+        assert outcomes(batch) == {"a@example.org": "sent"} and len(s.mails) == 1
+        assert "@" not in [direction for direction, _ in batch.dialogue]
+
+
+def test_stages_tell_of_the_certificate(mailer, tls_server, authority, password, tmp_path):
+    """Of one that is believed, and of one that is not."""
+    other = certs.Authority(tmp_path / "other", "another CA")
+    for ca, outcome in ((authority, "sent"), (other, "temporary")):
+        m = mailer()
+        m.load(relay(tls_server, ca, **login(password)))
+        batch = m.send_one(dialogue="stages")
+        assert outcomes(batch) == {"a@example.org": outcome}
+        stages = [line.split(" ", 1) for direction, line in batch.dialogue if direction == "@"]
+        assert [s[0] for s in stages] == ["secret", "name", "connect", "tls", "certificate"]
+        until, chain, words = stages[-1][1].split(" ", 2)
+        assert abs(int(until) / 1e6 - time.time() - 365 * 86400) < 2 * 86400 and chain == "never"
+        assert words.startswith('for "localhost", "127.0.0.1", issued by')
+
+
 def test_no_relay_is_a_configuration_failure(mailer):
     m = mailer()
     m.load()
