@@ -6,10 +6,8 @@
 
 #include "buf.h"
 #include "mime.h"
-#include "option.h"
 #include "provider.h"
 #include "secret.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,8 +195,8 @@ static const struct question {
 	bool is_optional;
 	bool (*is_asked)(const struct setup *s); /* NULL: always */
 } questions[] = {
-	{ ADDRESS, "address", "Mail address that tocsin sends from", offsetof(struct cli, address), no_default, check_address, false,
-		NULL },
+	{ ADDRESS, "address", "Mail address that tocsin sends from", offsetof(struct cli, address), no_default,
+		check_address, false, NULL },
 	{ PROVIDER, "provider", "Mail service (like qq, 163, gmail), or the name of a mail server", offsetof(struct cli, provider),
 		default_provider, check_provider, false, NULL },
 	{ SECURITY, "security", "Encryption: tls (port 465) or starttls (port 587)", offsetof(struct cli, security),
@@ -416,7 +414,6 @@ static void compose(const struct setup *s, struct buf *b)
 
 /* ---- the end of it ---- */
 
-/* Login refused: the only answer that another one may mend. */
 static int try_mail(const struct cli *cli)
 {
 	printf("Sending a test mail ...\n");
@@ -438,7 +435,8 @@ static int write_and_try(struct setup *s, struct file *conf, struct file *secret
 	buf_printf(&line, "%s\n", s->secret);
 	if (*s->secret)
 		r = file_replace(secret, buf_text(&line));
-	explicit_bzero(line.data, line.len);
+	if (line.data)
+		explicit_bzero(line.data, line.len);
 	if (r == 0) {
 		wrong = conf;
 		r = file_replace(conf, buf_text(&text));
@@ -467,6 +465,7 @@ static int write_until_it_works(struct setup *s)
 		}
 		file_restore(&conf);
 		file_restore(&secret);
+		/* Only a login that was refused is mended by another code. */
 		if (status != EX_NOPERM || !s->is_interactive || s->cli->password_file || tries == LOGIN_TRIES) {
 			fprintf(stderr, "Nothing was changed.\n");
 			return status;
