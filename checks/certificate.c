@@ -264,7 +264,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "certificate",
-	.summary = "Days left, authority and name of a certificate, of a file or a server",
+	.summary = "Days left, issuer and name of a certificate, file or server",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

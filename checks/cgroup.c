@@ -676,7 +676,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "cgroup",
-	.summary = "Services and containers near their limits of memory, tasks and processor time",
+	.summary = "Services and containers near their limits of memory and time",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -494,7 +494,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "diskio",
-	.summary = "Busy time, queue, latency and throughput of disks, and disks that hang",
+	.summary = "Busy time, queue and latency of disks, and disks that hang",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -274,7 +274,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "imap",
-	.summary = "An IMAP server: greeting, STARTTLS, certificate, login and mailbox",
+	.summary = "An IMAP server: greeting, STARTTLS, certificate, login, mailbox",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

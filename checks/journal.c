@@ -692,8 +692,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "journal",
-	.summary = "Errors of the kernel, processes killed for want of memory, and entries of the journal "
-		   "that you select",
+	.summary = "Errors of the kernel, kills for lack of memory, chosen entries",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -501,7 +501,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "mailq",
-	.summary = "Mails that wait in the queue of a mail server of this host, and since when",
+	.summary = "Mails that wait in the queue of a mail server of this host",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -638,7 +638,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "smart",
-	.summary = "Health of disks as they tell it themselves (SMART, NVMe), asked by smartctl",
+	.summary = "Health of disks as they tell it themselves (SMART, NVMe)",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -487,7 +487,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "updates",
-	.summary = "Pending security updates, held and half-installed packages, and the age of apt's lists",
+	.summary = "Pending security updates, held packages, the age of the lists",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -445,7 +445,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "users",
-	.summary = "Who is logged in: sessions, root, and those who should not be here",
+	.summary = "Who is logged in: sessions, root, and those who may not",
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,
