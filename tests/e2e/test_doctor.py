@@ -107,6 +107,15 @@ def test_send(setup, doctor, catcher):
     assert catcher.wait("test mail").recipients == [setup.mail["to"]] and len(catcher.mails) == 1
 
 
+def test_send_wakes_nobody_who_is_for_escalations(setup, doctor, catcher, victim):
+    del setup.mail["to"]
+    setup.sections["recipient boss"] = {"to": "boss@example.org", "escalate_after": "2h"}
+    setup.sections["recipient night"] = {"to": "night@example.org"}
+    found = doctor("--send")
+    assert sorted(f["text"].split(":")[0] for f in found.of("mail: recipient")) == ["boss@example.org", "night@example.org"]
+    assert [m.recipients for m in catcher.mails] == [["night@example.org"]]
+
+
 def test_starttls(setup, doctor, catcher):
     doctor(port=catcher.port_starttls, security="starttls").passed(*STAGES)
 
