@@ -449,6 +449,15 @@ static void tell_visit(struct visit *v, int r)
 		tell_failure(v);
 }
 
+/* Who gets test mails: nobody whom only an escalation wakes, if there is somebody else. */
+static const struct tocsin_list *first_recipient(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_recipients; i++)
+		if (conf->recipients[i].escalate_after == 0)
+			return &conf->recipients[i].to;
+	return &conf->recipients[0].to;
+}
+
 /* True: it came to the recipients, and one at least was accepted. */
 static bool visit_relay(struct doctor *d, const struct conf_mail *relay, bool sends)
 {
@@ -456,8 +465,9 @@ static bool visit_relay(struct doctor *d, const struct conf_mail *relay, bool se
 	const json_t *result;
 	bool is_accepted = false;
 	size_t i;
-	const struct cli_letter letter = { .to = sends ? d->loaded.conf->recipients[0].to.items : d->recipients,
-		.n_to = sends ? d->loaded.conf->recipients[0].to.n : d->n_recipients, .is_probe = !sends };
+	const struct tocsin_list *first = first_recipient(d->loaded.conf);
+	const struct cli_letter letter = { .to = sends ? first->items : d->recipients,
+		.n_to = sends ? first->n : d->n_recipients, .is_probe = !sends };
 
 	int r = cli_probe(d->cli, &d->loaded, relay, &letter, hear, &v);
 	tell_visit(&v, r);

@@ -249,6 +249,7 @@ EXTRA_DIST += tests/e2e/frozen.py
 EXTRA_DIST += tests/e2e/dovecot.py
 EXTRA_DIST += tests/e2e/harness.py
 EXTRA_DIST += tests/e2e/screen.py
+EXTRA_DIST += tests/e2e/doctor_booted.py
 EXTRA_DIST += tests/e2e/test_status.py tests/e2e/test_doctor.py tests/e2e/test_readme.py
 EXTRA_DIST += tests/e2e/helper.py
 EXTRA_DIST += tests/e2e/journal_booted.py

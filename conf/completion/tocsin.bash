@@ -53,7 +53,8 @@ _tocsin() {
 	words[0]=$1
 	_tocsin_parse
 	COMPREPLY=()
-	if [[ $previous = --config || $previous = --conf-dir || $previous = --root || $previous = --password-file || $previous = --control ]]; then
+	if [[ $previous = --config || $previous = --conf-dir || $previous = --root || $previous = --password-file ||
+		$previous = --control || $previous = --state ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 	elif [[ $previous ]]; then
 		return
