@@ -54,6 +54,39 @@ subjects() {
 # A real Postfix that takes mails for ops here, after a login that Dovecot checks. The machine's own ones are not touched.
 have_postfix() { command -v postfix > /dev/null && command -v doveadm > /dev/null && command -v openssl > /dev/null; }
 
+write_dovecot() {
+	if [[ $(dovecot --version) = 2.[0-3].* ]]; then
+		cat <<-END
+			passdb {
+			  driver = static
+			  args = password=s3cret-of-the-test
+			}
+			userdb {
+			  driver = static
+			  args = uid=ops gid=ops home=/
+			}
+		END
+	else
+		cat <<-END
+			dovecot_config_version = 2.4.0
+			dovecot_storage_version = 2.4.0
+			passdb static {
+			  passdb_static_password = s3cret-of-the-test
+			}
+		END
+	fi
+	cat <<-END
+		protocols =
+		auth_mechanisms = plain login
+		service auth {
+		  unix_listener /var/spool/postfix/private/auth {
+		    user = postfix
+		    mode = 0600
+		  }
+		}
+	END
+}
+
 start_postfix() {
 	id ops > /dev/null 2>&1 || useradd --no-create-home --shell /usr/sbin/nologin ops
 	install -m 600 -o ops /dev/null /var/mail/ops
@@ -77,24 +110,7 @@ start_postfix() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
 		-addext subjectAltName=DNS:localhost -keyout /etc/postfix/key.pem -out /etc/postfix/cert.pem 2> /dev/null
 	[[ -e /etc/postfix/master.cf ]] || cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf
-	cat > /etc/dovecot/dovecot.conf <<-END
-		protocols =
-		auth_mechanisms = plain login
-		passdb {
-		  driver = static
-		  args = password=s3cret-of-the-test
-		}
-		userdb {
-		  driver = static
-		  args = uid=ops gid=ops home=/
-		}
-		service auth {
-		  unix_listener /var/spool/postfix/private/auth {
-		    user = postfix
-		    mode = 0600
-		  }
-		}
-	END
+	write_dovecot > /etc/dovecot/dovecot.conf
 	# Also after a boot, and before the daemon, whose first mail would wait for its second try otherwise.
 	mkdir -p "/etc/systemd/system/$unit.d"
 	printf '[Unit]\nAfter=postfix.service dovecot.service\n' > "/etc/systemd/system/$unit.d/after.conf"
