@@ -43,6 +43,11 @@ const struct tocsin_option conf_report_options[] = {
 	{ 0 },
 };
 
+const struct tocsin_option conf_page_options[] = {
+	{ "file", TOCSIN_PATH, IN(conf, page_file), NULL, 0, 0, NULL, "Where the page is written, an absolute path" },
+	{ 0 },
+};
+
 /* The default of `interval` is that of [tocsin]. */
 const struct tocsin_option conf_alert_options[] = {
 	{ "interval", TOCSIN_DURATION, IN(conf_alert, interval), NULL, 100 * MSEC, 7 * DAY, NULL,
@@ -171,6 +176,7 @@ static const struct conf_kind kinds[] = {
 	{ "tocsin", CONF_NEVER_NAMED, conf_tocsin_options, NULL, false, "The host" },
 	{ "mail", CONF_MAY_BE_NAMED, conf_mail_options, NULL, false, "How mail leaves" },
 	{ "report", CONF_NEVER_NAMED, conf_report_options, NULL, false, "The status report" },
+	{ "page", CONF_NEVER_NAMED, conf_page_options, NULL, false, "The status page, a file for a web server" },
 	{ "alert", CONF_NEVER_NAMED, conf_alert_only_options, conf_alert_options, false, "When a result becomes a mail" },
 	{ "recipient", CONF_ALWAYS_NAMED, conf_recipient_options, NULL, false, "Who gets which mails" },
 	{ "check", CONF_ALWAYS_NAMED, conf_check_options, conf_alert_options, true, "What is watched" },
@@ -249,7 +255,7 @@ static void put_unknown_section(const char *section, struct buf *b)
 	if (nearest)
 		buf_printf(b, "]: did you mean [%s]?", nearest);
 	else
-		buf_puts(b, "]: expected [tocsin], [mail], [report], [alert], [recipient NAME] or [check NAME]");
+		buf_puts(b, "]: expected [tocsin], [mail], [report], [page], [alert], [recipient NAME] or [check NAME]");
 }
 
 bool conf_section_is_valid(const char *section, const char *name, struct buf *b)

@@ -23,6 +23,7 @@ struct conf_kind {
 };
 
 extern const struct tocsin_option conf_tocsin_options[]; /* fill struct conf */
+extern const struct tocsin_option conf_page_options[];
 extern const struct tocsin_option conf_report_options[]; /* fill struct conf */
 extern const struct tocsin_option conf_alert_options[]; /* of [alert] and [check NAME]; fill struct conf_alert */
 extern const struct tocsin_option conf_alert_only_options[]; /* of [alert]; fill struct conf_alert */

@@ -120,12 +120,13 @@ static int build_plain_section(struct conf_work *b, const struct plain *plain)
 	return r;
 }
 
-/* [tocsin], [report] and [alert]: the sections that every check builds on. */
+/* [tocsin], [report], [page] and [alert]: the sections that every check builds on. */
 static int build_plain_sections(struct conf_work *b)
 {
 	struct conf *c = b->conf;
 	const struct plain plain[] = {
 		{ "tocsin", conf_tocsin_options, NULL, c }, { "report", conf_report_options, NULL, c },
+		{ "page", conf_page_options, NULL, c },
 		{ "alert", conf_alert_only_options, conf_alert_options, &c->alert },
 	};
 	int r = 0;
@@ -420,6 +421,7 @@ struct conf *conf_free(struct conf *c)
 	free(c->recipients);
 	option_free(conf_tocsin_options, c);
 	option_free(conf_report_options, c);
+	option_free(conf_page_options, c);
 	option_free(conf_alert_options, &c->alert);
 	free(c);
 	return NULL;
@@ -460,6 +462,8 @@ static int add_defaults(struct conf_settings *s, const struct conf *c)
 
 	if (r == 0)
 		r = add_section_defaults(s, "report", "", conf_report_options, c, NULL);
+	if (r == 0)
+		r = add_section_defaults(s, "page", "", conf_page_options, c, NULL);
 	if (r == 0)
 		r = add_section_defaults(s, "alert", "", conf_alert_options, &c->alert, NULL);
 	if (r == 0)

@@ -93,6 +93,7 @@ static void tell_status(struct daemon *d)
 	free(d->status);
 	d->status = text;
 	notify_send(d->notify, "STATUS=%s", text);
+	page_changed(d);
 }
 
 /* Configuration, state and checks stand: the daemon does its work from here on. */
@@ -110,6 +111,7 @@ static void become_ready(struct daemon *d)
 	look_start(d);
 	mail_start(d);
 	history_start(d);
+	page_configure(d);
 	notify_send(d->notify, "READY=1");
 	daemon_changed(d);
 }
@@ -181,6 +183,7 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 		r = configure_checkers(d);
 	if (r >= 0)
 		r = mail_configure(d);
+	page_configure(d);
 	if (r >= 0 && d->is_ready)
 		look_start(d);
 	return r;
@@ -553,6 +556,7 @@ static void daemon_free(struct daemon *d)
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
 	history_free(d);
+	page_free(d);
 	control_free(d); /* those who waited have their answers */
 	state_free(d);
 	helper_reap_all(USEC_PER_SEC / 2);

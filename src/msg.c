@@ -56,6 +56,7 @@ static const struct {
 	[MSG_COMMIT] = { "commit", 1, 1, false },
 	[MSG_QUERY] = { "query", 6, 6, false },
 	[MSG_PRUNE] = { "prune", 2, 2, false },
+	[MSG_PAGE] = { "page", 1, 1, false },
 };
 
 static_assert(ELEMENTS(kinds) == MSG_KINDS, "every kind has a row");

@@ -84,6 +84,9 @@ enum msg_kind {
 	            * rows or "0": see store_query_new(). Answered between two transactions. */
 	MSG_PRUNE, /* table, µs: what is older is deleted, between two transactions, in small ones of its own */
 
+	/* daemon → tocsin-page: one, answered by MSG_DONE, or MSG_FAILED with the step and the reason */
+	MSG_PAGE, /* the file as a whole */
+
 	MSG_KINDS
 };
 
