@@ -218,11 +218,11 @@ static int limit_width(const struct plot *p, double value)
 /* The line of a limit, and at its right what it is: SHIFT pixels lower, to keep clear of the other one. */
 static void draw_limit(struct plot *p, double value, enum canvas_ink ink, int dash, int shift)
 {
-	int y = (int)(y_of(p, value) + 0.5);
 	char text[64];
 
 	if (!is_in_scale(p, value))
 		return;
+	int y = (int)(y_of(p, value) + 0.5);
 	for (int x = p->left; x < p->right; x += dash + dash / 2)
 		canvas_rectangle(&p->canvas, ink, x, y - LIMIT_WIDTH / 2, x + dash < p->right ? x + dash : p->right,
 			y + (LIMIT_WIDTH + 1) / 2);

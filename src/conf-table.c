@@ -57,6 +57,11 @@ const struct tocsin_option conf_heartbeat_options[] = {
 	{ 0 },
 };
 
+const struct tocsin_option conf_page_options[] = {
+	{ "file", TOCSIN_PATH, IN(conf, page_file), NULL, 0, 0, NULL, "Where the page is written, an absolute path" },
+	{ 0 },
+};
+
 /* The default of `interval` is that of [tocsin]. */
 const struct tocsin_option conf_alert_options[] = {
 	{ "interval", TOCSIN_DURATION, IN(conf_alert, interval), NULL, 100 * MSEC, 7 * DAY, NULL,
@@ -187,6 +192,7 @@ static const struct conf_kind kinds[] = {
 	{ "report", CONF_NEVER_NAMED, conf_report_options, NULL, false, "The status report" },
 	{ "metrics", CONF_NEVER_NAMED, conf_metrics_options, NULL, false, "What Prometheus is told" },
 	{ "heartbeat", CONF_NEVER_NAMED, conf_heartbeat_options, NULL, false, "Who misses this host when it is down" },
+	{ "page", CONF_NEVER_NAMED, conf_page_options, NULL, false, "The status page, a file for a web server" },
 	{ "alert", CONF_NEVER_NAMED, conf_alert_only_options, conf_alert_options, false, "When a result becomes a mail" },
 	{ "recipient", CONF_ALWAYS_NAMED, conf_recipient_options, NULL, false, "Who gets which mails" },
 	{ "check", CONF_ALWAYS_NAMED, conf_check_options, conf_alert_options, true, "What is watched" },
@@ -265,7 +271,7 @@ static void put_unknown_section(const char *section, struct buf *b)
 	if (nearest)
 		buf_printf(b, "]: did you mean [%s]?", nearest);
 	else
-		buf_puts(b, "]: expected [tocsin], [mail], [report], [metrics], [heartbeat], [alert], [recipient NAME] or [check NAME]");
+		buf_puts(b, "]: expected [tocsin], [mail], [report], [metrics], [heartbeat], [page], [alert], [recipient NAME] or [check NAME]");
 }
 
 bool conf_section_is_valid(const char *section, const char *name, struct buf *b)

@@ -23,6 +23,7 @@ struct conf_kind {
 };
 
 extern const struct tocsin_option conf_tocsin_options[]; /* fill struct conf */
+extern const struct tocsin_option conf_page_options[];
 extern const struct tocsin_option conf_report_options[]; /* fill struct conf */
 extern const struct tocsin_option conf_metrics_options[]; /* fill struct conf */
 extern const struct tocsin_option conf_heartbeat_options[]; /* fill struct conf */

@@ -128,6 +128,7 @@ static int build_plain_sections(struct conf_work *b)
 	const struct plain plain[] = {
 		{ "tocsin", conf_tocsin_options, NULL, c }, { "report", conf_report_options, NULL, c },
 		{ "metrics", conf_metrics_options, NULL, c }, { "heartbeat", conf_heartbeat_options, NULL, c },
+		{ "page", conf_page_options, NULL, c },
 		{ "alert", conf_alert_only_options, conf_alert_options, &c->alert },
 	};
 	int r = 0;
@@ -486,6 +487,7 @@ struct conf *conf_free(struct conf *c)
 	option_free(conf_report_options, c);
 	option_free(conf_metrics_options, c);
 	option_free(conf_heartbeat_options, c);
+	option_free(conf_page_options, c);
 	option_free(conf_alert_options, &c->alert);
 	free(c);
 	return NULL;
@@ -530,6 +532,8 @@ static int add_defaults(struct conf_settings *s, const struct conf *c)
 		r = add_section_defaults(s, "metrics", "", conf_metrics_options, c, NULL);
 	if (r == 0 && c->heartbeat_url)
 		r = add_section_defaults(s, "heartbeat", "", conf_heartbeat_options, c, NULL);
+	if (r == 0)
+		r = add_section_defaults(s, "page", "", conf_page_options, c, NULL);
 	if (r == 0)
 		r = add_section_defaults(s, "alert", "", conf_alert_options, &c->alert, NULL);
 	if (r == 0)

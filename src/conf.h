@@ -147,6 +147,8 @@ struct conf {
 	struct calendar_moments report_moments; /* the same, parsed */
 	bool report_on_first_start; /* "monitoring started" */
 	int report_charts; /* enum report_charts */
+	/* [page] */
+	const char *page_file; /* NULL: there is none */
 
 	/* [metrics], [heartbeat] */
 	const char *metrics_textfile; /* NULL: none */

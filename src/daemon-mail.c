@@ -698,6 +698,24 @@ char *mail_report_text(struct daemon *d)
 	return buf_take(&draft.text);
 }
 
+char *mail_page(struct daemon *d, const struct report_incident *incidents, size_t n)
+{
+	const struct letter letter = { .kind = REPORT_PAGE };
+	_cleanup_(draft_free) struct draft draft = {
+		.html = BUF(TEXT_MAX), .content = BUF(TEXT_MAX), .images = { .id = "page", .max_bytes = MAIL_BYTES },
+	};
+
+	if (draft_picture(d, &letter, &draft) < 0)
+		return NULL;
+	draft.report.incidents = incidents;
+	draft.report.n_incidents = n;
+	draft.report.has_no_incidents = !incidents;
+	draft.report.images = &draft.images;
+	report_html(&draft.html, REPORT_PAGE, &draft.report);
+	report_embed(&draft.content, buf_text(&draft.html), &draft.images);
+	return buf_error(&draft.html) ? NULL : buf_take(&draft.content);
+}
+
 static void first_round_done(struct daemon *d)
 {
 	if (!d->has_round)

@@ -142,6 +142,7 @@ static void tell_status(struct daemon *d)
 	free(d->status);
 	d->status = text;
 	notify_send(d->notify, "STATUS=%s", text);
+	page_changed(d);
 }
 
 static const char *awaited(const struct daemon *d)
@@ -190,6 +191,7 @@ static void become_ready(struct daemon *d)
 	mail_start(d);
 	history_start(d);
 	export_configure(d);
+	page_configure(d);
 	notify_send(d->notify, "READY=1");
 	daemon_changed(d);
 }
@@ -263,6 +265,7 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 		r = mail_configure(d);
 	if (r >= 0)
 		r = export_configure(d);
+	page_configure(d);
 	if (r >= 0 && d->is_ready)
 		look_start(d);
 	return r;
@@ -668,6 +671,7 @@ static void daemon_free(struct daemon *d)
 	d->checkers = pool_free(d->checkers);
 	look_free(d);
 	history_free(d);
+	page_free(d);
 	control_free(d); /* those who waited have their answers */
 	state_free(d);
 	helper_reap_all(USEC_PER_SEC / 2);

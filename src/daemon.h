@@ -8,6 +8,7 @@
  *   daemon-mail.c     what waits → mails; reports and test mails
  *   daemon-outbox.c   mails → mailer, until each recipient has an outcome
  *   daemon-relay.c    what mailers have learned of each relay
+ *   daemon-page.c     the status page, if there is one → tocsin-page
  *   daemon-state.c    what must outlive the process → tocsin-store
  *   daemon-history.c  what was: questions to the store, samples of metrics
  *   daemon-metrics.c  all of it as metrics of Prometheus
@@ -186,6 +187,16 @@ struct history {
 	int64_t refill_usec, refill_until_usec; /* realtime: the hour that trends are filled with next; the last one. 0: done */
 };
 
+/* ---- the status page ---- */
+
+struct page_file {
+	struct helper *writer; /* at work, or stuck */
+	sd_event_source *timer; /* when it is written next */
+	int64_t begun_usec; /* boottime: the last time that it was begun; 0: never */
+	bool is_asking; /* the state file, for incidents */
+	char *trouble; /* why the last one was not written, or NULL */
+};
+
 struct options {
 	const char *conf_path, *conf_dropins, *state_path, *control_path;
 };
@@ -263,6 +274,7 @@ struct daemon {
 	struct state_file state;
 	struct history history;
 	struct export *exports; /* EXPORTS */
+	struct page_file page;
 	struct varlink_server *control;
 	bool is_control_inherited; /* its socket belongs to the service manager */
 };
@@ -456,6 +468,15 @@ bool mail_report_now(struct daemon *d);
 
 /* The text of a status report now, for a terminal: free it. */
 char *mail_report_text(struct daemon *d);
+
+/* The status page, with INCIDENTS of the last week; NULL: they are not known. free() it. NULL without memory. */
+char *mail_page(struct daemon *d, const struct report_incident *incidents, size_t n);
+
+/* ---- daemon-page.c ---- */
+
+void page_configure(struct daemon *d);
+void page_changed(struct daemon *d); /* a state did: it is written soon */
+void page_free(struct daemon *d);
 
 /* ---- daemon-outbox.c ---- */
 

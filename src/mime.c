@@ -112,6 +112,11 @@ static void put_base64(struct buf *b, const char *text, size_t len)
 	}
 }
 
+void mime_base64(struct buf *b, const void *data, size_t len)
+{
+	put_base64(b, data, len);
+}
+
 struct word_encoding {
 	const char *opening;
 	size_t (*length)(const char *text, size_t len);

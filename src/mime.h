@@ -56,5 +56,8 @@ bool mime_is_address(const char *address);
  * encoded-words that never split a character; folded at 78 columns. */
 void mime_header_value(struct buf *b, const char *name, const char *value);
 
+/* DATA in base64 without line ends. */
+void mime_base64(struct buf *b, const void *data, size_t len);
+
 /* "Mon, 23 Nov 2026 20:14:05 +0800" */
 void mime_date(struct buf *b, int64_t realtime_usec);

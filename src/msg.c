@@ -57,6 +57,7 @@ static const struct {
 	[MSG_QUERY] = { "query", 6, 6, false },
 	[MSG_PRUNE] = { "prune", 2, 2, false },
 	[MSG_EXPORT] = { "export", 3, 3, false },
+	[MSG_PAGE] = { "page", 1, 1, false },
 };
 
 static_assert(ELEMENTS(kinds) == MSG_KINDS, "every kind has a row");

@@ -88,6 +88,9 @@ enum msg_kind {
 	/* daemon → tocsin-metrics, tocsin-heartbeat; answered by MSG_DONE or MSG_FAILED */
 	MSG_EXPORT, /* path or URL, "ok" or "fail" (something is CRITICAL), text */
 
+	/* daemon → tocsin-page: one, answered by MSG_DONE, or MSG_FAILED with the step and the reason */
+	MSG_PAGE, /* the file as a whole */
+
 	MSG_KINDS
 };
 

@@ -22,6 +22,11 @@
 #define SAY_STARTED "tocsin now watches %s. It mails an alert when a check fails and another when it is well again."
 #define SAY_REPORT_NUMBER "Status report %lld, %s."
 #define SAY_REPORT "Status report, %s."
+#define SAY_PAGE "As of %s. This page is written anew every minute; if that time is older, look at the host."
+#define SAY_INCIDENT_OVER "incident %lld, %s, for %s"
+#define SAY_INCIDENT_OPEN "incident %lld, since %s, for %s until now"
+#define SAY_NO_INCIDENTS "There were none."
+#define SAY_INCIDENTS_UNKNOWN "They are not known just now: the state file did not answer."
 #define SAY_NEXT_NUMBER " Report %llu is expected by %s; if it does not come, look at the host."
 #define SAY_NEXT " The next report is expected by %s; if it does not come, look at the host."
 #define SAY_NO_CHANGE "Nothing has changed."
@@ -57,6 +62,8 @@
 #define FIELD_NEXT "Next report"
 #define FIELD_TIME "Time"
 #define FIELD_VERSION "Sent by"
+#define HEADING_INCIDENTS "Incidents of the last 7 days"
+#define COMMAND_INCIDENTS "tocsin incidents"
 #define COMMAND_HISTORY "tocsin history"
 #define COMMAND_OUTBOX "tocsin outbox"
 
@@ -119,6 +126,8 @@ static void write_intro(struct page *p, enum report_kind kind, const struct repo
 		buf_printf(&text, SAY_TEST, r->host);
 	else if (kind == REPORT_STARTED)
 		buf_printf(&text, SAY_STARTED, r->host);
+	else if (kind == REPORT_PAGE)
+		buf_printf(&text, SAY_PAGE, buf_text(&time));
 	else if (r->serial)
 		buf_printf(&text, SAY_REPORT_NUMBER, (long long)r->serial, buf_text(&time));
 	else
@@ -208,6 +217,36 @@ static void write_mails(struct page *p, const char *heading, const char *word, c
 	write_left_out(p, COMMAND_OUTBOX, n);
 }
 
+/* "2026-11-22 03:10, for 12 min: 96 % used" */
+static void write_incident(struct page *p, const struct report *r, const struct report_incident *i)
+{
+	int64_t end = i->closed_usec ? i->closed_usec : r->now_usec;
+	FORMAT_BUF(label);
+	FORMAT_BUF(text);
+	FORMAT_BUF(time);
+	FORMAT_BUF(duration);
+
+	report_put_label(&label, i->module, i->check, i->item);
+	format_clock(&time, i->opened_usec, r->now_usec);
+	format_duration(&duration, span_usec(i->opened_usec, end));
+	buf_printf(&text, i->closed_usec ? SAY_INCIDENT_OVER : SAY_INCIDENT_OPEN, (long long)i->number, buf_text(&time),
+		buf_text(&duration));
+	put_joined(&text, ": ", text_or_empty(i->text));
+	p->ops->row(p, state_name(i->worst), i->closed_usec ? PAGE_NEUTRAL : (int)i->worst, buf_text(&label), buf_text(&text), "");
+}
+
+static void write_incidents(struct page *p, const struct report *r)
+{
+	p->ops->heading(p, HEADING_INCIDENTS);
+	if (r->has_no_incidents)
+		p->ops->paragraph(p, SAY_INCIDENTS_UNKNOWN);
+	else if (r->n_incidents == 0)
+		p->ops->paragraph(p, SAY_NO_INCIDENTS);
+	for (size_t i = 0; i < r->n_incidents && i < LIST_MAX; i++)
+		write_incident(p, r, &r->incidents[i]);
+	write_left_out(p, COMMAND_INCIDENTS, r->n_incidents);
+}
+
 static void write_status(struct page *p, enum report_kind kind, const struct report *r, const struct report_stories *stories)
 {
 	write_state_of_host(p, r);
@@ -216,6 +255,8 @@ static void write_status(struct page *p, enum report_kind kind, const struct rep
 	p->part = PAGE_LISTS;
 	if (kind == REPORT_STATUS)
 		write_changes(p, r, stories);
+	else if (kind == REPORT_PAGE)
+		write_incidents(p, r);
 	write_silences(p, r);
 	write_mails(p, HEADING_UNDELIVERED, SAY_WAITING, r->undelivered, r->n_undelivered);
 	p->part = PAGE_STATES;

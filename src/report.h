@@ -47,6 +47,12 @@ struct report_silence {
 };
 
 /* A mail that did not arrive in time. */
+struct report_incident {
+	const char *check, *item, *module, *text;
+	enum tocsin_state worst;
+	int64_t number, opened_usec, closed_usec; /* realtime; 0: it is open */
+};
+
 struct report_mail {
 	const char *subject;
 	int64_t queued_usec, attempts; /* realtime */
@@ -80,6 +86,9 @@ struct report {
 	size_t n_merged;
 	int64_t written_usec; /* realtime: of a mail that is late, when it was written; 0: it is not late */
 	const char *late_why; /* why it is late, or NULL */
+	const struct report_incident *incidents; /* of REPORT_PAGE: of the last week, the newest first */
+	size_t n_incidents;
+	bool has_no_incidents; /* they are not known: the state file did not answer */
 	enum report_charts charts;
 	const struct trend *(*find_trend)(void *userdata, const char *check, const char *item, const char *metric); /* or NULL */
 	void *userdata;
@@ -113,6 +122,7 @@ enum report_kind {
 	               * "[web1] RECOVERED disk / after 1 h 12 min", "[web1] 3 problems: …" */
 	REPORT_DIGEST, /* what several mails would have told that could not be delivered in time: as REPORT_ALERT, an item in
 	                * one row with all that befell it, and the subjects of the merged mails */
+	REPORT_PAGE, /* for a file that a web server shows: as REPORT_STATUS, with the incidents of a week */
 	REPORT_TEST, /* "[web1] test mail": proves the way to the mailbox, and says what the host is like */
 };
 
@@ -124,6 +134,10 @@ void report_text(struct buf *b, enum report_kind kind, const struct report *r);
 
 /* HTML with tables and inline styles, under 60 KB: long evidence is cut there and whole in the text. */
 void report_html(struct buf *b, enum report_kind kind, const struct report *r);
+
+/* HTML of report_html() as a page that is complete by itself: its pictures are in it, and it loads itself again once a
+ * minute. */
+void report_embed(struct buf *b, const char *html, const struct report_images *images);
 
 /* The worst state of all items, and a short line: "OK (12 checks)", "1 CRITICAL, 11 OK". */
 enum tocsin_state report_worst(const struct report *r);

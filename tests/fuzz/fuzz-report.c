@@ -77,6 +77,7 @@ static struct report_event events[EVENTS_MAX];
 static const char *lines[3];
 static struct report_silence silences[2];
 static struct report_mail mails[2];
+static struct report_incident incidents[2];
 
 static void fill_item(size_t i)
 {
@@ -126,11 +127,14 @@ static struct report make_report(void)
 		fill_event(i);
 	for (size_t i = 0; i < 2; i++) {
 		silences[i] = (struct report_silence){ text(), text_or_null(), text_or_null(), integer() };
+		incidents[i] = (struct report_incident){ text(), text(), text_or_null(), text_or_null(), any_state(), integer(), integer(),
+			integer() };
 		mails[i] = (struct report_mail){ text(), integer(), integer(), text_or_null() };
 	}
 	return (struct report){ text(), text(), integer(), integer(), integer(), integer(), integer(), items,
 		number_below(ITEMS_MAX + 1), events, number_below(EVENTS_MAX + 1), lines, number_below(4), silences, number_below(3),
-		mails, number_below(3), mails, number_below(3), integer(), text_or_null(), (enum report_charts)number_below(3), find_trend };
+		mails, number_below(3), mails, number_below(3), integer(), text_or_null(), incidents,
+		number_below(3), number_below(2), (enum report_charts)number_below(3), find_trend, NULL, NULL };
 }
 
 static void require_subject(const struct buf *b)
@@ -186,7 +190,8 @@ static void require_html(const struct buf *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum report_kind kinds[] = { REPORT_STARTED, REPORT_STATUS, REPORT_ALERT, REPORT_DIGEST, REPORT_TEST };
+	static const enum report_kind kinds[] = { REPORT_STARTED, REPORT_STATUS, REPORT_ALERT, REPORT_DIGEST, REPORT_TEST,
+		REPORT_PAGE };
 	_cleanup_free_ char *copy = calloc(1, size + 1);
 
 	if (!copy)
