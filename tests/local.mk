@@ -265,7 +265,6 @@ EXTRA_DIST += tests/e2e/test_bench.py
 EXTRA_DIST += tests/e2e/test_chaos.py
 EXTRA_DIST += tests/e2e/test_checks.py
 EXTRA_DIST += tests/e2e/test_checks_host.py
-EXTRA_DIST += tests/e2e/test_checks_more.py
 EXTRA_DIST += tests/e2e/test_completion.py
 EXTRA_DIST += tests/e2e/test_compare.py
 EXTRA_DIST += tests/e2e/test_checks_complete.py
