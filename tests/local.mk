@@ -64,6 +64,7 @@ UNIT_TESTS += tests/unit/test-secret
 UNIT_TESTS += tests/unit/test-smart-json
 UNIT_TESTS += tests/unit/test-smtp
 UNIT_TESTS += tests/unit/test-store
+UNIT_TESTS += tests/unit/test-template
 UNIT_TESTS += tests/unit/test-text
 UNIT_TESTS += tests/unit/test-timer
 UNIT_TESTS += tests/unit/test-transport
