@@ -29,6 +29,7 @@ const struct tocsin_option conf_tocsin_options[] = {
 	{ 0 },
 };
 
+static const char *const subjects[] = { "state-first", "stable", NULL };
 static const char *const charts[] = { "none", "text", "png", NULL }; /* enum report_charts */
 
 const struct tocsin_option conf_report_options[] = {
@@ -40,6 +41,13 @@ const struct tocsin_option conf_report_options[] = {
 		"Whether the very first start is mailed" },
 	{ "charts", TOCSIN_CHOICE, IN(conf, report_charts), "png", 0, 0, charts,
 		"How all mails show the past: not, in characters, or in pictures too" },
+	{ "subject", TOCSIN_CHOICE, IN(conf, report_subject), "state-first", 0, 0, subjects,
+		"What the subject of an alert tells: the state, or what is the same for all mails of an incident" },
+	{ "subject_prefix", TOCSIN_STRING, IN(conf, report_subject_prefix), NULL, 0, 0, NULL,
+		"What subjects begin with, by default [{host}]; also {state}, {time}, {version}" },
+	{ "header", TOCSIN_STRING, IN(conf, report_header), NULL, 0, 0, NULL,
+		"A sentence above all that a mail says, with the same places" },
+	{ "footer", TOCSIN_STRING, IN(conf, report_footer), NULL, 0, 0, NULL, "A sentence below it" },
 	{ 0 },
 };
 

@@ -7,6 +7,7 @@
 #include "conf-table.h"
 #include "conf-work.h"
 #include "option.h"
+#include "template.h"
 #include "text.h"
 
 #include <errno.h>
@@ -192,13 +193,33 @@ static int add_moment(struct conf_work *b, const char *text)
 	return 0;
 }
 
+static int check_templates(struct conf_work *b)
+{
+	const struct {
+		const char *key, *template;
+	} rows[] = { { "subject_prefix", b->conf->report_subject_prefix }, { "header", b->conf->report_header },
+		{ "footer", b->conf->report_footer } };
+	size_t len;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ELEMENTS(rows); i++) {
+		const char *unknown = rows[i].template ? template_find_unknown(rows[i].template, &len) : NULL;
+
+		if (unknown)
+			r = error_at(b, conf_place_of(b, "report", "", rows[i].key),
+				"%s: %.*s is not known: expected {host}, {state}, {time} or {version}", rows[i].key,
+				(int)(len < 60 ? len : 60), unknown);
+	}
+	return r;
+}
+
 static int build_report(struct conf_work *b)
 {
 	const struct conf_setting *every = conf_find_setting(b->settings, 0, "report", "", "every");
 	struct conf *c = b->conf;
-	int r = 0;
+	int r = check_templates(b);
 
-	if (every && c->report_every > 0 && c->report_every < USEC_PER_SEC)
+	if (r == 0 && every && c->report_every > 0 && c->report_every < USEC_PER_SEC)
 		r = error_at(b, every, "every: expected 0 for no reports, or at least 1s");
 	if (r < 0 || c->report_at.n == 0)
 		return r;

@@ -147,6 +147,8 @@ struct conf {
 	struct calendar_moments report_moments; /* the same, parsed */
 	bool report_on_first_start; /* "monitoring started" */
 	int report_charts; /* enum report_charts */
+	int report_subject; /* index of "state-first" (0), "stable" (1) */
+	const char *report_subject_prefix, *report_header, *report_footer; /* templates (template.h), or NULL */
 	/* [page] */
 	const char *page_file; /* NULL: there is none */
 

@@ -282,6 +282,8 @@ static int draft_picture(struct daemon *d, const struct letter *letter, struct d
 		.uptime_usec = clock_boottime_usec(), .started_usec = d->started_usec,
 		.written_usec = letter->written_usec, .late_why = letter->late_why,
 		.serial = letter->kind == REPORT_STATUS ? d->report_serial + 1 : 0,
+		.subject_prefix = d->conf->report_subject_prefix, .header = d->conf->report_header,
+		.footer = d->conf->report_footer, .has_stable_subject = d->conf->report_subject == 1,
 		.charts = (enum report_charts)d->conf->report_charts, .find_trend = find_trend, .userdata = d,
 	};
 	int64_t next = report_after(d, is_report ? r->now_usec : d->last_report_usec);

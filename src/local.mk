@@ -80,6 +80,7 @@ src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/store.c
 src_libtocsin_a_SOURCES += src/stream.h
 src_libtocsin_a_SOURCES += src/terminal.c src/terminal.h
+src_libtocsin_a_SOURCES += src/template.c src/template.h
 src_libtocsin_a_SOURCES += src/text.c src/text.h
 src_libtocsin_a_SOURCES += src/timeline.c src/timeline.h
 src_libtocsin_a_SOURCES += src/timer.c src/timer.h

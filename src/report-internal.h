@@ -28,6 +28,9 @@ static inline void put_joined(struct buf *b, const char *separator, const char *
 		buf_printf(b, "%s%s", b->len ? separator : "", text);
 }
 
+/* The administrator's text with its places filled in. */
+void report_put_template(struct buf *b, const struct report *r, const char *template);
+
 /* How long it was; never negative, whatever the clock did. */
 static inline int64_t span_usec(int64_t from_usec, int64_t to_usec)
 {

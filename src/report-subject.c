@@ -2,17 +2,22 @@
 /* One line that fits: what happened, worst first, with the longest names cut. */
 #include "report-internal.h"
 
+#include "template.h"
+
 #include <errno.h>
 #include <string.h>
 
 #define SUBJECT_COLUMNS 78
 #define HOST_COLUMNS 26
+#define PREFIX_COLUMNS 32
+#define DEFAULT_PREFIX "[{host}]"
 #define LABEL_COLUMNS 36 /* in a subject about one item */
 #define LABEL_COLUMNS_MIN 12
 #define LABEL_COLUMNS_IN_LIST 26
 #define TEXT_COLUMNS_MIN 8 /* fewer tell nothing */
 
 /* The sentences of this file. */
+#define SAY_INCIDENT ": incident %lld"
 #define SAY_CHECK "check"
 #define SAY_CHECKS "checks"
 #define SAY_PROBLEM "problem"
@@ -127,11 +132,43 @@ static void list_end(struct list *l)
 		buf_printf(l->b, "%s" SAY_MORE, l->n ? ", " : "", l->n_left_out);
 }
 
-static void put_host(struct buf *b, const struct report *r)
+void report_put_template(struct buf *b, const struct report *r, const char *template)
 {
-	buf_putc(b, '[');
-	put_fitted(b, r->host, HOST_COLUMNS);
-	buf_puts(b, "] ");
+	FORMAT_BUF(host);
+	FORMAT_BUF(time);
+	const char *state = state_name(r->n_items ? report_worst(r) : TOCSIN_UNKNOWN);
+
+	put_fitted(&host, r->host, HOST_COLUMNS);
+	format_time(&time, r->now_usec);
+	template_put(b, template, (const struct template_field[]){ { "host", buf_text(&host) }, { "state", state },
+		{ "time", buf_text(&time) }, { "version", r->version }, { 0 } });
+}
+
+static void put_prefix(struct buf *b, const struct report *r)
+{
+	FORMAT_BUF(prefix);
+
+	report_put_template(&prefix, r, r->subject_prefix ? r->subject_prefix : DEFAULT_PREFIX);
+	put_fitted(b, buf_text(&prefix), PREFIX_COLUMNS);
+	if (b->len)
+		buf_putc(b, ' ');
+}
+
+/* For mail readers that put into one thread what has one subject. */
+static bool is_one_incident(const struct report *r, const struct report_stories *stories)
+{
+	const struct report_event *e = stories->items[0].last;
+
+	return r->has_stable_subject && stories->n == 1 && e->incident && e->item && !report_event_is_test(e);
+}
+
+static void subject_stable(struct buf *b, const struct report *r, const struct report_story *s)
+{
+	FORMAT_BUF(label);
+
+	report_put_event_label(&label, r, s->last);
+	put_fitted(b, buf_text(&label), LABEL_COLUMNS_IN_LIST);
+	buf_printf(b, SAY_INCIDENT, (long long)s->last->incident);
 }
 
 static void subject_status(struct buf *b, const struct report *r)
@@ -260,12 +297,14 @@ static void subject_several(struct buf *b, const struct report *r, const struct 
 	list_stories(b, r, stories);
 }
 
-static void subject_stories(struct buf *b, const struct report *r)
+static void subject_stories(struct buf *b, const struct report *r, bool is_alert)
 {
 	_cleanup_stories_ struct report_stories stories = { 0 };
 
 	if (report_stories_make(r, &stories) < 0)
 		b->error = -ENOMEM;
+	else if (is_alert && is_one_incident(r, &stories))
+		subject_stable(b, r, &stories.items[0]);
 	else if (stories.n > 1)
 		subject_several(b, r, &stories);
 	else if (is_restart(&stories.items[0]))
@@ -278,7 +317,7 @@ static void subject_digest(struct buf *b, const struct report *r)
 {
 	buf_puts(b, SAY_SUBJECT_DIGEST);
 	if (r->n_events)
-		subject_stories(b, r);
+		subject_stories(b, r, false);
 	else
 		buf_printf(b, SAY_SUBJECT_MAILS, r->n_merged, plural(r->n_merged, SAY_MAIL, SAY_MAILS));
 }
@@ -288,7 +327,7 @@ void report_subject(struct buf *b, enum report_kind kind, const struct report *r
 	size_t begin = b->len;
 	FORMAT_BUF(line);
 
-	put_host(&line, r);
+	put_prefix(&line, r);
 	if (kind == REPORT_TEST) {
 		buf_puts(&line, SAY_SUBJECT_TEST);
 	} else if (kind == REPORT_STARTED) {
@@ -299,7 +338,7 @@ void report_subject(struct buf *b, enum report_kind kind, const struct report *r
 	} else if (kind == REPORT_STATUS || r->n_events == 0) {
 		subject_status(&line, r);
 	} else {
-		subject_stories(&line, r);
+		subject_stories(&line, r, true);
 	}
 	if (line.error)
 		b->error = line.error;

@@ -343,6 +343,17 @@ static void write_remarks(struct page *p, enum report_kind kind, const struct re
 		p->ops->remark(p, r->remarks[i]);
 }
 
+/* Header and footer. */
+static void write_own(struct page *p, const struct report *r, const char *template)
+{
+	FORMAT_BUF(text);
+
+	if (!template || !*template)
+		return;
+	report_put_template(&text, r, template);
+	p->ops->paragraph(p, buf_text(&text));
+}
+
 static void write_images_left_out(struct page *p, const struct report *r)
 {
 	FORMAT_BUF(text);
@@ -367,6 +378,7 @@ static void write_page(struct buf *b, const struct page_ops *ops, enum report_ki
 	if (subject.error)
 		b->error = subject.error;
 	ops->begin(&p, buf_text(&subject));
+	write_own(&p, r, r->header);
 	write_remarks(&p, kind, r);
 	if (kind == REPORT_DIGEST)
 		write_digest(&p, r, &stories);
@@ -375,6 +387,7 @@ static void write_page(struct buf *b, const struct page_ops *ops, enum report_ki
 	else
 		write_status(&p, kind, r, &stories);
 	write_images_left_out(&p, r);
+	write_own(&p, r, r->footer);
 	write_footer(&p, r);
 	ops->end(&p);
 }

@@ -89,6 +89,8 @@ struct report {
 	const struct report_incident *incidents; /* of REPORT_PAGE: of the last week, the newest first */
 	size_t n_incidents;
 	bool has_no_incidents; /* they are not known: the state file did not answer */
+	const char *subject_prefix, *header, *footer; /* templates (template.h); NULL: "[{host}]" and none */
+	bool has_stable_subject; /* of an alert about one incident: the same for all its mails */
 	enum report_charts charts;
 	const struct trend *(*find_trend)(void *userdata, const char *check, const char *item, const char *metric); /* or NULL */
 	void *userdata;

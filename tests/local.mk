@@ -67,6 +67,7 @@ UNIT_TESTS += tests/unit/test-smart-json
 UNIT_TESTS += tests/unit/test-smtp
 UNIT_TESTS += tests/unit/test-store
 UNIT_TESTS += tests/unit/test-status-view
+UNIT_TESTS += tests/unit/test-template
 UNIT_TESTS += tests/unit/test-text
 UNIT_TESTS += tests/unit/test-timer
 UNIT_TESTS += tests/unit/test-transport

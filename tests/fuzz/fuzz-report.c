@@ -134,7 +134,7 @@ static struct report make_report(void)
 	return (struct report){ text(), text(), integer(), integer(), integer(), integer(), integer(), items,
 		number_below(ITEMS_MAX + 1), events, number_below(EVENTS_MAX + 1), lines, number_below(4), silences, number_below(3),
 		mails, number_below(3), mails, number_below(3), integer(), text_or_null(), incidents,
-		number_below(3), number_below(2), (enum report_charts)number_below(3), find_trend, NULL, NULL };
+		number_below(3), number_below(2), text_or_null(), text_or_null(), text_or_null(), number_below(2), (enum report_charts)number_below(3), find_trend, NULL, NULL };
 }
 
 static void require_subject(const struct buf *b)

@@ -104,6 +104,7 @@ CASE(wrong_keys, "wrong-keys")
 CASE(wrong_exports, "wrong-exports")
 CASE(wrong_values, "wrong-values")
 CASE(wrong_sections, "wrong-sections")
+CASE(unknown_places_in_templates, "templates")
 CASE(repeated_keys_and_sections, "repeated")
 CASE(wrong_mails, "mails")
 CASE(wrong_mail_details, "mail-details")
@@ -755,6 +756,7 @@ int main(void)
 		cmocka_unit_test(wrong_exports),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(wrong_sections),
+		cmocka_unit_test(unknown_places_in_templates),
 		cmocka_unit_test(repeated_keys_and_sections),
 		cmocka_unit_test(wrong_mails),
 		cmocka_unit_test(wrong_mail_details),

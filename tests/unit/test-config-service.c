@@ -131,6 +131,7 @@ static void defaults_are_added_to_their_sections(void **state)
 		"setting|report||every|0|x.conf|8\n"
 		"setting|report||on_first_start|yes|default|0\n"
 		"setting|report||charts|png|default|0\n"
+		"setting|report||subject|state-first|default|0\n"
 		"setting|alert||interval|1m|default|0\n"
 		"setting|alert||retry_interval|20s|default|0\n"
 		"setting|alert||confirm|3|default|0\n"

@@ -64,6 +64,18 @@ static void assert_text(enum report_kind kind, const struct report *r, const cha
 		fail_msg("%s \"%s\":\n%s", is_there ? "no" : "a", words, buf_text(&b));
 }
 
+static void assert_sound_subject(enum report_kind kind, const struct report *r)
+{
+	_cleanup_buf_ struct buf b = BUF(10000);
+
+	report_subject(&b, kind, r);
+	assert_int_equal(buf_error(&b), 0);
+	assert_true(text_columns(buf_text(&b)) <= 78);
+	assert_true(utf8_valid(buf_text(&b), b.len));
+	assert_null(strpbrk(buf_text(&b), "\r\n"));
+	assert_int_equal(buf_text(&b)[0], '[');
+}
+
 static void names_each_event(void **state)
 {
 	static const struct {
@@ -95,6 +107,41 @@ static void names_each_event(void **state)
 
 		assert_subject(REPORT_ALERT, &r, cases[i].subject);
 	}
+}
+
+static void keeps_one_subject_for_an_incident(void **state)
+{
+	const struct report_event events[] = { problem, { ALERT_ACKNOWLEDGED, "root", "/", .to = TOCSIN_CRITICAL, .time_usec = NOW } };
+	struct report r = report_of(events, 1);
+	struct report_event later = recovery;
+
+	r.has_stable_subject = true;
+	assert_subject(REPORT_ALERT, &r, "[web1] disk /: incident 17");
+	r.events = &later;
+	assert_subject(REPORT_ALERT, &r, "[web1] disk /: incident 17");
+	assert_subject(REPORT_DIGEST, &r, "[web1] digest: RECOVERED disk / after 12 min");
+	assert_text(REPORT_ALERT, &r, "RECOVERED disk /", true);
+	later.is_test = true;
+	assert_subject(REPORT_ALERT, &r, "[web1] TEST: RECOVERED disk / after 12 min");
+}
+
+static void fills_in_templates(void **state)
+{
+	struct report r = report_of(&problem, 1);
+	_cleanup_buf_ struct buf html = BUF(100000);
+
+	r.subject_prefix = "{host}/{state}";
+	r.header = "<b>{host}</b>\r\nBcc: x";
+	r.footer = "Call 112. tocsin {version}";
+	assert_subject(REPORT_ALERT, &r, "web1/CRITICAL CRITICAL disk /: 96 % used");
+	assert_text(REPORT_ALERT, &r, "<b>web1</b>\\r\\nBcc: x CRITICAL disk /", true);
+	assert_text(REPORT_ALERT, &r, "Call 112. tocsin 1 ", true);
+	report_html(&html, REPORT_ALERT, &r);
+	assert_non_null(strstr(buf_text(&html), "&lt;b&gt;web1&lt;/b&gt;"));
+	r.subject_prefix = "[a prefix that is much longer than anybody should want to have one {host}";
+	assert_sound_subject(REPORT_ALERT, &r);
+	r.subject_prefix = "";
+	assert_subject(REPORT_ALERT, &r, "CRITICAL disk /: 96 % used");
 }
 
 static void names_a_restart(void **state)
@@ -313,18 +360,6 @@ static void repeat(char *text, const char *unit, size_t bytes)
 	text[n] = '\0';
 }
 
-static void assert_sound_subject(enum report_kind kind, const struct report *r)
-{
-	_cleanup_buf_ struct buf b = BUF(10000);
-
-	report_subject(&b, kind, r);
-	assert_int_equal(buf_error(&b), 0);
-	assert_true(text_columns(buf_text(&b)) <= 78);
-	assert_true(utf8_valid(buf_text(&b), b.len));
-	assert_null(strpbrk(buf_text(&b), "\r\n"));
-	assert_int_equal(buf_text(&b)[0], '[');
-}
-
 static void fits_absurd_names_into_subjects(void **state)
 {
 	static const char *const units[] = { "x", "磁盘", "e\xcc\x81", "\xcc\x81", "\xff", "\r\n", "a b ", "👩\xe2\x80\x8d",
@@ -458,6 +493,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_each_event),
+		cmocka_unit_test(keeps_one_subject_for_an_incident),
+		cmocka_unit_test(fills_in_templates),
 		cmocka_unit_test(names_a_restart),
 		cmocka_unit_test(names_a_crash_of_tocsin),
 		cmocka_unit_test(one_entry_for_a_pair),
