@@ -118,7 +118,9 @@ start_postfix() {
 	ln -sf /lib/systemd/system/{postfix,dovecot}.service /etc/systemd/system/multi-user.target.wants/
 	rm -f /etc/systemd/system/{postfix,dovecot}.service
 	systemctl daemon-reload
-	systemctl start dovecot.service postfix.service
+	# Dovecot makes a socket in a folder that Postfix makes.
+	systemctl start postfix.service
+	systemctl start dovecot.service
 }
 
 listens() { (: < /dev/tcp/127.0.0.1/25) 2> /dev/null; }

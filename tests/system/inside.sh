@@ -205,6 +205,8 @@ if have_postfix; then
 	is 'the watchdog replaces one that hangs' 0 $?
 	is 'by systemd, for that reason' '*[Ww]atchdog*' "$(journalctl --no-pager --unit "$unit" --since -1min | grep -i watchdog)"
 	arrives 60 'and there is a mail about it' 'tocsin restarted'
+	subject_matches 'it has failed'
+	is 'and none that it has failed for good' 1 $?
 	printf '[tocsin]\nintervall = 5s\n' > /etc/tocsin/conf.d/wrong.conf
 	systemctl restart "$unit" 2> /dev/null
 	is 'a wrong configuration ends it for good' 'failed 78' "$(value ActiveState) $(value ExecMainStatus)"
