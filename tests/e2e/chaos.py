@@ -374,7 +374,7 @@ class Verdict:
         self.complain(any(len(checks) > 1 for checks in numbers.values()), f"one number for several incidents: {numbers}")
 
     def judge_started(self):
-        started = [i for i, mails in self.by_id.items() if "started" in mails[0].subject]
+        started = [i for i, mails in self.by_id.items() if re.search(r"\bstarted", mails[0].subject)]
         self.complain(len(started) != 1, f"'monitoring started' was told by {started}")
 
     def judge_recipients(self):

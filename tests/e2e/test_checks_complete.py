@@ -182,6 +182,9 @@ def test_process_others_of_a_group(tmp_path):
         with subprocess.Popen(command, stdin=subprocess.PIPE) as q:
             h.expect("ready")
             look = Look(h, "process", {"pattern": name + "$", "min": "2"})
+            deadline = time.monotonic() + 30
+            while look().one()[0] != "OK" and time.monotonic() < deadline:
+                time.sleep(0.1)  # until both have become that program
             assert look().one() == ("OK", "2 processes running")
             q.send_signal(signal.SIGTERM)
             look.wait()

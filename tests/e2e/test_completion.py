@@ -99,7 +99,7 @@ def shell(request, environment):
 
 
 @pytest.mark.parametrize("typed, completed", [
-    ("desc", "describe"), ("describe loa", "describe load"), ("describe disk exclude_", "describe disk exclude_type"),
+    ("desc", "describe"), ("describe fil", "describe file"), ("describe disk exclude_", "describe disk exclude_type"),
     ("describe --sections rep", "describe --sections report"), ("try me", "try memory"),
     ("try file kin", "try file kind="), ("try file kind=dir", "try file kind=directory"),
     ("try file path=files/on", "try file path=files/only-one"), ("--config x try --again 5s mou", "--config x try --again 5s mount"),
