@@ -7,8 +7,9 @@
 install_it() {
 	if compgen -G '/run/test/previous/*.deb' > /dev/null; then
 		succeeds 'the previous packages install' dpkg --install /run/test/previous/*.deb
-		tocsin status > /dev/null
-		is 'and work' '[012]' $?
+		works() { tocsin status > /dev/null; [[ $? -le 2 ]]; }
+		within 20 works
+		is 'and work' 0 $?
 	else
 		echo 'skipped: no previous packages, so no upgrade'
 		succeeds 'the packages install' dpkg --install /run/test/*.deb
@@ -32,9 +33,11 @@ write_services() {
 	systemctl --quiet enable --now web.service db.service
 }
 
-# nspawn gives each boot of a container an id of its own, by a mount over the file that the sandbox of the service does not
-# see: there is the id of the machine below.
+# nspawn gives each boot of a container an id of its own, by a mount over the file. With systemd 252 the sandbox of the service
+# does not see that, but the id of the machine below.
 show_boot_id() {
+	local id=/proc/sys/kernel/random/boot_id
+	[[ $(systemd-run --quiet --pipe --wait -p ProtectKernelTunables=yes -p ProtectSystem=strict cat $id) != "$(< $id)" ]] || return 0
 	cat > /etc/systemd/system/boot-id.service <<-END
 		[Service]
 		Type=oneshot
