@@ -48,7 +48,7 @@ static const struct {
 
 static const char style[] =
 	"<style>@media (max-width:480px){.pre{font-size:11px!important}"
-	".spark{display:block;float:none!important;padding:3px 0!important}}:root{color-scheme:light dark;supported-color-schemes:light dark}"
+	".spark{display:block;float:none!important;padding:3px 0!important}.break{display:none}}:root{color-scheme:light dark;supported-color-schemes:light dark}"
 	"@media (prefers-color-scheme:dark){.page{background:#0d1117!important}"
 	".card{background:#161b22!important;border-color:#30363d!important}"
 	".fg{color:#e6edf3!important}.dim{color:#9da7b1!important}.line{border-color:#30363d!important}"
@@ -333,7 +333,9 @@ static void html_row(struct page *p, const char *word, int tone, const char *lab
 		buf_puts(&b, "</span>");
 	}
 	if (*text) {
-		buf_puts(&b, "<br><span class=\"dim\" style=\"color:#57606a\">");
+		/* Where the sparkline has a line of its own that ends it. */
+		buf_puts(&b, *spark ? "<br class=\"break\">" : "<br>");
+		buf_puts(&b, "<span class=\"dim\" style=\"color:#57606a\">");
 		put(&b, text);
 		buf_puts(&b, "</span>");
 	}

@@ -173,7 +173,7 @@ static void require_html(const struct buf *b)
 {
 	static const char *const elements[] = { "<!DOCTYPE html>\n", "<html lang=\"en\">", "<head>", "<meta ", "<title>", "</title>",
 		"<style>", "</style>", "</head>", "<body class=\"page\"", "</body>", "</html>", "<table role=", "</table>", "<tr>",
-		"</tr>", "<td ", "</td>", "<p ", "<p>", "</p>", "<b>", "<b style=", "</b>", "<br>", "<span ", "</span>",
+		"</tr>", "<td ", "</td>", "<p ", "<p>", "</p>", "<b>", "<b style=", "</b>", "<br>", "<br class=\"break\">", "<span ", "</span>",
 		"<pre class=\"pre\"", "</pre>",
 		"<div style=", "</div>", "<img src=\"cid:chart", NULL };
 	static const char *const references[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "&#8226;", "&nbsp;", NULL };
