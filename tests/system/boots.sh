@@ -123,7 +123,7 @@ third_boot() {
 	arrives 90 'the host whose power was cut tells that' 'host restarted.*'
 	succeeds 'and how it ended' grep -q 'crash, reset or power cut' /var/mail/ops
 	arrives 60 'what was mailed before and is well again' 'RECOVERED.* db|1 recovered'
-	succeeds 'the packages can be purged' dpkg --purge tocsin tocsin-dev
+	succeeds 'the packages can be purged' dpkg --purge tocsin-check-http tocsin tocsin-dev
 	is 'nothing of its state stays' 0 "$(ls -d /var/lib/tocsin /run/tocsin 2> /dev/null | wc -l)"
 }
 
