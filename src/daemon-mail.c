@@ -223,14 +223,6 @@ static int draft_silences(const struct daemon *d, struct draft *draft)
 	return 0;
 }
 
-static const char *answer_of(const struct outbox_mail *mail)
-{
-	for (size_t i = 0; i < mail->n_recipients; i++)
-		if (mail->recipients[i].fate == OUTBOX_PENDING && mail->recipients[i].answer)
-			return mail->recipients[i].answer;
-	return NULL;
-}
-
 static struct report_mail *list_mails(struct outbox_mail *const *mails, size_t n, const char *without_id,
 	int64_t least_attempts, size_t *ret_n)
 {
@@ -240,7 +232,7 @@ static struct report_mail *list_mails(struct outbox_mail *const *mails, size_t n
 	for (size_t i = 0; list && i < n; i++)
 		if (mails[i]->attempts >= least_attempts && (!without_id || strcmp(mails[i]->id, without_id) != 0))
 			list[(*ret_n)++] = (struct report_mail){ mails[i]->subject, mails[i]->queued_usec, mails[i]->attempts,
-				answer_of(mails[i]) };
+				outbox_last_answer(mails[i]) };
 	return list;
 }
 

@@ -69,15 +69,6 @@ static void remove_mail(struct daemon *d, struct outbox_mail *mail)
 
 /* ---- what is late ---- */
 
-/* The last that was heard for a recipient who still waits. */
-static const char *last_answer(const struct outbox_mail *mail)
-{
-	for (size_t i = 0; i < mail->n_recipients; i++)
-		if (mail->recipients[i].fate == OUTBOX_PENDING && mail->recipients[i].answer)
-			return mail->recipients[i].answer;
-	return NULL;
-}
-
 static int by_number(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
@@ -114,7 +105,7 @@ static struct outbox_mail *compose_digest(struct daemon *d, struct outbox_mail *
 	_cleanup_free_ int64_t *events = merged_events(mails, n, &n_events);
 	const struct letter letter = {
 		.kind = REPORT_DIGEST, .events = events, .n_events = n_events, .to = m->addresses, .n_to = m->n_addresses,
-		.merged = mails, .n_merged = n, .written_usec = mails[0]->queued_usec, .late_why = last_answer(mails[n - 1]),
+		.merged = mails, .n_merged = n, .written_usec = mails[0]->queued_usec, .late_why = outbox_last_answer(mails[n - 1]),
 	};
 	struct outbox_mail *digest = events ? mail_compose(d, &letter) : NULL;
 
@@ -198,7 +189,7 @@ static bool is_alert(const struct daemon *d, const struct outbox_mail *mail)
 static void say_that_late(struct daemon *d, struct outbox_mail *mail, int64_t now_usec)
 {
 	const struct letter letter = {
-		.kind = REPORT_ALERT, .written_usec = mail->queued_usec, .late_why = last_answer(mail),
+		.kind = REPORT_ALERT, .written_usec = mail->queued_usec, .late_why = outbox_last_answer(mail),
 	};
 
 	if (now_usec - mail->queued_usec < LATE_USEC || !is_alert(d, mail))

@@ -262,6 +262,14 @@ bool outbox_merged(struct outbox_mail *m, const char *address)
 	return outbox_is_finished(m);
 }
 
+const char *outbox_last_answer(const struct outbox_mail *m)
+{
+	for (size_t i = 0; i < m->n_recipients; i++)
+		if (m->recipients[i].fate == OUTBOX_PENDING && m->recipients[i].answer)
+			return m->recipients[i].answer;
+	return NULL;
+}
+
 bool outbox_is_finished(const struct outbox_mail *m)
 {
 	return outbox_pending(m) == 0;

@@ -89,6 +89,9 @@ void outbox_merge_clear(struct outbox_merge *m);
 /* ADDRESS gets what M tells by another mail. Returns whether the mail is finished. */
 bool outbox_merged(struct outbox_mail *m, const char *address);
 
+/* The last that was heard for a recipient who still waits, or NULL. */
+const char *outbox_last_answer(const struct outbox_mail *m);
+
 bool outbox_is_finished(const struct outbox_mail *m);
 size_t outbox_pending(const struct outbox_mail *m);
 
