@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "conf-work.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -77,9 +78,9 @@ int conf_add_problem(struct conf_problems *p, bool is_error, const char *file, u
 		return r;
 	va_start(arguments, format);
 	if (p->n < CONF_PROBLEMS_MAX)
-		buf_vprintf(&b, format, arguments);
+		buf_vprintf(&b, translate(format), arguments);
 	else
-		buf_puts(&b, "there are too many problems: this and further ones are not shown");
+		buf_puts(&b, _("there are too many problems: this and further ones are not shown"));
 	va_end(arguments);
 	char *text = buf_take(&b), *copy = strdup(file);
 	if (!text || !copy) {

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "group.h"
+#include "language.h"
 #include "option.h"
 #include "text.h"
 
@@ -19,7 +20,8 @@
 
 const struct tocsin_option conf_tocsin_options[] = {
 	{ "host", TOCSIN_STRING, IN(conf, host), NULL, 0, 0, NULL, "How mails call this host" },
-	{ "language", TOCSIN_STRING, IN(conf, language), NULL, 0, 0, NULL, "The language of mails, like zh_CN" },
+	{ "language", TOCSIN_CHOICE, IN(conf, language), "en", 0, 0, language_names,
+		"The language of mails, of the status page and of the command line" },
 	{ "interval", TOCSIN_DURATION, IN(conf, interval), "60s", 100 * MSEC, 7 * DAY, NULL,
 		"How often each check looks, unless [alert] or the check says otherwise" },
 	{ "keep_samples", TOCSIN_DURATION, IN(conf, keep_samples), "7d", HOUR, 366 * DAY, NULL,

@@ -2,7 +2,7 @@
 /* The configuration: from files to settings, from settings to structs.
  *
  *   conf_read():  tocsin.conf and conf.d → struct conf_settings, each with file:line; every problem is collected.
- *                 Touches the disk; only tocsin-check --config calls it (the loop never reads a file).
+ *                 Touches the disk: the loop never calls it, tocsin-check --config does.
  *   conf_build(): settings → struct conf. Pure; the daemon, the mailer and the command line call it.
  *
  * Sections and their keys are tables (conf.c). In [check NAME] the keys of [alert] may be set too, and whatever
@@ -59,6 +59,10 @@ void conf_problems_free(struct conf_problems *p);
  * later file replaces scalar keys, and the first occurrence of a list key in it replaces the whole list. Goes on
  * after errors, so that one run reports all. A missing PATH is an error. Returns 0, or -ENOMEM. */
 int conf_read(const char *path, const char *dropin_directory, struct conf_settings *s, struct conf_problems *p);
+
+/* The language that these files want is used from now on (language.h), English when they want none; all else in them is not
+ * looked at. For who has to speak before it knows the configuration. -ENOMEM. */
+int conf_use_language(const char *path, const char *dropin_directory);
 
 enum conf_security { CONF_TLS, CONF_STARTTLS, CONF_NONE };
 
@@ -138,7 +142,7 @@ struct conf_check {
 struct conf {
 	/* [tocsin] */
 	const char *host;
-	const char *language;
+	int language; /* index in language_names */
 	int64_t interval;
 	int64_t keep_samples, keep_events; /* µs: how long the state file keeps values of metrics, and what happened */
 	/* [report] */

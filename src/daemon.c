@@ -2,6 +2,7 @@
 /* The life of the daemon: configuration, state, helpers, READY=1; reload; the end. And what systemd is told. */
 #include "daemon.h"
 
+#include "language.h"
 #include "log.h"
 #include "message-id.h"
 #include "notify.h"
@@ -252,6 +253,7 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 	struct conf *old = d->conf;
 
 	d->conf = TAKE_PTR(loaded->conf);
+	language_use(language_names[d->conf->language]);
 	conf_settings_free(&d->settings);
 	d->settings = loaded->settings;
 	loaded->settings = (struct conf_settings){ 0 };

@@ -5,6 +5,7 @@
 #include "msg.h"
 #include "state.h"
 #include "text.h"
+#include "translate.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -150,6 +151,11 @@ static char *item_name(const struct tocsin_run *run, const char *item)
 	return cleaned_key(item && *item ? item : run->check, RUN_ITEM_BYTES);
 }
 
+const char *tocsin_translate(const char *text)
+{
+	return translate(text);
+}
+
 const char *tocsin_name(const struct tocsin_run *run)
 {
 	return run->check;
@@ -178,7 +184,7 @@ static void format_text(struct buf *b, const char *format, va_list arguments)
 {
 	char raw[2 * RUN_TEXT_BYTES] = "";
 
-	if (vsnprintf(raw, sizeof(raw), format, arguments) >= (int)sizeof(raw))
+	if (vsnprintf(raw, sizeof(raw), translate(format), arguments) >= (int)sizeof(raw))
 		raw[cut(raw, sizeof(raw) - 1)] = '\0';
 	_cleanup_free_ char *text = cleaned(raw, RUN_TEXT_BYTES, false);
 	buf_puts(b, text);
@@ -250,7 +256,7 @@ void tocsin_evidence(struct tocsin_run *run, const char *item, const char *title
 		fault(run, "the module gave evidence before the state of '%s'", name);
 		return;
 	}
-	_cleanup_free_ char *head = cleaned(title, 256, false),
+	_cleanup_free_ char *head = cleaned(title ? translate(title) : NULL, 256, false),
 			    *body = cleaned(text, RUN_EVIDENCE_BYTES, true);
 	run->n_evidence_bytes += strlen(body);
 	if (i->n_evidence++ >= RUN_EVIDENCE_MAX || run->n_evidence_bytes > RUN_EVIDENCE_TOTAL_BYTES) {

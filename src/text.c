@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "text.h"
 
+#include "translate.h"
+
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -263,7 +265,7 @@ int text_error(char **ret_error, int error, size_t max, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	buf_vprintf(&b, format, arguments);
+	buf_vprintf(&b, translate(format), arguments);
 	va_end(arguments);
 	char *text = text_cleaned(buf_text(&b), max);
 	if (!text)

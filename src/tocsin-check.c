@@ -3,6 +3,7 @@
  * or tocsin, with a socket as descriptor 3; all that it does is in runner.c, config-service.c and describe.c. */
 #include "config-service.h"
 #include "describe.h"
+#include "language.h"
 #include "log.h"
 #include "module.h"
 #include "msg.h"
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
 	socklen_t len = sizeof(type);
 
 	log_open("tocsin-check");
+	language_from_environment();
 	int status = parse_arguments(argc, argv, &a);
 	if (status >= 0)
 		return status;

@@ -110,6 +110,10 @@ extern const struct tocsin_check tocsin_check_module;
  * single item uses its own name, tocsin_name(). Texts are plain UTF-8 of one line unless said otherwise; what comes
  * from outside may be handed on as it is, the runner cleans it. */
 
+/* TEXT in the language of the configuration, if tocsin has this sentence of one of its own modules in that language, else
+ * as it is. The formats of tocsin_item() and tocsin_reason(), and titles of evidence, are looked up anyway. */
+const char *tocsin_translate(const char *text) __attribute__((__format_arg__(1)));
+
 /* The name of the check, as in [check NAME]. */
 const char *tocsin_name(const struct tocsin_run *run);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tocsin: the administrator's command line. Verbs are a table; what they do stands in cli-*.c. */
 #include "cli.h"
+#include "language.h"
 #include "log.h"
 #include "text.h"
 #include "units.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,7 +133,8 @@ static const struct cli_option {
 	{ "password-file", "FILE", 0, KIND_TEXT, offsetof(struct cli, password_file),
 		"of setup: its first line is the password or authorization code; - for standard input" },
 	{ "to", "ADDRESSES", 0, KIND_TEXT, offsetof(struct cli, to), "of setup: who gets the mails, with commas between them" },
-	{ "language", "NAME", 0, KIND_TEXT, offsetof(struct cli, language), "of setup: the language of mails, like zh_CN" },
+	{ "language", "NAME", 0, KIND_TEXT, offsetof(struct cli, language),
+		"speaks en or zh_CN, whatever the configuration says; of setup: the language that it writes there" },
 	{ "yes", NULL, 0, KIND_FLAG, offsetof(struct cli, yes), "of setup: asks nothing" },
 	{ "no-test", NULL, 0, KIND_FLAG, offsetof(struct cli, no_test), "of setup: sends no test mail" },
 	{ "no-start", NULL, 0, KIND_FLAG, offsetof(struct cli, no_start), "of setup: starts no service" },
@@ -218,6 +221,23 @@ static int read_options(struct cli *cli, int argc, char *argv[])
 	return status;
 }
 
+/* Returns an exit status, or -1 to go on. */
+static int choose_language(const struct cli *cli)
+{
+	if (cli->language && language_use(cli->language) == -EINVAL) {
+		fprintf(stderr, "tocsin: --language %s: expected one of:", cli->language);
+		for (size_t i = 0; language_names[i]; i++)
+			fprintf(stderr, " %s", language_names[i]);
+		fputc('\n', stderr);
+		return EX_USAGE;
+	}
+	if (!cli->language && getenv(LANGUAGE_VARIABLE))
+		language_from_environment();
+	else if (!cli->language)
+		conf_use_language(cli->conf_path, cli->conf_dropins); /* what is wrong there is told by who needs it */
+	return -1;
+}
+
 int main(int argc, char *argv[])
 {
 	const char *control = getenv("TOCSIN_CONTROL");
@@ -234,5 +254,8 @@ int main(int argc, char *argv[])
 		if (!cli.conf_dropins)
 			cli.conf_dropins = SYSCONFDIR "/tocsin/conf.d";
 	}
+	status = choose_language(&cli);
+	if (status >= 0)
+		return status;
 	return run_verb(&cli, argc - optind, argv + optind);
 }

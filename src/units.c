@@ -2,6 +2,7 @@
 #include "units.h"
 
 #include "clock.h"
+#include "translate.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -206,9 +207,14 @@ int parse_number(const char *text, double *ret_value)
 }
 
 static const struct unit long_units[] = {
-	{ "d", USEC_PER_DAY }, { "h", USEC_PER_HOUR }, { "min", USEC_PER_MINUTE }, { "s", USEC_PER_SEC },
-	{ "ms", USEC_PER_MSEC }, { "µs", 1 },
+	{ CN_("duration", "d"), USEC_PER_DAY }, { CN_("duration", "h"), USEC_PER_HOUR }, { CN_("duration", "min"), USEC_PER_MINUTE },
+	{ CN_("duration", "s"), USEC_PER_SEC }, { CN_("duration", "ms"), USEC_PER_MSEC }, { CN_("duration", "µs"), 1 },
 };
+
+static void put_units(struct buf *b, int64_t n, const struct unit *unit)
+{
+	buf_printf(b, "%lld %s", (long long)n, _(unit->name));
+}
 
 void format_duration(struct buf *b, int64_t usec)
 {
@@ -219,16 +225,18 @@ void format_duration(struct buf *b, int64_t usec)
 		usec = usec == INT64_MIN ? INT64_MAX : -usec;
 	}
 	if (usec == 0) {
-		buf_puts(b, "0 s");
+		put_units(b, 0, &long_units[3]);
 		return;
 	}
 	while (usec < long_units[i].factor)
 		i++;
-	buf_printf(b, "%lld %s", (long long)(usec / long_units[i].factor), long_units[i].name);
+	put_units(b, usec / long_units[i].factor, &long_units[i]);
 	usec %= long_units[i].factor;
 	/* A second unit for days, hours and minutes; "5 s 12 ms" says no more than "5 s". */
-	if (i < 3 && usec / long_units[i + 1].factor)
-		buf_printf(b, " %lld %s", (long long)(usec / long_units[i + 1].factor), long_units[i + 1].name);
+	if (i < 3 && usec / long_units[i + 1].factor) {
+		buf_putc(b, ' ');
+		put_units(b, usec / long_units[i + 1].factor, &long_units[i + 1]);
+	}
 }
 
 void format_duration_exact(struct buf *b, int64_t usec)

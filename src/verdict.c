@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "verdict.h"
 
+#include "translate.h"
 #include "units.h"
 
 void verdict_add(struct verdict *v, enum tocsin_state state, const char *format, ...)
@@ -15,7 +16,7 @@ void verdict_add(struct verdict *v, enum tocsin_state state, const char *format,
 		buf_puts(&v->text, "; ");
 	v->state = state;
 	va_start(arguments, format);
-	buf_vprintf(&v->text, format, arguments);
+	buf_vprintf(&v->text, translate(format), arguments);
 	va_end(arguments);
 }
 

@@ -70,6 +70,7 @@ UNIT_TESTS += tests/unit/test-status-view
 UNIT_TESTS += tests/unit/test-template
 UNIT_TESTS += tests/unit/test-text
 UNIT_TESTS += tests/unit/test-timer
+UNIT_TESTS += tests/unit/test-translate
 UNIT_TESTS += tests/unit/test-transport
 UNIT_TESTS += tests/unit/test-trend
 tests_unit_test_trend_SOURCES = tests/unit/test-trend.c tests/support/random.h
@@ -236,6 +237,9 @@ refresh-golden: tests/unit/compose-mail tests/unit/test-chart
 
 TESTS += tests/manuals
 EXTRA_DIST += tests/manuals
+
+TESTS += tests/translations
+EXTRA_DIST += tests/translations
 
 # All pytest files as one test; bootstrap counts them one by one from its log.
 AM_TESTS_ENVIRONMENT = TOCSIN_BUILD='$(abs_top_builddir)'; export TOCSIN_BUILD;
