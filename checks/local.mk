@@ -245,5 +245,5 @@ endif
 
 checks/tocsin-check-%.7: checks/%.7.in checks/%.la src/tocsin src/tocsin-check
 	$(AM_V_GEN)TOCSIN_LIBEXEC_DIR=src TOCSIN_CHECK_DIR=checks/.libs ASAN_OPTIONS=detect_leaks=0 \
-		src/tocsin describe --mdoc $* > $@.options && \
+		TOCSIN_LANGUAGE=en src/tocsin describe --mdoc $* > $@.options && \
 		sed -e '/^@options@$$/{' -e 'r $@.options' -e d -e '}' $< > $@.new && mv $@.new $@
