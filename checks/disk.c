@@ -89,8 +89,7 @@ static const char *validate(const void *config)
 		return "mounted = yes needs a path: \"auto\" only sees what is mounted";
 	if (limits_are_crossed(c))
 		return "critical would be reached before warning: for percentages critical must be the "
-		       "larger one, for space "
-		       "left the smaller one";
+		       "larger one, for space left the smaller one";
 	if (c->inodes_warning > 0 && c->inodes_critical > 0 && c->inodes_warning > c->inodes_critical)
 		return "inodes_critical must not be below inodes_warning";
 	if (c->full_warning > 0 && c->full_critical > c->full_warning)
@@ -98,8 +97,7 @@ static const char *validate(const void *config)
 	return NULL;
 }
 
-/* --- Which file systems
- * ------------------------------------------------------------------------------------- */
+/* --- Which file systems */
 
 /* Hold data, but no device name is their source. */
 static const char *const local_types[] = { "bcachefs", "btrfs", "f2fs", "fuseblk", "ubifs", "zfs", NULL };
@@ -175,8 +173,7 @@ static void choose(const struct config *c, const struct mountinfo *info, bool *c
 	}
 }
 
-/* --- How much there is
- * -------------------------------------------------------------------------------------- */
+/* --- How much there is */
 
 struct space {
 	double total, free, available; /* bytes; available: to others than root */
@@ -201,13 +198,15 @@ static int recorded_statvfs(struct tocsin_run *run, const char *path, struct sta
 			&v[4], &v[5], &v[6]);
 		if (n != ELEMENTS(v))
 			return n == 1 ? -(int)v[0] : -EBADMSG;
-		*ret = (struct statvfs){ .f_blocks = v[0],
+		*ret = (struct statvfs){
+			.f_blocks = v[0],
 			.f_bfree = v[1],
 			.f_bavail = v[2],
 			.f_files = v[3],
 			.f_ffree = v[4],
 			.f_favail = v[5],
-			.f_frsize = v[6] };
+			.f_frsize = v[6],
+		};
 		return 0;
 	}
 	return -ENOENT;
@@ -246,8 +245,7 @@ static double percent_used(double used, double available)
 	return used + available > 0 ? ceil(100.0 * used / (used + available) - 1e-9) : NAN;
 }
 
-/* --- How fast it fills
- * -------------------------------------------------------------------------------------- */
+/* --- How fast it fills */
 
 struct growth {
 	double rate;       /* bytes a second, NAN when not known */
@@ -304,8 +302,7 @@ static struct growth measure_growth(struct tocsin_run *run, const char *item, co
 	return g;
 }
 
-/* --- What it means
- * ------------------------------------------------------------------------------------------ */
+/* --- What it means */
 
 static bool is_past(const struct tocsin_limit *limit, double percent, double available)
 {
@@ -350,9 +347,11 @@ static void judge_growth(const struct config *c, const struct growth *g, struct 
 	if (g->full_usec == USEC_NEVER || g->weight < RATE_TRUSTED)
 		return;
 	if (c->full_critical > 0 && g->full_usec < c->full_critical)
-		verdict_add(v, TOCSIN_CRITICAL, "full in about %s at the present rate", short_duration(g->full_usec).text);
+		verdict_add(v, TOCSIN_CRITICAL, "full in about %s at the present rate",
+			short_duration(g->full_usec).text);
 	else if (c->full_warning > 0 && g->full_usec < c->full_warning)
-		verdict_add(v, TOCSIN_WARNING, "full in about %s at the present rate", short_duration(g->full_usec).text);
+		verdict_add(v, TOCSIN_WARNING, "full in about %s at the present rate",
+			short_duration(g->full_usec).text);
 }
 
 /* Only the options of the file system count: in a service's name space every mount may be read-only. From
@@ -420,12 +419,13 @@ static void put_growth(struct buf *b, const struct growth *g)
 	} else if (an_hour < 1024) {
 		buf_puts(b, "growth: none\n");
 	} else {
-		buf_printf(
-			b, "growth: %s by %s an hour", g->rate > 0 ? "fills" : "empties", short_size(an_hour).text);
+		buf_printf(b, "growth: %s by %s an hour", g->rate > 0 ? "fills" : "empties",
+			short_size(an_hour).text);
 		if (g->weight < RATE_TRUSTED)
 			buf_puts(b, " (over the last minutes only)");
 		if (g->full_usec != USEC_NEVER)
-			buf_printf(b, "; at this rate it is full in about %s", short_duration(g->full_usec).text);
+			buf_printf(b, "; at this rate it is full in about %s",
+				short_duration(g->full_usec).text);
 		buf_putc(b, '\n');
 	}
 }
@@ -439,8 +439,8 @@ static void report_evidence(struct tocsin_run *run, const char *item, const stru
 	if (strcmp(m->point, item) != 0)
 		buf_printf(&b, "mounted on: %s\n", m->point);
 	buf_printf(&b, "options: %s; of the file system: %s\n", m->options, m->super_options);
-	buf_printf(&b, "size: %s, used: %s, left: %s", short_size(s->total).text, short_size(s->total - s->free).text,
-		short_size(s->available).text);
+	buf_printf(&b, "size: %s, used: %s, left: %s", short_size(s->total).text,
+		short_size(s->total - s->free).text, short_size(s->available).text);
 	if (s->free > s->available)
 		buf_printf(&b, " (and %s for root only)", short_size(s->free - s->available).text);
 	buf_putc(&b, '\n');
