@@ -481,7 +481,7 @@ static void judge_page(const struct talk *t, struct verdict *v)
 		verdict_add(v, TOCSIN_CRITICAL, "status %ld, which is none of those expected", t->status);
 	if (c->server.expect && !strstr(buf_text(&t->body), c->server.expect))
 		verdict_add(v, TOCSIN_CRITICAL,
-			t->was_cut ? N_("the page does not contain '%s' in its first MiB")
+			t->was_cut ? N_("the page does not contain '%s' (in its first MiB)")
 				   : N_("the page does not contain '%s'"),
 			c->server.expect);
 	if (c->forbid && strstr(buf_text(&t->body), c->forbid))

@@ -90,7 +90,7 @@ static void note_addresses(struct server *s, int fd)
 	socklen_t len = sizeof(address);
 
 	connect_peer_address(fd, &s->peer);
-	buf_printf(&s->peer, _(" port %u"), s->port);
+	buf_printf(&s->peer, " port %u", s->port);
 	connect_own_address(fd, &own);
 	buf_printf(&s->own, strchr(buf_text(&own), ':') ? "[IPv6:%s]" : "[%s]", buf_text(&own));
 	s->is_loopback = getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
