@@ -6,6 +6,7 @@
  * The files are watched by inotify(7), so that a renewal is seen at once. Revocation is not asked for. */
 #include "clock.h"
 #include "server.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,17 +33,18 @@ _Static_assert(offsetof(struct config, server) == 0, "the rows of server.h count
 static const char *const prologues[] = { "no", "smtp", "imap", "pop3", "ftp", "postgresql", NULL };
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(file, TOCSIN_LIST), .help = "Files in PEM form, the server's own certificate first (glob)" },
+	{ MEMBER(file, TOCSIN_LIST),
+		.help = N_("Files in PEM form, the server's own certificate first (glob)") },
 	{ SERVER_MEMBER(host, TOCSIN_STRING),
-		.help = "A server to ask for its certificate, a name or an address" },
+		.help = N_("A server to ask for its certificate, a name or an address") },
 	{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535,
-		.help = "Its port; 0: 443, or the usual one of the protocol" },
+		.help = N_("Its port; 0: 443, or the usual one of the protocol") },
 	{ MEMBER(starttls, TOCSIN_CHOICE), .fallback = "no", .choices = prologues,
-		.help = "The protocol by which TLS is asked for; \"no\": TLS from the start" },
+		.help = N_("The protocol by which TLS is asked for; \"no\": TLS from the start") },
 	{ SERVER_MEMBER(name, TOCSIN_STRING),
-		.help = "The name that it must have; not given: host, or any for a file" },
+		.help = N_("The name that it must have; not given: host, or any for a file") },
 	{ MEMBER(trust, TOCSIN_BOOL), .fallback = "yes",
-		.help = "A trusted authority must stand for it; \"no\": only dates and name are judged" },
+		.help = N_("A trusted authority must stand for it; \"no\": only dates and name are judged") },
 	SERVER_OPTIONS_TLS("warning", "critical"),
 	SERVER_OPTIONS_TIME,
 	{ .name = NULL },
@@ -53,12 +55,12 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if ((c->file.n > 0) == !!c->server.host)
-		return "either file or host is needed: whose certificate to look at";
+		return N_("either file or host is needed: whose certificate to look at");
 	for (size_t i = 0; i < c->file.n; i++)
 		if (c->file.items[i][0] != '/')
-			return "file is an absolute path";
+			return N_("file is an absolute path");
 	if (c->file.n > 0 && (c->server.port || c->starttls))
-		return "port and starttls are for a host, not for a file";
+		return N_("port and starttls are for a host, not for a file");
 	return server_validate(&c->server);
 }
 
@@ -264,7 +266,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "certificate",
-	.summary = "Days left, issuer and name of a certificate, file or server",
+	.summary = N_("Days left, issuer and name of a certificate, file or server"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "procread.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -43,29 +44,30 @@ static const char *const states[] = { "ok", "warning", "critical", NULL };
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(cgroup, TOCSIN_LIST), .fallback = AUTO,
-		.help = "A control group below /sys/fs/cgroup, like /system.slice/mysql.service, or a "
-			"pattern for several, like /system.slice/docker-*.scope; \"auto\": all there are" },
+		.help = N_(
+			"A control group below /sys/fs/cgroup, like /system.slice/mysql.service, or a "
+			"pattern for several, like /system.slice/docker-*.scope; \"auto\": all there are") },
 	{ MEMBER(exclude, TOCSIN_LIST),
-		.help = "Control groups (patterns) that are left out, with all below them" },
+		.help = N_("Control groups (patterns) that are left out, with all below them") },
 	{ MEMBER(memory_warning, TOCSIN_PERCENT), .fallback = "90%", .max = 100,
-		.help = "Part of its memory.max that a group uses, without the cache that it can give back, "
-			"from which it is a warning; 0%: not judged" },
+		.help = N_("Part of its memory.max that a group uses, without the cache that it can give "
+			   "back, from which it is a warning; 0%: not judged") },
 	{ MEMBER(memory_critical, TOCSIN_PERCENT), .fallback = "97%", .max = 100,
-		.help = "Part of its memory.max that a group uses, from which it is critical; 0%: not "
-			"judged" },
+		.help = N_("Part of its memory.max that a group uses, from which it is critical; 0%: not "
+			   "judged") },
 	{ MEMBER(pids_warning, TOCSIN_PERCENT), .fallback = "80%", .max = 100,
-		.help = "Tasks of a group, of its pids.max, from which it is a warning; 0%: not judged" },
+		.help = N_("Tasks of a group, of its pids.max, from which it is a warning; 0%: not judged") },
 	{ MEMBER(pids_critical, TOCSIN_PERCENT), .fallback = "95%", .max = 100,
-		.help = "Tasks of a group, of its pids.max, from which it is critical; 0%: not judged" },
+		.help = N_("Tasks of a group, of its pids.max, from which it is critical; 0%: not judged") },
 	{ MEMBER(throttled_warning, TOCSIN_PERCENT), .fallback = "50%", .max = 100,
-		.help = "Periods between two looks in which a group with a quota (cpu.max) used it up and "
-			"had to wait, from which it is a warning; 0%: not judged" },
+		.help = N_("Periods between two looks in which a group with a quota (cpu.max) used it up and "
+			   "had to wait, from which it is a warning; 0%: not judged") },
 	{ MEMBER(throttled_critical, TOCSIN_PERCENT), .fallback = "0%", .max = 100,
-		.help = "Periods in which it had to wait, from which it is critical; 0%: not judged" },
+		.help = N_("Periods in which it had to wait, from which it is critical; 0%: not judged") },
 	{ MEMBER(oom, TOCSIN_CHOICE), .fallback = "warning", .choices = states,
-		.help = "What it is when a process of a group was killed for want of memory" },
+		.help = N_("What it is when a process of a group was killed for want of memory") },
 	{ MEMBER(oom_window, TOCSIN_DURATION), .fallback = "1h", .max = 365 * 86400e6,
-		.help = "How long a killed process is told; 0: it is not" },
+		.help = N_("How long a killed process is told; 0: it is not") },
 	{ .name = NULL },
 };
 
@@ -86,14 +88,15 @@ static const char *validate(const void *config)
 	if (are_crossed(c->memory_warning, c->memory_critical) ||
 		are_crossed(c->pids_warning, c->pids_critical) ||
 		are_crossed(c->throttled_warning, c->throttled_critical))
-		return "the limit for critical is below the one for warning: one of memory, pids, throttled";
+		return N_("the limit for critical is below the one for warning: one of memory, pids, "
+			  "throttled");
 	for (size_t i = 0; i < c->cgroup.n; i++) {
 		if (!is_auto(c->cgroup.items[i]) && !cgroup_is_name(c->cgroup.items[i]))
-			return "cgroup is \"auto\" or the path of a control group below /sys/fs/cgroup, like "
-			       "/system.slice/mysql.service";
+			return N_("cgroup is \"auto\" or the path of a control group below /sys/fs/cgroup, "
+				  "like /system.slice/mysql.service");
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(c->cgroup.items[i], c->cgroup.items[j]) == 0)
-				return "cgroup names the same control group twice";
+				return N_("cgroup names the same control group twice");
 	}
 	return NULL;
 }
@@ -359,22 +362,25 @@ static bool is_several(const struct subject *s)
 
 static enum tocsin_state judge_group(const struct config *c, struct subject *s, const struct group *g)
 {
-	const char *who = is_several(s) ? g->name : "", *colon = is_several(s) ? ": " : "";
+	_cleanup_buf_ struct buf prefix = BUF(NAME_SIZE + 2);
 	enum tocsin_state memory, pids, throttled;
 	double limit =
 		reached(share(g->memory, g->memory_max), c->memory_warning, c->memory_critical, &memory);
 
-	verdict_add(&s->verdict, memory, "%s%s%.1f %% of its memory used (limit %.4g %%), %s of %s", who,
-		colon, share(g->memory, g->memory_max), limit, short_size(g->memory).text,
+	if (is_several(s))
+		buf_printf(&prefix, "%s: ", g->name);
+	const char *who = buf_text(&prefix);
+	verdict_add(&s->verdict, memory, "%s%.1f %% of its memory used (limit %.4g %%), %s of %s", who,
+		share(g->memory, g->memory_max), limit, short_size(g->memory).text,
 		short_size(isfinite(g->memory_max) ? g->memory_max : 0).text);
 	limit = reached(share(g->pids, g->pids_max), c->pids_warning, c->pids_critical, &pids);
-	verdict_add(&s->verdict, pids, "%s%s%.0f %% of its tasks (limit %.4g %%), %.0f of %.0f", who, colon,
+	verdict_add(&s->verdict, pids, "%s%.0f %% of its tasks (limit %.4g %%), %.0f of %.0f", who,
 		share(g->pids, g->pids_max), limit, g->pids, g->pids_max);
 	limit = reached(g->throttled_share, c->throttled_warning, c->throttled_critical, &throttled);
 	verdict_add(&s->verdict, throttled,
-		"%s%shad to wait for processor time in %.0f %% of the periods (limit %.4g %%), its quota is "
+		"%shad to wait for processor time in %.0f %% of the periods (limit %.4g %%), its quota is "
 		"%.3g processors",
-		who, colon, g->throttled_share, limit, g->quota);
+		who, g->throttled_share, limit, g->quota);
 	return worse(memory, worse(pids, throttled));
 }
 
@@ -382,19 +388,19 @@ static void put_group(struct buf *b, const struct group *g)
 {
 	buf_printf(b, "%s:", g->name);
 	if (isfinite(g->memory_max))
-		buf_printf(
-			b, " memory %s of %s;", short_size(g->memory).text, short_size(g->memory_max).text);
-	if (!isnan(g->pids))
-		buf_printf(b, " tasks %.0f", g->pids);
-	if (isfinite(g->pids_max))
-		buf_printf(b, " of %.0f", g->pids_max);
+		buf_printf(b, _(" memory %s of %s;"), short_size(g->memory).text,
+			short_size(g->memory_max).text);
+	if (!isnan(g->pids) && isfinite(g->pids_max))
+		buf_printf(b, _(" tasks %.0f of %.0f"), g->pids, g->pids_max);
+	else if (!isnan(g->pids))
+		buf_printf(b, _(" tasks %.0f"), g->pids);
 	if (g->refused > 0)
-		buf_printf(b, ", %.0f times one could not be started", g->refused);
+		buf_printf(b, _(", %.0f times one could not be started"), g->refused);
 	if (isfinite(g->quota))
-		buf_printf(b, "; quota %.3g processors, used up in %.0f of %.0f periods", g->quota,
+		buf_printf(b, _("; quota %.3g processors, used up in %.0f of %.0f periods"), g->quota,
 			g->throttled, g->periods);
 	if (g->kills > 0)
-		buf_printf(b, "; killed for want of memory in it or below it: %.0f", g->kills);
+		buf_printf(b, _("; killed for want of memory in it or below it: %.0f"), g->kills);
 	buf_puts(b, "\n");
 }
 
@@ -478,20 +484,21 @@ static void put_good(struct buf *b, const struct subject *s)
 	const struct group *g = &s->last;
 
 	if (is_several(s)) {
-		buf_printf(b, "%zu control groups, %zu of them with a limit of memory or processors", s->n,
+		buf_printf(b, _("%zu control groups, %zu of them with a limit of memory or processors"), s->n,
 			s->n_limited);
 		return;
 	}
 	if (isfinite(g->memory_max))
-		buf_printf(b, "%.0f %% of its memory used, %s of %s", share(g->memory, g->memory_max),
+		buf_printf(b, _("%.0f %% of its memory used, %s of %s"), share(g->memory, g->memory_max),
 			short_size(g->memory).text, short_size(g->memory_max).text);
+	else if (isnan(g->memory))
+		buf_puts(b, _("an unknown amount of memory used, it has no limit"));
 	else
-		buf_printf(b, "%s of memory used, it has no limit",
-			isnan(g->memory) ? "an unknown amount" : short_size(g->memory).text);
+		buf_printf(b, _("%s of memory used, it has no limit"), short_size(g->memory).text);
 	if (!isnan(g->pids))
-		buf_printf(b, ", %.0f tasks", g->pids);
+		buf_printf(b, _(", %.0f tasks"), g->pids);
 	if (!isnan(g->throttled_share))
-		buf_printf(b, ", waited for processor time in %.0f %% of the periods", g->throttled_share);
+		buf_printf(b, _(", waited for processor time in %.0f %% of the periods"), g->throttled_share);
 }
 
 static void report(struct look *l, struct subject *s)
@@ -501,8 +508,9 @@ static void report(struct look *l, struct subject *s)
 	double kills = recent_kills(l, s);
 	if (kills > 0)
 		verdict_add(&s->verdict, (enum tocsin_state)l->config->oom,
-			"%.0f process%s killed for want of memory within %s", kills, kills == 1 ? "" : "es",
-			short_duration(l->config->oom_window).text);
+			kills == 1 ? N_("%.0f process killed for want of memory within %s")
+				   : N_("%.0f processes killed for want of memory within %s"),
+			kills, short_duration(l->config->oom_window).text);
 	enum tocsin_state state = s->verdict.state;
 	put_good(&good, s);
 	if (state != TOCSIN_OK)
@@ -541,7 +549,7 @@ static void note_unread(struct subject *s, const char *name, int error)
 {
 	if (s->n_unread++ == 0)
 		buf_printf(&s->why, "%s: %s", name,
-			error == -EBADMSG ? "a file is not of the form that is known" : strerror(-error));
+			error == -EBADMSG ? _("a file is not of the form that is known") : strerror(-error));
 }
 
 static void visit(struct look *l, const char *name, unsigned depth)
@@ -656,7 +664,7 @@ static int look_at_all(struct look *l)
 	int r = walk(l, name, 0);
 	if (r < 0) {
 		tocsin_reason(l->run, "/sys/fs/cgroup cannot be read: %s",
-			r == -E2BIG ? "there are more than 10000 control groups" : strerror(-r));
+			r == -E2BIG ? _("there are more than 10000 control groups") : strerror(-r));
 		return r;
 	}
 	for (size_t i = 0; i < c->cgroup.n; i++)
@@ -676,7 +684,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "cgroup",
-	.summary = "Services and containers near their limits of memory and time",
+	.summary = N_("Services and containers near their limits of memory and time"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

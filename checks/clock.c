@@ -15,6 +15,7 @@
 #include "proctree.h"
 #include "system-bus.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -40,27 +41,24 @@ static const char *const severities[] = { "warning", "critical", NULL };
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(unsynchronised, TOCSIN_CHOICE), .fallback = "warning", .choices = severities,
-		.help = "How bad it is when the clock is not synchronised" },
+		.help = N_("How bad it is when the clock is not synchronised") },
 	{ MEMBER(settle, TOCSIN_DURATION), .fallback = "10m", .max = 86400e6,
-		.help = "How long after the boot the clock may take to be synchronised" },
+		.help = N_("How long after the boot the clock may take to be synchronised") },
 	{ MEMBER(offset_warning, TOCSIN_DURATION), .fallback = "100ms", .max = 86400e6,
-		.help = "Offset that is still to be corrected, forwards or backwards, from which it is a "
-			"warning; "
-			"0: not judged" },
+		.help = N_("Offset that is still to be corrected, forwards or backwards, from which it is a "
+			   "warning; 0: not judged") },
 	{ MEMBER(offset_critical, TOCSIN_DURATION), .fallback = "0", .max = 86400e6,
-		.help = "Offset from which it is critical; 0: not judged" },
+		.help = N_("Offset from which it is critical; 0: not judged") },
 	{ MEMBER(error_warning, TOCSIN_DURATION), .fallback = "5s", .max = 86400e6,
-		.help = "How wrong the clock may be at most (it grows while no time server answers), from "
-			"which it is "
-			"a warning; 0: not judged" },
+		.help = N_("How wrong the clock may be at most (it grows while no time server answers), from "
+			   "which it is a warning; 0: not judged") },
 	{ MEMBER(error_critical, TOCSIN_DURATION), .fallback = "0", .max = 86400e6,
-		.help = "The same bound, from which it is critical; 0: not judged" },
+		.help = N_("The same bound, from which it is critical; 0: not judged") },
 	{ MEMBER(required, TOCSIN_BOOL), .fallback = "no",
-		.help = "Somebody must keep the clock: without it, a host where no time daemon was ever seen "
-			"is left "
-			"alone" },
+		.help = N_("Somebody must keep the clock: without it, a host where no time daemon was ever "
+			   "seen is left alone") },
 	{ MEMBER(in_container, TOCSIN_BOOL), .fallback = "no",
-		.help = "Look also in a container, whose clock is that of its host" },
+		.help = N_("Look also in a container, whose clock is that of its host") },
 	{ .name = NULL },
 };
 
@@ -69,9 +67,9 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->offset_warning > 0 && c->offset_critical > 0 && c->offset_critical < c->offset_warning)
-		return "offset_critical must not be below offset_warning";
+		return N_("offset_critical must not be below offset_warning");
 	if (c->error_warning > 0 && c->error_critical > 0 && c->error_critical < c->error_warning)
-		return "error_critical must not be below error_warning";
+		return N_("error_critical must not be below error_warning");
 	return NULL;
 }
 
@@ -263,26 +261,36 @@ static struct short_text short_seconds(double seconds)
 	struct short_text s;
 	double size = fabs(seconds);
 
-	snprintf(s.text, sizeof(s.text),
-		size < 1e-3 ? "%.3g µs"
-		: size < 1  ? "%.3g ms"
-			    : "%.3g s",
-		seconds * (size < 1e-3       ? 1e6
-				  : size < 1 ? 1e3
-					     : 1));
+	if (size < 1e-3)
+		snprintf(s.text, sizeof(s.text), "%.3g %s", seconds * 1e6, C_("duration", "µs"));
+	else if (size < 1)
+		snprintf(s.text, sizeof(s.text), "%.3g %s", seconds * 1e3, C_("duration", "ms"));
+	else
+		snprintf(s.text, sizeof(s.text), "%.3g %s", seconds, C_("duration", "s"));
 	return s;
 }
 
-static void judge_limits(
-	struct verdict *v, double seconds, int64_t warning_usec, int64_t critical_usec, const char *what)
+/* The limit that SECONDS reaches, forwards or backwards; TOCSIN_OK: none. */
+static enum tocsin_state reached(
+	double seconds, int64_t warning_usec, int64_t critical_usec, struct short_text *ret_limit)
 {
 	bool is_critical = critical_usec > 0 && fabs(seconds) * 1e6 >= (double)critical_usec;
 	bool is_warning = warning_usec > 0 && fabs(seconds) * 1e6 >= (double)warning_usec;
 
-	if (is_critical || is_warning)
-		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%s %s (limit %s)", what,
-			short_seconds(seconds).text,
-			short_seconds((double)(is_critical ? critical_usec : warning_usec) / 1e6).text);
+	*ret_limit = short_seconds((double)(is_critical ? critical_usec : warning_usec) / 1e6);
+	return is_critical ? TOCSIN_CRITICAL : is_warning ? TOCSIN_WARNING : TOCSIN_OK;
+}
+
+/* What cannot be told is NAN, which reaches no limit. */
+static void judge_limits(struct verdict *v, const struct config *c, const struct time_status *t)
+{
+	struct short_text limit;
+
+	enum tocsin_state state = reached(t->offset, c->offset_warning, c->offset_critical, &limit);
+	verdict_add(v, state, "the clock is off by %s (limit %s)", short_seconds(t->offset).text, limit.text);
+	state = reached(t->error, c->error_warning, c->error_critical, &limit);
+	verdict_add(v, state, "the clock may be wrong by up to %s (limit %s)", short_seconds(t->error).text,
+		limit.text);
 }
 
 static void judge_unsynchronised(struct verdict *v, const struct config *c, const struct keeper *k)
@@ -303,31 +311,31 @@ static void judge(
 {
 	if (t->status & STA_CLOCKERR)
 		verdict_add(v, TOCSIN_WARNING, "the kernel reports a fault of the clock hardware");
-	if (!is_synchronised(t)) {
+	if (is_synchronised(t))
+		judge_limits(v, c, t);
+	else
 		judge_unsynchronised(v, c, k);
-		return;
-	}
-	if (!isnan(t->offset))
-		judge_limits(v, t->offset, c->offset_warning, c->offset_critical, "the clock is off by");
-	judge_limits(v, t->error, c->error_warning, c->error_critical, "the clock may be wrong by up to");
 }
 
 static void report_good(struct tocsin_run *run, const struct time_status *t, const struct keeper *k)
 {
 	_cleanup_buf_ struct buf b = BUF(512);
 
-	buf_puts(&b, "synchronised");
 	if (k->name)
-		buf_printf(&b, " by %s", k->name);
+		buf_printf(&b, _("synchronised by %s"), k->name);
+	else
+		buf_puts(&b, _("synchronised"));
 	if (!isnan(t->offset))
-		buf_printf(&b, ", offset %s", short_seconds(t->offset).text);
+		buf_printf(&b, _(", offset %s"), short_seconds(t->offset).text);
 	if (!isnan(t->error))
-		buf_printf(&b, ", wrong by at most %s", short_seconds(t->error).text);
+		buf_printf(&b, _(", wrong by at most %s"), short_seconds(t->error).text);
 	if (t->told_by)
-		buf_printf(&b, "; %s says so, by how much it is wrong cannot be seen from here", t->told_by);
-	if (t->leap == TIME_INS || t->leap == TIME_DEL)
-		buf_printf(&b, "; a leap second will be %s at midnight UTC",
-			t->leap == TIME_INS ? "inserted" : "left out");
+		buf_printf(
+			&b, _("; %s says so, by how much it is wrong cannot be seen from here"), t->told_by);
+	if (t->leap == TIME_INS)
+		buf_puts(&b, _("; a leap second will be inserted at midnight UTC"));
+	if (t->leap == TIME_DEL)
+		buf_puts(&b, _("; a leap second will be left out at midnight UTC"));
 	tocsin_item(run, tocsin_name(run), TOCSIN_OK, "%s", buf_text(&b));
 }
 
@@ -362,26 +370,28 @@ static void show_kernel(struct buf *b, const struct time_status *t)
 		int bit;
 		const char *text;
 	} flags[] = {
-		{ STA_UNSYNC, "not synchronised" },
-		{ STA_PLL, "the kernel steers the clock (PLL)" },
-		{ STA_PPSSIGNAL, "a pulse per second is present" },
-		{ STA_CLOCKERR, "clock hardware fault" },
-		{ STA_INS, "a second will be inserted" },
-		{ STA_DEL, "a second will be left out" },
+		{ STA_UNSYNC, N_("not synchronised") },
+		{ STA_PLL, N_("the kernel steers the clock (PLL)") },
+		{ STA_PPSSIGNAL, N_("a pulse per second is present") },
+		{ STA_CLOCKERR, N_("clock hardware fault") },
+		{ STA_INS, N_("a second will be inserted") },
+		{ STA_DEL, N_("a second will be left out") },
 	};
 
 	if (t->told_by) {
-		buf_printf(b, "the kernel cannot be asked in this sandbox (ProtectClock=): told by %s\n", t->told_by);
+		buf_printf(b, _("the kernel cannot be asked in this sandbox (ProtectClock=): told by %s\n"),
+			t->told_by);
 		return;
 	}
-	buf_printf(b, "status: 0x%x", (unsigned)t->status);
+	buf_printf(b, _("status: 0x%x"), (unsigned)t->status);
 	for (size_t i = 0; i < ELEMENTS(flags); i++)
 		if (t->status & flags[i].bit)
-			buf_printf(b, ", %s", flags[i].text);
-	buf_printf(b, "\nwrong by at most: %s; estimated: %s; frequency correction: %.3f ppm\n",
+			buf_printf(b, ", %s", _(flags[i].text));
+	buf_putc(b, '\n');
+	buf_printf(b, _("wrong by at most: %s; estimated: %s; frequency correction: %.3f ppm\n"),
 		short_seconds(t->error).text, short_seconds(t->estimate).text, t->frequency);
 	if (!isnan(t->offset))
-		buf_printf(b, "offset that is still to be corrected: %s\n", short_seconds(t->offset).text);
+		buf_printf(b, _("offset that is still to be corrected: %s\n"), short_seconds(t->offset).text);
 }
 
 static void show_last(struct tocsin_run *run, struct buf *b)
@@ -390,7 +400,7 @@ static void show_last(struct tocsin_run *run, struct buf *b)
 
 	if (last == 0)
 		return;
-	buf_puts(b, "systemd-timesyncd synchronised last: ");
+	buf_puts(b, _("systemd-timesyncd synchronised last: "));
 	format_time(b, last);
 	buf_putc(b, '\n');
 }
@@ -400,11 +410,12 @@ static void show(struct tocsin_run *run, const struct time_status *t, const stru
 	_cleanup_buf_ struct buf b = BUF(4096);
 
 	if (k->name)
-		buf_printf(&b, "kept by: %s, pid %d\n", k->name, (int)k->pid);
+		buf_printf(&b, _("kept by: %s, pid %d\n"), k->name, (int)k->pid);
 	else
-		buf_puts(&b, k->is_hidden
-				     ? "kept by: not known, processes of others cannot be seen here\n"
-				     : "kept by: nobody (no timesyncd, chronyd, ntpd or PTP daemon runs)\n");
+		buf_puts(&b,
+			k->is_hidden
+				? _("kept by: not known, processes of others cannot be seen here\n")
+				: _("kept by: nobody (no timesyncd, chronyd, ntpd or PTP daemon runs)\n"));
 	show_last(run, &b);
 	show_kernel(&b, t);
 	tocsin_evidence(run, tocsin_name(run), "The clock", buf_text(&b));
@@ -464,7 +475,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "clock",
-	.summary = "Whether the clock is synchronised, and how wrong it may be",
+	.summary = N_("Whether the clock is synchronised, and how wrong it may be"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

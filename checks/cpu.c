@@ -8,6 +8,7 @@
 #include "evidence.h"
 #include "procread.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -23,22 +24,31 @@ struct config {
 	double warning[VALUES], critical[VALUES];
 };
 
-#define LIMIT_OPTION(key, severity, index, value, what)                                            \
+#define LIMIT_OPTION(key, severity, index, value, sentence)                                        \
 	{                                                                                          \
 		.name = key "_" #severity, .type = TOCSIN_PERCENT,                                 \
 		.offset = offsetof(struct config, severity[index]), .fallback = value, .max = 100, \
-		.help = "Share of the processors' time " what " from which it is " #severity       \
-			"; 0%: not judged"                                                         \
+		.help = sentence                                                                   \
 	}
 
 /* A host may work at its full power by intent: that alone is never critical unless it is asked for. */
 static const struct tocsin_option options[] = {
-	LIMIT_OPTION("usage", warning, USAGE, "95%", "spent working"),
-	LIMIT_OPTION("usage", critical, USAGE, "0%", "spent working"),
-	LIMIT_OPTION("iowait", warning, IOWAIT, "50%", "idle while a task waited for a disk"),
-	LIMIT_OPTION("iowait", critical, IOWAIT, "80%", "idle while a task waited for a disk"),
-	LIMIT_OPTION("steal", warning, STEAL, "20%", "taken by the hypervisor for other guests"),
-	LIMIT_OPTION("steal", critical, STEAL, "50%", "taken by the hypervisor for other guests"),
+	LIMIT_OPTION("usage", warning, USAGE, "95%",
+		N_("Share of the processors' time spent working from which it is warning; 0%: not judged")),
+	LIMIT_OPTION("usage", critical, USAGE, "0%",
+		N_("Share of the processors' time spent working from which it is critical; 0%: not judged")),
+	LIMIT_OPTION("iowait", warning, IOWAIT, "50%",
+		N_("Share of the processors' time idle while a task waited for a disk from which it is "
+		   "warning; 0%: not judged")),
+	LIMIT_OPTION("iowait", critical, IOWAIT, "80%",
+		N_("Share of the processors' time idle while a task waited for a disk from which it is "
+		   "critical; 0%: not judged")),
+	LIMIT_OPTION("steal", warning, STEAL, "20%",
+		N_("Share of the processors' time taken by the hypervisor for other guests from which it is "
+		   "warning; 0%: not judged")),
+	LIMIT_OPTION("steal", critical, STEAL, "50%",
+		N_("Share of the processors' time taken by the hypervisor for other guests from which it is "
+		   "critical; 0%: not judged")),
 	{ .name = NULL },
 };
 
@@ -50,8 +60,8 @@ static const char *validate(const void *config)
 
 	for (size_t i = 0; i < VALUES; i++)
 		if (c->warning[i] > 0 && c->critical[i] > 0 && c->critical[i] < c->warning[i])
-			return "the limit for critical is below the one for warning: one of usage, iowait, "
-			       "steal";
+			return N_("the limit for critical is below the one for warning: one of usage, "
+				  "iowait, steal");
 	return NULL;
 }
 
@@ -111,22 +121,29 @@ static bool compare(
 	return true;
 }
 
+static enum tocsin_state reached(const struct config *c, enum value i, double value, double *ret_limit)
+{
+	bool is_critical = c->critical[i] > 0 && value >= c->critical[i];
+	bool is_warning = c->warning[i] > 0 && value >= c->warning[i];
+
+	*ret_limit = is_critical ? c->critical[i] : c->warning[i];
+	return is_critical ? TOCSIN_CRITICAL : is_warning ? TOCSIN_WARNING : TOCSIN_OK;
+}
+
 static void judge(const struct config *c, const double value[VALUES], struct verdict *v)
 {
-	static const char *const sentences[VALUES] = {
-		"the processors were busy for",
-		"the processors waited for a disk for",
-		"the hypervisor took",
-	};
+	double limit;
 
-	for (size_t i = 0; i < VALUES; i++) {
-		bool is_critical = c->critical[i] > 0 && value[i] >= c->critical[i];
-
-		if (is_critical || (c->warning[i] > 0 && value[i] >= c->warning[i]))
-			verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
-				"%s %.0f %% of the time (%s, limit %.4g %%)", sentences[i], value[i],
-				names[i], is_critical ? c->critical[i] : c->warning[i]);
-	}
+	enum tocsin_state state = reached(c, USAGE, value[USAGE], &limit);
+	verdict_add(v, state, "the processors were busy for %.0f %% of the time (usage, limit %.4g %%)",
+		value[USAGE], limit);
+	state = reached(c, IOWAIT, value[IOWAIT], &limit);
+	verdict_add(v, state,
+		"the processors waited for a disk for %.0f %% of the time (iowait, limit %.4g %%)",
+		value[IOWAIT], limit);
+	state = reached(c, STEAL, value[STEAL], &limit);
+	verdict_add(v, state, "the hypervisor took %.0f %% of the time (steal, limit %.4g %%)", value[STEAL],
+		limit);
 }
 
 static void report_metrics(struct tocsin_run *run, const struct config *c, const double value[VALUES],
@@ -159,9 +176,12 @@ static void report(struct tocsin_run *run, const struct config *c, const double 
 	judge(c, value, &v);
 	if (v.state == TOCSIN_OK)
 		tocsin_item(run, tocsin_name(run), v.state,
-			"%.0f %% busy, %.0f %% iowait, %.0f %% steal in the last %s, on %u processor%s",
+			processors == 1 ? N_("%.0f %% busy, %.0f %% iowait, %.0f %% steal in the last %s, on "
+					     "%u processor")
+					: N_("%.0f %% busy, %.0f %% iowait, %.0f %% steal in the last %s, on "
+					     "%u processors"),
 			value[USAGE], value[IOWAIT], value[STEAL], short_duration(between_usec).text,
-			processors, processors == 1 ? "" : "s");
+			processors);
 	else
 		tocsin_item(run, tocsin_name(run), v.state, "%s", buf_text(&v.text));
 	report_metrics(run, c, value, percent, processors);
@@ -196,7 +216,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "cpu",
-	.summary = "Use of the processors, iowait and steal",
+	.summary = N_("Use of the processors, iowait and steal"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -5,7 +5,9 @@
  * The walk stays on one file system, follows no link, reads no file, and has an end: when the time is over,
  * what was counted until then is the least that there is. */
 #include "clock.h"
+#include "text.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -38,32 +40,33 @@ struct config {
 #define AGE_MAX (36500 * 86400e6)
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(path, TOCSIN_PATH), .help = "The folder" },
+	{ MEMBER(path, TOCSIN_PATH), .help = N_("The folder") },
 	{ MEMBER(pattern, TOCSIN_LIST),
-		.help = "Only files whose name is like this (glob), as *.tar.gz; without it, all" },
+		.help = N_("Only files whose name is like this (glob), as *.tar.gz; without it, all") },
 	{ MEMBER(exclude, TOCSIN_LIST),
-		.help = "Names (glob) of files and folders that are left out, folders with all in them" },
-	{ MEMBER(recursive, TOCSIN_BOOL), .fallback = "yes", .help = "The folders in it are looked at, too" },
+		.help = N_("Names (glob) of files and folders that are left out, folders with all in them") },
+	{ MEMBER(recursive, TOCSIN_BOOL), .fallback = "yes",
+		.help = N_("The folders in it are looked at, too") },
 	{ MEMBER(files_min, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Fewer files than this are critical" },
+		.help = N_("Fewer files than this are critical") },
 	{ MEMBER(files_warning, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Number of files from which it is a warning; 0: not judged" },
+		.help = N_("Number of files from which it is a warning; 0: not judged") },
 	{ MEMBER(files_critical, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Number of files from which it is critical; 0: not judged" },
+		.help = N_("Number of files from which it is critical; 0: not judged") },
 	{ MEMBER(size_warning, TOCSIN_SIZE), .fallback = "0",
-		.help = "Space that they take together from which it is a warning; 0: not judged" },
+		.help = N_("Space that they take together from which it is a warning; 0: not judged") },
 	{ MEMBER(size_critical, TOCSIN_SIZE), .fallback = "0",
-		.help = "Space that they take together from which it is critical; 0: not judged" },
+		.help = N_("Space that they take together from which it is critical; 0: not judged") },
 	{ MEMBER(oldest_warning, TOCSIN_DURATION), .fallback = "0", .max = AGE_MAX,
-		.help = "Age of the oldest file from which it is a warning; 0: not judged" },
+		.help = N_("Age of the oldest file from which it is a warning; 0: not judged") },
 	{ MEMBER(oldest_critical, TOCSIN_DURATION), .fallback = "0", .max = AGE_MAX,
-		.help = "Age of the oldest file from which it is critical; 0: not judged" },
+		.help = N_("Age of the oldest file from which it is critical; 0: not judged") },
 	{ MEMBER(newest_warning, TOCSIN_DURATION), .fallback = "0", .max = AGE_MAX,
-		.help = "Age of the newest file from which it is a warning; 0: not judged" },
+		.help = N_("Age of the newest file from which it is a warning; 0: not judged") },
 	{ MEMBER(newest_critical, TOCSIN_DURATION), .fallback = "0", .max = AGE_MAX,
-		.help = "Age of the newest file from which it is critical; 0: not judged" },
+		.help = N_("Age of the newest file from which it is critical; 0: not judged") },
 	{ MEMBER(walk_timeout, TOCSIN_DURATION), .fallback = "8s", .min = 1000, .max = 3600e6,
-		.help = "How long it may count; keep it below the timeout of the check" },
+		.help = N_("How long it may count; keep it below the timeout of the check") },
 	{ .name = NULL },
 };
 
@@ -78,15 +81,15 @@ static const char *validate(const void *config)
 	int64_t files_max = c->files_critical > 0 ? c->files_critical : c->files_warning;
 
 	if (!c->path)
-		return "path is needed: the folder to look at";
+		return N_("path is needed: the folder to look at");
 	if (are_crossed(c->files_warning, c->files_critical) ||
 		are_crossed(c->size_warning, c->size_critical) ||
 		are_crossed(c->oldest_warning, c->oldest_critical) ||
 		are_crossed(c->newest_warning, c->newest_critical))
-		return "the limit for critical is below the one for warning: one of files, size, oldest, "
-		       "newest";
+		return N_("the limit for critical is below the one for warning: one of files, size, oldest, "
+			  "newest");
 	if (are_crossed(c->files_min, files_max))
-		return "files_min must not be above the limits for the number of files";
+		return N_("files_min must not be above the limits for the number of files");
 	return NULL;
 }
 
@@ -276,30 +279,14 @@ static double age_usec(int64_t now_usec, const struct found *f)
 	return f->time_usec < now_usec ? (double)(now_usec - f->time_usec) : 0;
 }
 
-/* The sentence is BEFORE, the value, AFTER. */
-struct judged {
-	const char *before, *after;
-	double value;
-	int64_t warning, critical;
-	struct short_text (*show)(double value);
-};
-
-static void judge_above(struct verdict *v, const struct judged *j)
+/* The limit that VALUE reaches; TOCSIN_OK: none. */
+static enum tocsin_state reached(double value, int64_t warning, int64_t critical, double *ret_limit)
 {
-	bool is_critical = j->critical > 0 && j->value >= (double)j->critical;
+	bool is_critical = critical > 0 && value >= (double)critical;
+	bool is_warning = warning > 0 && value >= (double)warning;
 
-	if (is_critical || (j->warning > 0 && j->value >= (double)j->warning))
-		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%s%s%s (limit %s)", j->before,
-			j->show(j->value).text, j->after,
-			j->show((double)(is_critical ? j->critical : j->warning)).text);
-}
-
-static struct short_text short_count(double count)
-{
-	struct short_text s;
-
-	snprintf(s.text, sizeof(s.text), "%.0f", count);
-	return s;
+	*ret_limit = (double)(is_critical ? critical : warning);
+	return is_critical ? TOCSIN_CRITICAL : is_warning ? TOCSIN_WARNING : TOCSIN_OK;
 }
 
 static struct short_text short_age(double usec)
@@ -310,29 +297,38 @@ static struct short_text short_age(double usec)
 /* More than what was counted can only make these worse. */
 static void judge_most(const struct config *c, const struct walk *w, int64_t now_usec, struct verdict *v)
 {
-	const char *least = w->is_late ? "at least " : "";
-	const struct judged judged[] = {
-		{ least, " files", w->files, c->files_warning, c->files_critical, short_count },
-		{ least, " together", w->bytes, c->size_warning, c->size_critical, short_size },
-		{ "the oldest file is ", " old", w->files > 0 ? age_usec(now_usec, &w->oldest) : NAN,
-			c->oldest_warning, c->oldest_critical, short_age },
-	};
+	double limit, oldest = w->files > 0 ? age_usec(now_usec, &w->oldest) : NAN;
 
-	for (size_t i = 0; i < ELEMENTS(judged); i++)
-		judge_above(v, &judged[i]);
+	enum tocsin_state state = reached(w->files, c->files_warning, c->files_critical, &limit);
+	verdict_add(v, state,
+		w->is_late ? N_("at least %.0f files (limit %.0f)") : N_("%.0f files (limit %.0f)"), w->files,
+		limit);
+	state = reached(w->bytes, c->size_warning, c->size_critical, &limit);
+	verdict_add(v, state,
+		w->is_late ? N_("at least %s together (limit %s)") : N_("%s together (limit %s)"),
+		short_size(w->bytes).text, short_size(limit).text);
+	state = reached(oldest, c->oldest_warning, c->oldest_critical, &limit);
+	if (state != TOCSIN_OK)
+		verdict_add(v, state, "the oldest file is %s old (limit %s)", short_age(oldest).text,
+			short_age(limit).text);
 }
 
 /* And these better, so they are judged when all was counted. */
 static void judge_least(const struct config *c, const struct walk *w, int64_t now_usec, struct verdict *v)
 {
+	double limit, newest = w->files > 0 ? age_usec(now_usec, &w->newest) : NAN;
+
 	if (w->files < (double)c->files_min)
-		verdict_add(v, TOCSIN_CRITICAL, "%.0f file%s (at least %lld)", w->files,
-			w->files == 1 ? "" : "s", (long long)c->files_min);
+		verdict_add(v, TOCSIN_CRITICAL,
+			w->files == 1 ? N_("%.0f file (at least %lld)") : N_("%.0f files (at least %lld)"),
+			w->files, (long long)c->files_min);
+	enum tocsin_state state = reached(newest, c->newest_warning, c->newest_critical, &limit);
+	if (state != TOCSIN_OK)
+		verdict_add(v, state, "the newest file is %s old (limit %s)", short_age(newest).text,
+			short_age(limit).text);
 	if (w->files > 0)
-		judge_above(
-			v, &(struct judged){ "the newest file is ", " old", age_usec(now_usec, &w->newest),
-				   c->newest_warning, c->newest_critical, short_age });
-	else if (c->newest_warning > 0 || c->newest_critical > 0)
+		return;
+	if (c->newest_warning > 0 || c->newest_critical > 0)
 		verdict_add(v, c->newest_critical > 0 ? TOCSIN_CRITICAL : TOCSIN_WARNING,
 			"there is no file, so none that is new enough");
 }
@@ -365,7 +361,8 @@ static void report_metrics(
 
 static void put_found(struct buf *b, const char *what, const struct found *f)
 {
-	buf_printf(b, "%-8s ", what);
+	text_pad(b, what, 8);
+	buf_putc(b, ' ');
 	format_time(b, f->time_usec);
 	buf_printf(b, "  %9s  %s\n", short_size(f->bytes).text, f->name);
 }
@@ -375,15 +372,15 @@ static void show(struct tocsin_run *run, const struct config *c, const struct wa
 	_cleanup_buf_ struct buf b = BUF(60000);
 
 	if (w->files > 0) {
-		put_found(&b, "oldest", &w->oldest);
-		put_found(&b, "newest", &w->newest);
+		put_found(&b, C_("file", "oldest"), &w->oldest);
+		put_found(&b, C_("file", "newest"), &w->newest);
 	}
 	for (size_t i = 0; i < LARGEST && w->largest[i].bytes > 0; i++)
-		put_found(&b, i ? "" : "largest", &w->largest[i]);
+		put_found(&b, i ? "" : C_("file", "largest"), &w->largest[i]);
 	if (w->n_elsewhere)
-		buf_printf(&b, "not counted: %zu folders that are other file systems\n", w->n_elsewhere);
+		buf_printf(&b, _("not counted: %zu folders that are other file systems\n"), w->n_elsewhere);
 	if (w->n_unread)
-		buf_printf(&b, "not counted: %zu that cannot be read, the first is %s: %s\n", w->n_unread,
+		buf_printf(&b, _("not counted: %zu that cannot be read, the first is %s: %s\n"), w->n_unread,
 			w->unread, strerror(-w->unread_error));
 	if (b.len)
 		tocsin_evidence(run, c->path, "In the folder", buf_text(&b));
@@ -395,9 +392,10 @@ static void report_good(
 	if (w->files == 0)
 		tocsin_item(run, c->path, TOCSIN_OK, "no file");
 	else
-		tocsin_item(run, c->path, TOCSIN_OK, "%.0f file%s, %s; the newest is %s old, the oldest %s",
-			w->files, w->files == 1 ? "" : "s", short_size(w->bytes).text,
-			short_age(age_usec(now_usec, &w->newest)).text,
+		tocsin_item(run, c->path, TOCSIN_OK,
+			w->files == 1 ? N_("%.0f file, %s; the newest is %s old, the oldest %s")
+				      : N_("%.0f files, %s; the newest is %s old, the oldest %s"),
+			w->files, short_size(w->bytes).text, short_age(age_usec(now_usec, &w->newest)).text,
 			short_age(age_usec(now_usec, &w->oldest)).text);
 }
 
@@ -435,8 +433,8 @@ static int open_folder(struct tocsin_run *run, const struct config *c, struct st
 	int fd = tocsin_open(run, c->path, O_RDONLY | O_DIRECTORY);
 
 	if (fd == -ENOENT || fd == -ENOTDIR) {
-		tocsin_item(run, c->path, TOCSIN_CRITICAL, "%s",
-			fd == -ENOENT ? "there is no such folder" : "this is not a folder");
+		tocsin_item(run, c->path, TOCSIN_CRITICAL,
+			fd == -ENOENT ? N_("there is no such folder") : N_("this is not a folder"));
 		return fd;
 	}
 	if (fd >= 0 && fstat(fd, st) < 0) {
@@ -476,7 +474,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "directory",
-	.summary = "Number, size and age of the files in a folder",
+	.summary = N_("Number, size and age of the files in a folder"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "mountinfo.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -36,31 +37,31 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(path, TOCSIN_STRING), .fallback = "auto",
-		.help = "A path on the file system, or \"auto\" for every local file system" },
+		.help = N_("A path on the file system, or \"auto\" for every local file system") },
 	{ MEMBER(warning, TOCSIN_LIMIT), .fallback = "85%", .max = 100,
-		.help = "Used space (90%) or space left (10G) from which it is a warning" },
+		.help = N_("Used space (90%) or space left (10G) from which it is a warning") },
 	{ MEMBER(critical, TOCSIN_LIMIT), .fallback = "95%", .max = 100,
-		.help = "Used space (95%) or space left (2G) from which it is critical" },
+		.help = N_("Used space (95%) or space left (2G) from which it is critical") },
 	{ MEMBER(inodes_warning, TOCSIN_PERCENT), .fallback = "90%", .max = 100,
-		.help = "Used inodes from which it is a warning; 0% switches this off" },
+		.help = N_("Used inodes from which it is a warning; 0%: not judged") },
 	{ MEMBER(inodes_critical, TOCSIN_PERCENT), .fallback = "97%", .max = 100,
-		.help = "Used inodes from which it is critical; 0% switches this off" },
+		.help = N_("Used inodes from which it is critical; 0%: not judged") },
 	{ MEMBER(full_warning, TOCSIN_DURATION), .fallback = "0",
-		.help = "Warn when it will be full in less than this at its present rate; 0 switches this "
-			"off" },
+		.help = N_(
+			"Warn when it will be full in less than this at its present rate; 0: not judged") },
 	{ MEMBER(full_critical, TOCSIN_DURATION), .fallback = "0",
-		.help = "Critical when it will be full in less than this at its present rate; 0 switches "
-			"this off" },
+		.help = N_("Critical when it will be full in less than this at its present rate; 0: not "
+			   "judged") },
 	{ MEMBER(mounted, TOCSIN_BOOL), .fallback = "no",
-		.help = "The path must be a mount point; critical when nothing is mounted there" },
+		.help = N_("The path must be a mount point; critical when nothing is mounted there") },
 	{ MEMBER(read_only, TOCSIN_BOOL), .fallback = "no",
-		.help = "The file system is meant to be read-only; otherwise one that became so is "
-			"critical" },
+		.help = N_("The file system is meant to be read-only; otherwise one that became so is "
+			   "critical") },
 	{ MEMBER(network, TOCSIN_BOOL), .fallback = "no",
-		.help = "With path = auto, network file systems too" },
-	{ MEMBER(exclude, TOCSIN_LIST), .help = "With path = auto, mount points to leave out (glob)" },
+		.help = N_("With path = auto, network file systems too") },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = N_("With path = auto, mount points to leave out (glob)") },
 	{ MEMBER(exclude_type, TOCSIN_LIST),
-		.help = "With path = auto, file system types to leave out (glob)" },
+		.help = N_("With path = auto, file system types to leave out (glob)") },
 	{ .name = NULL },
 };
 
@@ -84,22 +85,20 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (!is_auto(c) && c->path[0] != '/')
-		return "path must be an absolute path, or \"auto\"";
+		return N_("path must be an absolute path, or \"auto\"");
 	if (is_auto(c) && c->mounted)
-		return "mounted = yes needs a path: \"auto\" only sees what is mounted";
+		return N_("mounted = yes needs a path: \"auto\" only sees what is mounted");
 	if (limits_are_crossed(c))
-		return "critical would be reached before warning: for percentages critical must be the "
-		       "larger one, for space "
-		       "left the smaller one";
+		return N_("critical would be reached before warning: for percentages critical must be the "
+			  "larger one, for space left the smaller one");
 	if (c->inodes_warning > 0 && c->inodes_critical > 0 && c->inodes_warning > c->inodes_critical)
-		return "inodes_critical must not be below inodes_warning";
+		return N_("inodes_critical must not be below inodes_warning");
 	if (c->full_warning > 0 && c->full_critical > c->full_warning)
-		return "full_critical must not be above full_warning";
+		return N_("full_critical must not be above full_warning");
 	return NULL;
 }
 
-/* --- Which file systems
- * ------------------------------------------------------------------------------------- */
+/* --- Which file systems */
 
 /* Hold data, but no device name is their source. */
 static const char *const local_types[] = { "bcachefs", "btrfs", "f2fs", "fuseblk", "ubifs", "zfs", NULL };
@@ -175,8 +174,7 @@ static void choose(const struct config *c, const struct mountinfo *info, bool *c
 	}
 }
 
-/* --- How much there is
- * -------------------------------------------------------------------------------------- */
+/* --- How much there is */
 
 struct space {
 	double total, free, available; /* bytes; available: to others than root */
@@ -201,13 +199,15 @@ static int recorded_statvfs(struct tocsin_run *run, const char *path, struct sta
 			&v[4], &v[5], &v[6]);
 		if (n != ELEMENTS(v))
 			return n == 1 ? -(int)v[0] : -EBADMSG;
-		*ret = (struct statvfs){ .f_blocks = v[0],
+		*ret = (struct statvfs){
+			.f_blocks = v[0],
 			.f_bfree = v[1],
 			.f_bavail = v[2],
 			.f_files = v[3],
 			.f_ffree = v[4],
 			.f_favail = v[5],
-			.f_frsize = v[6] };
+			.f_frsize = v[6],
+		};
 		return 0;
 	}
 	return -ENOENT;
@@ -246,8 +246,7 @@ static double percent_used(double used, double available)
 	return used + available > 0 ? ceil(100.0 * used / (used + available) - 1e-9) : NAN;
 }
 
-/* --- How fast it fills
- * -------------------------------------------------------------------------------------- */
+/* --- How fast it fills */
 
 struct growth {
 	double rate;       /* bytes a second, NAN when not known */
@@ -304,8 +303,7 @@ static struct growth measure_growth(struct tocsin_run *run, const char *item, co
 	return g;
 }
 
-/* --- What it means
- * ------------------------------------------------------------------------------------------ */
+/* --- What it means */
 
 static bool is_past(const struct tocsin_limit *limit, double percent, double available)
 {
@@ -350,9 +348,11 @@ static void judge_growth(const struct config *c, const struct growth *g, struct 
 	if (g->full_usec == USEC_NEVER || g->weight < RATE_TRUSTED)
 		return;
 	if (c->full_critical > 0 && g->full_usec < c->full_critical)
-		verdict_add(v, TOCSIN_CRITICAL, "full in about %s at the present rate", short_duration(g->full_usec).text);
+		verdict_add(v, TOCSIN_CRITICAL, "full in about %s at the present rate",
+			short_duration(g->full_usec).text);
 	else if (c->full_warning > 0 && g->full_usec < c->full_warning)
-		verdict_add(v, TOCSIN_WARNING, "full in about %s at the present rate", short_duration(g->full_usec).text);
+		verdict_add(v, TOCSIN_WARNING, "full in about %s at the present rate",
+			short_duration(g->full_usec).text);
 }
 
 /* Only the options of the file system count: in a service's name space every mount may be read-only. From
@@ -416,16 +416,18 @@ static void put_growth(struct buf *b, const struct growth *g)
 	double an_hour = fabs(g->rate) * 3600;
 
 	if (isnan(g->rate)) {
-		buf_puts(b, "growth: not known yet, this is the first look\n");
+		buf_puts(b, _("growth: not known yet, this is the first look\n"));
 	} else if (an_hour < 1024) {
-		buf_puts(b, "growth: none\n");
+		buf_puts(b, _("growth: none\n"));
 	} else {
-		buf_printf(
-			b, "growth: %s by %s an hour", g->rate > 0 ? "fills" : "empties", short_size(an_hour).text);
+		buf_printf(b,
+			g->rate > 0 ? _("growth: fills by %s an hour") : _("growth: empties by %s an hour"),
+			short_size(an_hour).text);
 		if (g->weight < RATE_TRUSTED)
-			buf_puts(b, " (over the last minutes only)");
+			buf_puts(b, _(" (over the last minutes only)"));
 		if (g->full_usec != USEC_NEVER)
-			buf_printf(b, "; at this rate it is full in about %s", short_duration(g->full_usec).text);
+			buf_printf(b, _("; at this rate it is full in about %s"),
+				short_duration(g->full_usec).text);
 		buf_putc(b, '\n');
 	}
 }
@@ -435,17 +437,17 @@ static void report_evidence(struct tocsin_run *run, const char *item, const stru
 {
 	_cleanup_buf_ struct buf b = BUF(65536);
 
-	buf_printf(&b, "device: %s\ntype: %s\n", m->source, m->type);
+	buf_printf(&b, _("device: %s\ntype: %s\n"), m->source, m->type);
 	if (strcmp(m->point, item) != 0)
-		buf_printf(&b, "mounted on: %s\n", m->point);
-	buf_printf(&b, "options: %s; of the file system: %s\n", m->options, m->super_options);
-	buf_printf(&b, "size: %s, used: %s, left: %s", short_size(s->total).text, short_size(s->total - s->free).text,
-		short_size(s->available).text);
+		buf_printf(&b, _("mounted on: %s\n"), m->point);
+	buf_printf(&b, _("options: %s; of the file system: %s\n"), m->options, m->super_options);
+	buf_printf(&b, _("size: %s, used: %s, left: %s"), short_size(s->total).text,
+		short_size(s->total - s->free).text, short_size(s->available).text);
 	if (s->free > s->available)
-		buf_printf(&b, " (and %s for root only)", short_size(s->free - s->available).text);
+		buf_printf(&b, _(" (and %s for root only)"), short_size(s->free - s->available).text);
 	buf_putc(&b, '\n');
 	if (s->inodes > 0)
-		buf_printf(&b, "inodes: %.0f, free: %.0f\n", s->inodes, s->inodes_free);
+		buf_printf(&b, _("inodes: %.0f, free: %.0f\n"), s->inodes, s->inodes_free);
 	put_growth(&b, g);
 	tocsin_evidence(run, item, "The file system", buf_text(&b));
 }
@@ -464,9 +466,11 @@ static void look_at_file_system(struct tocsin_run *run, const struct config *c, 
 	if (v.state == TOCSIN_OK && isnan(percent))
 		tocsin_item(run, item, v.state, "%s without a size of its own", m->type);
 	else if (v.state == TOCSIN_OK)
-		tocsin_item(run, item, v.state, "%.0f %% used, %s of %s left%s", percent,
-			short_size(s->available).text, short_size(s->total).text,
-			mount_has_option(m->super_options, "ro") ? ", read-only" : "");
+		tocsin_item(run, item, v.state,
+			mount_has_option(m->super_options, "ro")
+				? N_("%.0f %% used, %s of %s left, read-only")
+				: N_("%.0f %% used, %s of %s left"),
+			percent, short_size(s->available).text, short_size(s->total).text);
 	else
 		tocsin_item(run, item, v.state, "%s", buf_text(&v.text));
 	report_metrics(run, c, item, s, &g);
@@ -542,7 +546,7 @@ static int look_at_path(struct tocsin_run *run, const struct config *c, const st
 	const struct mount *m = resolved ? mountinfo_find(info, resolved) : NULL;
 	if (c->mounted && (!m || strcmp(m->point, resolved) != 0)) {
 		tocsin_item(run, c->path, TOCSIN_CRITICAL,
-			r < 0 ? "not mounted: there is no such folder" : "not mounted");
+			r < 0 ? N_("not mounted: there is no such folder") : N_("not mounted"));
 		return 0;
 	}
 	if (!m) {
@@ -575,7 +579,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "disk",
-	.summary = "Space, inodes and read-only state of file systems",
+	.summary = N_("Space, inodes and read-only state of file systems"),
 	.flags = TOCSIN_CHECK_STEADY,
 	.options = options,
 	.config_size = sizeof(struct config),

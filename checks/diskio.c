@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "evidence.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -36,28 +37,30 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(device, TOCSIN_LIST), .fallback = AUTO,
-		.help = "A disk, partition or other block device by the kernel's name (sda, nvme0n1p2, md0) "
-			"or that of the device mapper (vg0-root); \"auto\": all disks of this host" },
-	{ MEMBER(exclude, TOCSIN_LIST), .help = "With device = auto, names to leave out (glob)" },
+		.help = N_(
+			"A disk, partition or other block device by the kernel's name (sda, nvme0n1p2, md0) "
+			"or that of the device mapper (vg0-root); \"auto\": all disks of this host") },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = N_("With device = auto, names to leave out (glob)") },
 	{ MEMBER(latency_warning, TOCSIN_DURATION), .fallback = "250ms", .max = 3600e6,
-		.help = "Mean time that a read or a write takes, waiting included, from which it is a "
-			"warning; 0: not judged" },
+		.help = N_("Mean time that a read or a write takes, waiting included, from which it is a "
+			   "warning; 0: not judged") },
 	{ MEMBER(latency_critical, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,
-		.help = "Mean time that a read or a write takes, from which it is critical; 0: not judged" },
+		.help = N_(
+			"Mean time that a read or a write takes, from which it is critical; 0: not judged") },
 	{ MEMBER(stalled, TOCSIN_DURATION), .fallback = "30s", .max = 86400e6,
-		.help = "It is critical when for so long requests wait and none is completed; 0: not "
-			"judged" },
+		.help = N_("It is critical when for so long requests wait and none is completed; 0: not "
+			   "judged") },
 	{ MEMBER(busy_warning, TOCSIN_PERCENT), .fallback = "0%", .max = 100,
-		.help = "Part of the time in which the disk had work, from which it is a warning; 0%: not "
-			"judged" },
+		.help = N_("Part of the time in which the disk had work, from which it is a warning; 0%: not "
+			   "judged") },
 	{ MEMBER(busy_critical, TOCSIN_PERCENT), .fallback = "0%", .max = 100,
-		.help = "Part of the time in which the disk had work, from which it is critical; 0%: not "
-			"judged" },
+		.help = N_("Part of the time in which the disk had work, from which it is critical; 0%: not "
+			   "judged") },
 	{ MEMBER(queue_warning, TOCSIN_NUMBER), .fallback = "0", .max = 1e6,
-		.help = "Mean number of requests that waited or were served, from which it is a warning; 0: "
-			"not judged" },
+		.help = N_("Mean number of requests that waited or were served, from which it is a warning; "
+			   "0: not judged") },
 	{ MEMBER(queue_critical, TOCSIN_NUMBER), .fallback = "0", .max = 1e6,
-		.help = "Mean number of requests, from which it is critical; 0: not judged" },
+		.help = N_("Mean number of requests, from which it is critical; 0: not judged") },
 	{ .name = NULL },
 };
 
@@ -78,13 +81,13 @@ static const char *validate(const void *config)
 	if ((c->latency_critical > 0 && c->latency_critical < c->latency_warning) ||
 		(c->busy_critical > 0 && c->busy_critical < c->busy_warning) ||
 		(c->queue_critical > 0 && c->queue_critical < c->queue_warning))
-		return "the limit for critical is below the one for warning: one of latency, busy, queue";
+		return N_("the limit for critical is below the one for warning: one of latency, busy, queue");
 	for (size_t i = 0; i < c->device.n; i++) {
 		if (!is_name(c->device.items[i]))
-			return "device is \"auto\" or the name of a block device without /dev/, like sda";
+			return N_("device is \"auto\" or the name of a block device without /dev/, like sda");
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(c->device.items[i], c->device.items[j]) == 0)
-				return "device names the same device twice";
+				return N_("device names the same device twice");
 	}
 	return NULL;
 }
@@ -175,8 +178,8 @@ static int read_devices(struct tocsin_run *run, struct devices *all)
 		return -ENOMEM;
 	int r = file ? read_lines(file, all) : -errno;
 	if (r < 0)
-		tocsin_reason(run, DISKSTATS " cannot be read: %s",
-			r == -EBADMSG ? "it is not of the form that is known" : strerror(-r));
+		tocsin_reason(run, "%s cannot be read: %s", DISKSTATS,
+			r == -EBADMSG ? _("it is not of the form that is known") : strerror(-r));
 	return r;
 }
 
@@ -254,13 +257,13 @@ static double mean_ms(double ms, double requests)
 }
 
 /* The worse of reads and writes, where there were enough of them. */
-static double latency_ms(const struct change *c, const char **ret_what)
+static double latency_ms(const struct change *c, bool *ret_is_read)
 {
 	double reads = c->by[READS] >= REQUESTS_MIN ? mean_ms(c->by[READ_MS], c->by[READS]) : NAN;
 	double writes = c->by[WRITES] >= REQUESTS_MIN ? mean_ms(c->by[WRITE_MS], c->by[WRITES]) : NAN;
 	double worst = fmax(reads, writes); /* NAN only when both are */
 
-	*ret_what = worst == reads ? "read" : "write";
+	*ret_is_read = worst == reads;
 	return worst;
 }
 
@@ -298,18 +301,20 @@ static void judge(
 	const struct config *c, const struct change *change, const struct device *d, struct verdict *v)
 {
 	enum tocsin_state state;
-	const char *what;
-	double limit, latency = latency_ms(change, &what);
+	bool is_read;
+	double limit, latency = latency_ms(change, &is_read);
 
 	if (c->stalled > 0 && change->stalled_usec >= (double)c->stalled)
 		verdict_add(v, TOCSIN_CRITICAL,
-			"%.0f request%s for %s, and none was completed: the disk hangs",
-			d->counters[IN_FLIGHT], d->counters[IN_FLIGHT] == 1 ? " waits" : "s wait",
-			short_duration((int64_t)change->stalled_usec).text);
+			d->counters[IN_FLIGHT] == 1
+				? N_("%.0f request waits for %s, and none was completed: the disk hangs")
+				: N_("%.0f requests wait for %s, and none was completed: the disk hangs"),
+			d->counters[IN_FLIGHT], short_duration((int64_t)change->stalled_usec).text);
 	if (find_reached(
 		    1000 * latency, (double)c->latency_warning, (double)c->latency_critical, &state, &limit))
-		verdict_add(v, state, "a %s takes %s (limit %s)", what, duration_of_ms(latency).text,
-			short_duration((int64_t)limit).text);
+		verdict_add(v, state,
+			is_read ? N_("a read takes %s (limit %s)") : N_("a write takes %s (limit %s)"),
+			duration_of_ms(latency).text, short_duration((int64_t)limit).text);
 	if (find_reached(busy(change), c->busy_warning, c->busy_critical, &state, &limit))
 		verdict_add(v, state, "busy for %.0f %% of the time (limit %.4g %%)", busy(change), limit);
 	if (find_reached(queue(change), c->queue_warning, c->queue_critical, &state, &limit))
@@ -351,11 +356,11 @@ static void report_good(struct tocsin_run *run, const struct device *d, const st
 		tocsin_item(run, d->name, TOCSIN_OK, "rates come with the next look");
 		return;
 	}
-	buf_printf(&b, "busy for %.0f %% of the time, %s/s read, %s/s written", busy(c),
+	buf_printf(&b, _("busy for %.0f %% of the time, %s/s read, %s/s written"), busy(c),
 		short_size(c->by[READ_SECTORS] * SECTOR_BYTES / c->seconds).text,
 		short_size(c->by[WRITTEN_SECTORS] * SECTOR_BYTES / c->seconds).text);
 	if (c->requests > 0)
-		buf_printf(&b, ", a request takes %s", duration_of_ms(c->ms / c->requests).text);
+		buf_printf(&b, _(", a request takes %s"), duration_of_ms(c->ms / c->requests).text);
 	tocsin_item(run, d->name, TOCSIN_OK, "%s", buf_text(&b));
 }
 
@@ -364,17 +369,22 @@ static void show(struct tocsin_run *run, const struct device *d, const struct ch
 	static const struct {
 		const char *what;
 		enum counter requests, ms;
-	} rows[] = { { "reads", READS, READ_MS }, { "writes", WRITES, WRITE_MS },
-		{ "discards", DISCARDS, DISCARD_MS }, { "flushes", FLUSHES, FLUSH_MS } };
+	} rows[] = {
+		{ N_("reads"), READS, READ_MS },
+		{ N_("writes"), WRITES, WRITE_MS },
+		{ N_("discards"), DISCARDS, DISCARD_MS },
+		{ N_("flushes"), FLUSHES, FLUSH_MS },
+	};
 	_cleanup_buf_ struct buf b = BUF(4096);
 
-	buf_printf(&b, "requests in flight now: %.0f\n", d->counters[IN_FLIGHT]);
+	buf_printf(&b, _("requests in flight now: %.0f\n"), d->counters[IN_FLIGHT]);
 	for (size_t i = 0; !isnan(c->seconds) && i < ELEMENTS(rows); i++)
 		if (c->by[rows[i].requests] > 0)
-			buf_printf(&b, "%s: %.0f, each took %s\n", rows[i].what, c->by[rows[i].requests],
+			buf_printf(&b, _("%s: %.0f, each took %s\n"), _(rows[i].what),
+				c->by[rows[i].requests],
 				duration_of_ms(mean_ms(c->by[rows[i].ms], c->by[rows[i].requests])).text);
 	if (!isnan(c->seconds))
-		buf_printf(&b, "in %.0f s\n", c->seconds);
+		buf_printf(&b, _("in %.0f s\n"), c->seconds);
 	tocsin_evidence(run, d->name, "Requests since the look before", buf_text(&b));
 	evidence_processes(run, d->name, EVIDENCE_BLOCKED);
 	evidence_pressure(run, d->name);
@@ -494,7 +504,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "diskio",
-	.summary = "Busy time, queue and latency of disks, and disks that hang",
+	.summary = N_("Busy time, queue and latency of disks, and disks that hang"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

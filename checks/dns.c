@@ -8,6 +8,7 @@
 #include "connect.h"
 #include "text.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -58,26 +59,27 @@ static const struct shape {
 };
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(name, TOCSIN_STRING), .help = "The name to resolve; with record = ptr an address will do" },
+	{ MEMBER(name, TOCSIN_STRING),
+		.help = N_("The name to resolve; with record = ptr an address will do") },
 	{ MEMBER(record, TOCSIN_CHOICE), .fallback = "address", .choices = types,
-		.help = "What is asked for; \"address\" stands for both kinds" },
+		.help = N_("What is asked for; \"address\" stands for both kinds") },
 	{ MEMBER(server, TOCSIN_STRING),
-		.help = "The address of the DNS server to ask; not given: as this host resolves" },
+		.help = N_("The address of the DNS server to ask; not given: as this host resolves") },
 	{ MEMBER(port, TOCSIN_INT), .fallback = "53", .min = 1, .max = 65535,
-		.help = "The port of that server" },
+		.help = N_("The port of that server") },
 	{ MEMBER(expect, TOCSIN_LIST),
-		.help = "What must be in the answer: an address, a name, \"10 mx.example.org\"" },
+		.help = N_("What must be in the answer: an address, a name, \"10 mx.example.org\"") },
 	{ MEMBER(exact, TOCSIN_BOOL), .fallback = "no",
-		.help = "Nothing but what is expected may be in the answer" },
+		.help = N_("Nothing but what is expected may be in the answer") },
 	{ MEMBER(exists, TOCSIN_BOOL), .fallback = "yes",
-		.help = "Whether it must be there; \"no\" for lists of blocked hosts, it is critical when it "
-			"is" },
+		.help = N_("Whether it must be there; \"no\" for lists of blocked hosts, it is critical when "
+			   "it is") },
 	{ MEMBER(answer_timeout, TOCSIN_DURATION), .fallback = "8s", .min = 10000, .max = 3600e6,
-		.help = "How long it may take; keep it below the timeout of the check" },
+		.help = N_("How long it may take; keep it below the timeout of the check") },
 	{ MEMBER(time_warning, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,
-		.help = "It is a warning when it took longer than this; 0: not judged" },
+		.help = N_("It is a warning when it took longer than this; 0: not judged") },
 	{ MEMBER(time_critical, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,
-		.help = "It is critical when it took longer than this; 0: not judged" },
+		.help = N_("It is critical when it took longer than this; 0: not judged") },
 	{ .name = NULL },
 };
 
@@ -86,17 +88,17 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (!c->name)
-		return "name is needed: what to resolve";
+		return N_("name is needed: what to resolve");
 	if (c->record != PTR && is_ip_address(c->name))
-		return "name is an address already; record = ptr asks for its name";
+		return N_("name is an address already; record = ptr asks for its name");
 	if (c->server && !is_ip_address(c->server))
-		return "server is the address of a DNS server, like 192.0.2.53";
+		return N_("server is the address of a DNS server, like 192.0.2.53");
 	if (!c->exists && (c->expect.n > 0 || c->exact))
-		return "with exists = no nothing else can be asked of the answer";
+		return N_("with exists = no nothing else can be asked of the answer");
 	if (c->exact && c->expect.n == 0)
-		return "exact needs what is expected";
+		return N_("exact needs what is expected");
 	if (c->time_warning > 0 && c->time_critical > 0 && c->time_warning > c->time_critical)
-		return "time_critical must not be below time_warning";
+		return N_("time_critical must not be below time_warning");
 	return NULL;
 }
 
@@ -134,22 +136,22 @@ static const struct {
 	int error;
 	const char *words;
 } failures[] = {
-	{ HOST_NOT_FOUND, -ENXIO, "there is no such name (NXDOMAIN)" },
-	{ NO_DATA, -ENXIO, "the name has no such record" },
-	{ TRY_AGAIN, -EAGAIN, "no server answered, or they failed (SERVFAIL)" },
-	{ NO_RECOVERY, -EPROTO, "the server refuses the question, or its answer makes no sense" },
+	{ HOST_NOT_FOUND, -ENXIO, N_("there is no such name (NXDOMAIN)") },
+	{ NO_DATA, -ENXIO, N_("the name has no such record") },
+	{ TRY_AGAIN, -EAGAIN, N_("no server answered, or they failed (SERVFAIL)") },
+	{ NO_RECOVERY, -EPROTO, N_("the server refuses the question, or its answer makes no sense") },
 };
 
 static int explain(const struct config *c, res_state state, struct buf *b)
 {
 	for (size_t i = 0; i < ELEMENTS(failures); i++)
 		if (state->res_h_errno == failures[i].code) {
-			buf_puts(b, failures[i].words);
+			buf_puts(b, _(failures[i].words));
 			if (c->server)
-				buf_printf(b, "; asked: %s", c->server);
+				buf_printf(b, _("; asked: %s"), c->server);
 			return failures[i].error;
 		}
-	buf_printf(b, "the question could not be put: %s", strerror(errno));
+	buf_printf(b, _("the question could not be put: %s"), strerror(errno));
 	return -EIO;
 }
 
@@ -232,7 +234,7 @@ static int put_records(const unsigned char *answer, int len, const struct shape 
 	}
 	if (r < 0) {
 		buf_clear(b);
-		buf_puts(b, "the answer makes no sense");
+		buf_puts(b, _("the answer makes no sense"));
 	}
 	return r < 0 ? r : n > 0 ? 0 : -ENODATA;
 }
@@ -285,7 +287,7 @@ static int ask(const char *name, struct buf *b)
 	if (r == 0 && c->server)
 		r = set_server(&state, c->server, (uint16_t)c->port);
 	if (r < 0) {
-		buf_printf(b, "the resolver cannot be set up: %s", strerror(-r));
+		buf_printf(b, _("the resolver cannot be set up: %s"), strerror(-r));
 		return r;
 	}
 	/* The second try waits twice as long. */
@@ -434,7 +436,7 @@ static void report_good(struct tocsin_run *run, const struct config *c, const st
 	for (size_t i = 0; i < a->n && i < SHOWN; i++)
 		buf_printf(&b, "%s%.200s", i ? ", " : "", a->lines[i]);
 	if (a->n > SHOWN)
-		buf_printf(&b, " and %zu more", a->n - SHOWN);
+		buf_printf(&b, _(" and %zu more"), a->n - SHOWN);
 	tocsin_item(run, tocsin_name(run), TOCSIN_OK, "%s: %s, after %s", c->name, buf_text(&b),
 		short_duration(usec).text);
 }
@@ -479,7 +481,7 @@ static int report_failure(
 		tocsin_item(run, tocsin_name(run), TOCSIN_OK, "%s is not there, as it should be", c->name);
 	else
 		tocsin_item(run, tocsin_name(run), TOCSIN_CRITICAL, "%s: %s", c->name,
-			*words ? words : "the name has no such record");
+			*words ? words : _("the name has no such record"));
 	report_metrics(run, c, 0, usec);
 	if (c->exists || !is_absent)
 		show_servers(run, c);
@@ -512,7 +514,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "dns",
-	.summary = "A name that resolves, to what is expected, in time",
+	.summary = N_("A name that resolves, to what is expected, in time"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -8,6 +8,7 @@
 #include "account.h"
 #include "clock.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -27,7 +28,8 @@
 #define LISTED 10
 #define ENTRIES_MAX 5000
 
-enum kind { KIND_ANY, KIND_FILE, KIND_DIRECTORY, KIND_SOCKET, KIND_DEVICE };
+/* What can be asked for, and what else there is. */
+enum kind { KIND_ANY, KIND_FILE, KIND_DIRECTORY, KIND_SOCKET, KIND_DEVICE, KIND_FIFO, KIND_OTHER };
 
 struct config {
 	const char *path, *mode, *owner, *group, *checksum;
@@ -43,39 +45,38 @@ struct config {
 static const char *const kinds[] = { "any", "file", "directory", "socket", "device", NULL };
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(path, TOCSIN_PATH), .help = "The file, folder or socket" },
+	{ MEMBER(path, TOCSIN_PATH), .help = N_("The file, folder or socket") },
 	{ MEMBER(exists, TOCSIN_BOOL), .fallback = "yes",
-		.help = "Whether it must be there; with \"no\" it is critical when it is" },
-	{ MEMBER(kind, TOCSIN_CHOICE), .fallback = "any", .choices = kinds, .help = "What it must be" },
+		.help = N_("Whether it must be there; with \"no\" it is critical when it is") },
+	{ MEMBER(kind, TOCSIN_CHOICE), .fallback = "any", .choices = kinds, .help = N_("What it must be") },
 	{ MEMBER(age_min, TOCSIN_DURATION), .fallback = "0",
-		.help = "Changed more recently than this is critical; 0: not judged" },
+		.help = N_("Changed more recently than this is critical; 0: not judged") },
 	{ MEMBER(age_warning, TOCSIN_DURATION), .fallback = "0",
-		.help = "Not changed for this long is a warning; 0: not judged" },
+		.help = N_("Not changed for this long is a warning; 0: not judged") },
 	{ MEMBER(age_critical, TOCSIN_DURATION), .fallback = "0",
-		.help = "Not changed for this long is critical; 0: not judged" },
+		.help = N_("Not changed for this long is critical; 0: not judged") },
 	{ MEMBER(size_min, TOCSIN_SIZE), .fallback = "0",
-		.help = "Smaller than this is critical; 1 for \"not empty\", 0: not judged" },
+		.help = N_("Smaller than this is critical; 1 for \"not empty\", 0: not judged") },
 	{ MEMBER(size_warning, TOCSIN_SIZE), .fallback = "0",
-		.help = "The size from which it is a warning; 0: not judged" },
+		.help = N_("The size from which it is a warning; 0: not judged") },
 	{ MEMBER(size_critical, TOCSIN_SIZE), .fallback = "0",
-		.help = "The size from which it is critical; 0: not judged" },
+		.help = N_("The size from which it is critical; 0: not judged") },
 	{ MEMBER(growth_warning, TOCSIN_SIZE), .fallback = "0",
-		.help = "Growth between two looks, reckoned for an hour, from which it is a warning; 0: not "
-			"judged" },
+		.help = N_("Growth between two looks, reckoned for an hour, from which it is a warning; 0: "
+			   "not judged") },
 	{ MEMBER(growth_critical, TOCSIN_SIZE), .fallback = "0",
-		.help = "Growth between two looks, reckoned for an hour, from which it is critical; 0: not "
-			"judged" },
-	{ MEMBER(mode, TOCSIN_STRING), .help = "The permissions that it must have, octal like 0640" },
-	{ MEMBER(owner, TOCSIN_STRING), .help = "The user whom it must belong to, a name or a number" },
-	{ MEMBER(group, TOCSIN_STRING), .help = "The group that it must belong to, a name or a number" },
-	{ MEMBER(checksum, TOCSIN_STRING), .help = "The SHA-256 of its content, 64 hexadecimal digits as "
-						   "sha256sum(1) prints them; another one is "
-						   "critical" },
+		.help = N_("Growth between two looks, reckoned for an hour, from which it is critical; 0: "
+			   "not judged") },
+	{ MEMBER(mode, TOCSIN_STRING), .help = N_("The permissions that it must have, octal like 0640") },
+	{ MEMBER(owner, TOCSIN_STRING), .help = N_("The user whom it must belong to, a name or a number") },
+	{ MEMBER(group, TOCSIN_STRING), .help = N_("The group that it must belong to, a name or a number") },
+	{ MEMBER(checksum, TOCSIN_STRING), .help = N_("The SHA-256 of its content, 64 hexadecimal digits as "
+						      "sha256sum(1) prints them; another one is critical") },
 	{ MEMBER(checksum_max, TOCSIN_SIZE), .fallback = "100M", .min = 1, .max = 1099511627776.0,
-		.help = "A larger file is not read for its checksum, which is then not known" },
+		.help = N_("A larger file is not read for its checksum, which is then not known") },
 	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
-		.help = "Notice changes at once; \"no\" spares work where the file or its folder changes all "
-			"the time" },
+		.help = N_("Notice changes at once; \"no\" spares work where the file or its folder changes "
+			   "all the time") },
 	{ .name = NULL },
 };
 
@@ -123,20 +124,20 @@ static const char *validate(const void *config)
 	mode_t mode;
 
 	if (!c->path)
-		return "path is needed: the file to look at";
+		return N_("path is needed: the file to look at");
 	if (!c->exists && judges_content(c))
-		return "with exists = no nothing else can be asked of the file";
+		return N_("with exists = no nothing else can be asked of the file");
 	if (are_crossed(c->age_warning, c->age_critical) || are_crossed(c->size_warning, c->size_critical) ||
 		are_crossed(c->growth_warning, c->growth_critical))
-		return "the limit for critical is below the one for warning: one of age, size, growth";
+		return N_("the limit for critical is below the one for warning: one of age, size, growth");
 	if (are_crossed(c->age_min, age_max))
-		return "age_min must not be above the limits for the age";
+		return N_("age_min must not be above the limits for the age");
 	if (are_crossed(c->size_min, size_max))
-		return "size_min must not be above the limits for the size";
+		return N_("size_min must not be above the limits for the size");
 	if (c->mode && !parse_mode(c->mode, &mode))
-		return "mode is an octal number like 0640";
+		return N_("mode is an octal number like 0640");
 	if (c->checksum && !parse_checksum(c->checksum, digest))
-		return "checksum is a SHA-256, 64 hexadecimal digits as sha256sum(1) prints them";
+		return N_("checksum is a SHA-256, 64 hexadecimal digits as sha256sum(1) prints them");
 	return NULL;
 }
 
@@ -179,9 +180,9 @@ static void show_unwatched(struct tocsin_run *run, const struct config *c, int e
 
 	if (error == 0)
 		return;
-	buf_printf(&b, "changes are seen by the next look, not at once: %s", strerror(-error));
+	buf_printf(&b, _("changes are seen by the next look, not at once: %s"), strerror(-error));
 	if (error == -EMFILE)
-		buf_puts(&b, " (fs.inotify.max_user_instances, sysctl(8), or open files)");
+		buf_puts(&b, _(" (fs.inotify.max_user_instances, sysctl(8), or open files)"));
 	tocsin_evidence(run, c->path, "Not watched", buf_text(&b));
 }
 
@@ -197,24 +198,38 @@ struct look {
 	char digest[2 * SHA256_DIGEST_SIZE + 1]; /* "" when it was not read this time */
 };
 
-static const char *kind_name(mode_t mode)
+static enum kind kind_of(mode_t mode)
 {
 	static const struct {
 		mode_t type;
-		const char *name;
-	} names[] = {
-		{ S_IFREG, "file" },
-		{ S_IFDIR, "directory" },
-		{ S_IFSOCK, "socket" },
-		{ S_IFBLK, "device" },
-		{ S_IFCHR, "device" },
-		{ S_IFIFO, "fifo" },
+		enum kind kind;
+	} types[] = {
+		{ S_IFREG, KIND_FILE },
+		{ S_IFDIR, KIND_DIRECTORY },
+		{ S_IFSOCK, KIND_SOCKET },
+		{ S_IFBLK, KIND_DEVICE },
+		{ S_IFCHR, KIND_DEVICE },
+		{ S_IFIFO, KIND_FIFO },
 	};
 
-	for (size_t i = 0; i < ELEMENTS(names); i++)
-		if ((mode & S_IFMT) == names[i].type)
-			return names[i].name;
-	return "file of another kind";
+	for (size_t i = 0; i < ELEMENTS(types); i++)
+		if ((mode & S_IFMT) == types[i].type)
+			return types[i].kind;
+	return KIND_OTHER;
+}
+
+static const char *kind_word(enum kind kind)
+{
+	static const char *const words[] = {
+		[KIND_FILE] = CN_("kind of file", "file"),
+		[KIND_DIRECTORY] = CN_("kind of file", "directory"),
+		[KIND_SOCKET] = CN_("kind of file", "socket"),
+		[KIND_DEVICE] = CN_("kind of file", "device"),
+		[KIND_FIFO] = CN_("kind of file", "fifo"),
+		[KIND_OTHER] = CN_("kind of file", "file of another kind"),
+	};
+
+	return _(words[kind]);
 }
 
 /* A file that was replaced or cut (a log that was rotated) has not grown. */
@@ -281,11 +296,11 @@ static void judge_growth(const struct look *l, struct verdict *v)
 static void judge_kind_and_rights(const struct look *l, struct verdict *v)
 {
 	const struct config *c = l->config;
+	enum kind kind = kind_of(l->st.st_mode), wanted = (enum kind)c->kind;
 	mode_t mode;
 
-	if (c->kind != KIND_ANY && strcmp(kinds[c->kind], kind_name(l->st.st_mode)) != 0)
-		verdict_add(
-			v, TOCSIN_CRITICAL, "is a %s, not a %s", kind_name(l->st.st_mode), kinds[c->kind]);
+	if (wanted != KIND_ANY && kind != wanted)
+		verdict_add(v, TOCSIN_CRITICAL, "is a %s, not a %s", kind_word(kind), kind_word(wanted));
 	if (c->mode && parse_mode(c->mode, &mode) && (l->st.st_mode & 07777) != mode)
 		verdict_add(v, TOCSIN_CRITICAL, "its permissions are %04o, not %04o",
 			(unsigned)(l->st.st_mode & 07777), (unsigned)mode);
@@ -493,13 +508,14 @@ static void show_folder(struct tocsin_run *run, const char *item)
 	}
 	size_t n = read_newest(dir, entries);
 	closedir(dir);
-	buf_printf(&b, "%s, newest first:\n", path);
+	buf_printf(&b, _("%s, newest first:\n"), path);
 	for (size_t i = 0; i < n && i < LISTED; i++)
 		put_stat(&b, &entries[i].st, entries[i].name);
 	if (n == 0)
-		buf_puts(&b, "(empty)\n");
+		buf_puts(&b, _("(empty)\n"));
 	if (n > LISTED)
-		buf_printf(&b, "and %s%zu more\n", n == ENTRIES_MAX ? "at least " : "", n - LISTED);
+		buf_printf(&b, n == ENTRIES_MAX ? _("and at least %zu more\n") : _("and %zu more\n"),
+			n - LISTED);
 	tocsin_evidence(run, item, "The folder", buf_text(&b));
 }
 
@@ -511,10 +527,10 @@ static void report(struct tocsin_run *run, const struct look *l, const struct ve
 	if (v->state != TOCSIN_OK)
 		tocsin_item(run, item, v->state, "%s", buf_text(&v->text));
 	else if (l->age_usec >= 0)
-		tocsin_item(run, item, v->state, "%s, %s, changed %s ago", kind_name(l->st.st_mode),
+		tocsin_item(run, item, v->state, "%s, %s, changed %s ago", kind_word(kind_of(l->st.st_mode)),
 			short_size((double)l->st.st_size).text, short_duration(l->age_usec).text);
 	else
-		tocsin_item(run, item, v->state, "%s, %s, changed now", kind_name(l->st.st_mode),
+		tocsin_item(run, item, v->state, "%s, %s, changed now", kind_word(kind_of(l->st.st_mode)),
 			short_size((double)l->st.st_size).text);
 	report_metrics(run, l);
 	if (v->state == TOCSIN_OK)
@@ -571,8 +587,8 @@ static int look(struct tocsin_run *run, const void *config)
 		tocsin_reason(run, "%s cannot be looked at: %s", c->path, strerror(-r));
 		return r;
 	}
-	tocsin_item(run, c->path, c->exists ? TOCSIN_CRITICAL : TOCSIN_OK, "%s",
-		c->exists ? "is not there" : "is not there, as it should be");
+	tocsin_item(run, c->path, c->exists ? TOCSIN_CRITICAL : TOCSIN_OK,
+		c->exists ? N_("is not there") : N_("is not there, as it should be"));
 	if (c->exists)
 		show_folder(run, c->path);
 	show_unwatched(run, c, unwatched);
@@ -582,7 +598,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "file",
-	.summary = "Existence, age, size, growth, permissions and checksum of a file",
+	.summary = N_("Existence, age, size, growth, permissions and checksum of a file"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -8,6 +8,7 @@
 #include "secret.h"
 #include "server.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <curl/curl.h>
@@ -44,34 +45,34 @@ static const char *const redirects[] = { "follow", "same-host", "no", NULL };
 static const char *const families[] = { "any", "ipv4", "ipv6", NULL };
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(url, TOCSIN_STRING), .help = "What to ask for, http://… or https://…" },
-	{ MEMBER(method, TOCSIN_CHOICE), .fallback = "get", .choices = methods, .help = "How to ask" },
-	{ MEMBER(body, TOCSIN_STRING), .help = "What is sent with method = post" },
-	{ MEMBER(header, TOCSIN_LIST), .help = "A line to send along, like \"Accept: text/html\"" },
+	{ MEMBER(url, TOCSIN_STRING), .help = N_("What to ask for, http://… or https://…") },
+	{ MEMBER(method, TOCSIN_CHOICE), .fallback = "get", .choices = methods, .help = N_("How to ask") },
+	{ MEMBER(body, TOCSIN_STRING), .help = N_("What is sent with method = post") },
+	{ MEMBER(header, TOCSIN_LIST), .help = N_("A line to send along, like \"Accept: text/html\"") },
 	{ MEMBER(status, TOCSIN_LIST), .fallback = "2xx",
-		.help = "The status codes that are good: 200, 2xx or 200-299; any other is critical" },
-	{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = "A text that the page must contain" },
-	{ MEMBER(forbid, TOCSIN_STRING), .help = "A text that the page must not contain" },
+		.help = N_("The status codes that are good: 200, 2xx or 200-299; any other is critical") },
+	{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = N_("A text that the page must contain") },
+	{ MEMBER(forbid, TOCSIN_STRING), .help = N_("A text that the page must not contain") },
 	{ MEMBER(redirect, TOCSIN_CHOICE), .fallback = "follow", .choices = redirects,
-		.help = "Follow redirects, those to the same host only (others are critical), or none (3xx "
-			"is then a "
-			"status like others)" },
+		.help = N_("Follow redirects, those to the same host only (others are critical), or none "
+			   "(3xx is then a status like others)") },
 	{ MEMBER(redirect_max, TOCSIN_INT), .fallback = "5", .min = 1, .max = 50,
-		.help = "More redirects than this are critical" },
-	{ MEMBER(address, TOCSIN_STRING), .help = "Connect to this address instead of those of the host in "
-						  "url: one server of several" },
+		.help = N_("More redirects than this are critical") },
+	{ MEMBER(address, TOCSIN_STRING), .help = N_("Connect to this address instead of those of the host "
+						     "in url: one server of several") },
 	{ MEMBER(family, TOCSIN_CHOICE), .fallback = "any", .choices = families,
-		.help = "Which addresses may be used" },
-	{ MEMBER(proxy, TOCSIN_STRING), .help = "A proxy, like http://proxy.example.org:3128" },
-	{ SERVER_MEMBER(username, TOCSIN_STRING), .help = "Log in as this user (Basic); needs https" },
-	{ SERVER_MEMBER(password_file, TOCSIN_PATH), .help = "A file whose first line is the password" },
+		.help = N_("Which addresses may be used") },
+	{ MEMBER(proxy, TOCSIN_STRING), .help = N_("A proxy, like http://proxy.example.org:3128") },
+	{ SERVER_MEMBER(username, TOCSIN_STRING), .help = N_("Log in as this user (Basic); needs https") },
+	{ SERVER_MEMBER(password_file, TOCSIN_PATH), .help = N_("A file whose first line is the password") },
 	{ SERVER_MEMBER(credential, TOCSIN_STRING),
-		.help = "The name of a systemd credential that is the password" },
+		.help = N_("The name of a systemd credential that is the password") },
 	{ MEMBER(trust, TOCSIN_BOOL), .fallback = "yes",
-		.help = "A trusted authority must stand for the certificate; \"no\": only its dates and name "
-			"are judged" },
+		.help = N_("A trusted authority must stand for the certificate; \"no\": only its dates and "
+			   "name are judged") },
 	{ SERVER_MEMBER(tls_ca_file, TOCSIN_PATH),
-		.help = "Certificates of the authorities to trust, in PEM form, instead of the system's" },
+		.help = N_(
+			"Certificates of the authorities to trust, in PEM form, instead of the system's") },
 	SERVER_OPTIONS_CERTIFICATE("certificate_warning", "certificate_critical"),
 	SERVER_OPTIONS_TIME,
 	{ .name = NULL },
@@ -105,22 +106,22 @@ static const char *validate(const void *config)
 	long first, last;
 
 	if (!is_url(c->url, "http://") && !is_url(c->url, "https://"))
-		return "url is needed, and begins with http:// or https://";
+		return N_("url is needed, and begins with http:// or https://");
 	for (size_t i = 0; i < c->status.n; i++)
 		if (!parse_status(c->status.items[i], &first, &last))
-			return "status is a code like 200, a class like 2xx or a range like 200-299";
+			return N_("status is a code like 200, a class like 2xx or a range like 200-299");
 	for (size_t i = 0; i < c->header.n; i++)
 		if (!strchr(c->header.items[i], ':'))
-			return "header is a line of the form \"Name: value\"";
+			return N_("header is a line of the form \"Name: value\"");
 	if (c->body && c->method != POST)
-		return "body needs method = post";
+		return N_("body needs method = post");
 	if ((c->server.expect || c->forbid) && c->method == HEAD)
-		return "with method = head there is no page in which a text could be";
+		return N_("with method = head there is no page in which a text could be");
 	if (c->server.username && !is_url(c->url, "https://"))
-		return "username needs an url with https: a password goes over no connection that is not "
-		       "encrypted";
+		return N_("username needs an url with https: a password goes over no connection that is not "
+			  "encrypted");
 	if (c->address && !is_ip_address(c->address))
-		return "address is an IP address";
+		return N_("address is an IP address");
 	return server_validate(&c->server);
 }
 
@@ -154,13 +155,13 @@ static void talk_end(struct talk *t)
 		buf_free(bufs[i]);
 }
 
-static int fail(struct talk *t, const char *format, ...) _printf_(2, 3);
-static int fail(struct talk *t, const char *format, ...)
+static int http_fail(struct talk *t, const char *format, ...) _printf_(2, 3);
+static int http_fail(struct talk *t, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	buf_vprintf(&t->failure, format, arguments);
+	buf_vprintf(&t->failure, translate(format), arguments);
 	va_end(arguments);
 	return -ECONNABORTED;
 }
@@ -236,14 +237,14 @@ static int resolve(struct talk *t, const struct parts *p, struct curl_slist **re
 		return 0;
 	int r = transport_ascii_host(p->host, &host);
 	if (r < 0)
-		return fail(t, "'%s' is no name of a host", p->host);
+		return http_fail(t, "'%s' is no name of a host", p->host);
 	const struct connect_options where = { .host = host, .deadline_usec = t->deadline_usec };
 	if (c->address)
 		buf_printf(&lines, "%s\n", c->address);
 	else
 		r = connect_resolve(&where, &lines);
 	if (r == -ENXIO)
-		return fail(t, "%s: %s", p->host, buf_text(&lines));
+		return http_fail(t, "%s: %s", p->host, buf_text(&lines));
 	if (r < 0) {
 		tocsin_reason(t->run, "%s: %s", p->host, buf_text(&lines));
 		return r;
@@ -252,7 +253,7 @@ static int resolve(struct talk *t, const struct parts *p, struct curl_slist **re
 	size_t len = entry.len;
 	put_addresses(c, lines.data, &entry);
 	if (entry.len == len)
-		return fail(t, "%s has no address of the kind that is wanted (family = %s)", p->host,
+		return http_fail(t, "%s has no address of the kind that is wanted (family = %s)", p->host,
 			families[c->family]);
 	*ret = curl_slist_append(NULL, buf_text(&entry));
 	return *ret ? 0 : -ENOMEM;
@@ -364,9 +365,9 @@ static int explain(struct talk *t, const char *url, CURLcode code)
 	if (r < 0)
 		return r;
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return fail(t, "%s did not answer within %s", url,
+		return http_fail(t, "%s did not answer within %s", url,
 			short_duration(t->config->server.answer_timeout).text);
-	return fail(t, "%s: %s", url, *t->words ? t->words : curl_easy_strerror(code));
+	return http_fail(t, "%s: %s", url, *t->words ? t->words : curl_easy_strerror(code));
 }
 
 static int perform(struct talk *t, const char *url, struct curl_slist *addresses)
@@ -395,7 +396,7 @@ static int request(struct talk *t, const char *url)
 	struct curl_slist *addresses = NULL;
 
 	if (split_url(url, &p) < 0)
-		return fail(t, "this is no URL: %s", url);
+		return http_fail(t, "this is no URL: %s", url);
 	if (!t->host)
 		t->host = strdup(p.host);
 	int r = t->host ? resolve(t, &p, &addresses) : -ENOMEM;
@@ -414,9 +415,9 @@ static int check_host(struct talk *t, const char *url)
 	_cleanup_(parts_free) struct parts p = { 0 };
 
 	if (split_url(url, &p) < 0)
-		return fail(t, "it redirects to what is no URL: %s", url);
+		return http_fail(t, "it redirects to what is no URL: %s", url);
 	if (t->config->redirect == SAME_HOST && strcasecmp(p.host, t->host) != 0)
-		return fail(t, "it redirects to another host: %s", url);
+		return http_fail(t, "it redirects to another host: %s", url);
 	return 0;
 }
 
@@ -456,7 +457,7 @@ static int request_all(struct talk *t)
 		free(url);
 		url = next;
 		if (n == t->config->redirect_max)
-			return fail(t, "more than %lld redirects, the last one to %s",
+			return http_fail(t, "more than %lld redirects, the last one to %s",
 				(long long)t->config->redirect_max, url);
 	}
 }
@@ -476,12 +477,13 @@ static bool is_good_status(const struct config *c, long status)
 static void judge_page(const struct talk *t, struct verdict *v)
 {
 	const struct config *c = t->config;
-	const char *where = t->was_cut ? " (in its first MiB)" : "";
-
 	if (!is_good_status(c, t->status))
 		verdict_add(v, TOCSIN_CRITICAL, "status %ld, which is none of those expected", t->status);
 	if (c->server.expect && !strstr(buf_text(&t->body), c->server.expect))
-		verdict_add(v, TOCSIN_CRITICAL, "the page does not contain '%s'%s", c->server.expect, where);
+		verdict_add(v, TOCSIN_CRITICAL,
+			t->was_cut ? N_("the page does not contain '%s' (in its first MiB)")
+				   : N_("the page does not contain '%s'"),
+			c->server.expect);
 	if (c->forbid && strstr(buf_text(&t->body), c->forbid))
 		verdict_add(v, TOCSIN_CRITICAL, "the page contains '%s'", c->forbid);
 }
@@ -628,7 +630,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "http",
-	.summary = "A web server: status, text, redirects, time and certificate",
+	.summary = N_("A web server: status, text, redirects, time and certificate"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

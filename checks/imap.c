@@ -3,6 +3,7 @@
  * and open a mailbox, which happens read-only: nothing is changed, nothing becomes "seen". */
 #include "sasl.h"
 #include "server.h"
+#include "translate.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -24,7 +25,7 @@ static const struct tocsin_option options[] = {
 	{ .name = "mailbox",
 		.type = TOCSIN_STRING,
 		.offset = offsetof(struct config, mailbox),
-		.help = "A mailbox to open after the login, read-only, like INBOX" },
+		.help = N_("A mailbox to open after the login, read-only, like INBOX") },
 	{ .name = NULL },
 };
 
@@ -42,9 +43,9 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->mailbox && !c->server.username)
-		return "mailbox needs a login: username is not given";
+		return N_("mailbox needs a login: username is not given");
 	if (c->mailbox && !is_quotable(c->mailbox))
-		return "mailbox is written in ASCII, others in modified UTF-7 as the server has them";
+		return N_("mailbox is written in ASCII, others in modified UTF-7 as the server has them");
 	return server_validate(&c->server);
 }
 
@@ -112,9 +113,9 @@ static int read_answer(struct talk *t, const char *what, bool *continues)
 		}
 		if (strncasecmp(line + len, "OK", 2) == 0)
 			return 0;
-		return server_fail(s, "%s refuses %s: \"%.200s\"", buf_text(&s->peer), what, line + len);
+		return server_fail(s, "%s refuses %s: \"%.200s\"", buf_text(&s->peer), _(what), line + len);
 	}
-	return server_fail(s, "%s never came to the end of its answer to %s", buf_text(&s->peer), what);
+	return server_fail(s, "%s never came to the end of its answer to %s", buf_text(&s->peer), _(what));
 }
 
 /* COMMAND without its tag; SHOWN as in server_send(). */
@@ -142,7 +143,7 @@ static int ask(struct talk *t, const char *command, const char *shown, const cha
 static int greet(struct talk *t)
 {
 	struct server *s = t->server;
-	int r = server_read(s, "a greeting");
+	int r = server_read(s, N_("a greeting"));
 
 	if (r == 0 && strncasecmp(buf_text(&s->line), "* OK", 4) != 0 &&
 		strncasecmp(buf_text(&s->line), "* PREAUTH", 9) != 0)
@@ -180,7 +181,7 @@ static int log_in_quoted(struct talk *t)
 	put_quoted(&command, s->password);
 	if (r == 0)
 		r = buf_error(&command);
-	return r < 0 ? r : ask(t, buf_text(&command), "LOGIN ****", "the login");
+	return r < 0 ? r : ask(t, buf_text(&command), "LOGIN ****", N_("the login"));
 }
 
 /* RFC 4616, without an initial response, which not every server takes. */
@@ -204,14 +205,14 @@ static int log_in_plain(struct talk *t)
 	if (r == 0)
 		r = send_command(t, "AUTHENTICATE PLAIN", NULL);
 	if (r == 0)
-		r = read_answer(t, "the login", &continues);
+		r = read_answer(t, N_("the login"), &continues);
 	if (r < 0)
 		return r;
 	if (!continues)
 		return server_fail(t->server, "%s says that the login is over before it began",
 			buf_text(&t->server->peer));
 	r = server_send(t->server, buf_text(&line), "****");
-	return r < 0 ? r : read_answer(t, "the login", NULL);
+	return r < 0 ? r : read_answer(t, N_("the login"), NULL);
 }
 
 static int log_in(struct talk *t)
@@ -231,7 +232,7 @@ static int open_mailbox(struct talk *t, const char *mailbox)
 
 	buf_puts(&command, "EXAMINE ");
 	put_quoted(&command, mailbox);
-	buf_printf(&what, "to open the mailbox %s", mailbox);
+	buf_printf(&what, _("to open the mailbox %s"), mailbox);
 	int r = buf_error(&command) ? buf_error(&command) : buf_error(&what);
 	return r < 0 ? r : ask(t, buf_text(&command), NULL, buf_text(&what));
 }
@@ -244,7 +245,7 @@ static int talk(struct talk *t, const struct config *c)
 	if (r == 0 && wants_tls)
 		r = server_start_tls(t->server);
 	if (r == 0)
-		r = ask(t, "CAPABILITY", NULL, "to say what it can do");
+		r = ask(t, "CAPABILITY", NULL, N_("to say what it can do"));
 	if (r == 0 && c->server.username)
 		r = log_in(t);
 	if (r == 0 && c->mailbox)
@@ -263,7 +264,7 @@ static int look(struct tocsin_run *run, const void *config)
 	int r = server_open(&s, run, &c->server, server_protocol_find("imap"));
 	if (r == 0)
 		r = talk(&t, c);
-	r = server_report(&s, r, c->server.username ? ", the login works" : "");
+	r = server_report(&s, r, c->server.username ? N_(", the login works") : "");
 	if (r == 0 && !isnan(t.messages))
 		tocsin_metric(run, tocsin_name(run),
 			&(struct tocsin_metric){ "messages", t.messages, "", NAN, NAN, 0, NAN });
@@ -274,7 +275,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "imap",
-	.summary = "An IMAP server: greeting, STARTTLS, certificate, login, mailbox",
+	.summary = N_("An IMAP server: greeting, STARTTLS, certificate, login, mailbox"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -13,6 +13,7 @@
 #include "journal-line.h"
 #include "remember.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -53,34 +54,34 @@ static const char *const priorities[] = { "any", "emerg", "alert", "crit", "err"
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(window, TOCSIN_DURATION), .fallback = "1h", .min = 60e6, .max = 7 * 86400e6,
-		.help = "The time over which entries are counted together" },
+		.help = N_("The time over which entries are counted together") },
 	{ MEMBER(kernel_warning, TOCSIN_INT), .fallback = "1", .max = 1e6,
-		.help = "So many grave messages of the kernel (disk, file system, memory, lockups) are a "
-			"warning; 0: not judged" },
+		.help = N_("So many grave messages of the kernel (disk, file system, memory, lockups) are a "
+			   "warning; 0: not judged") },
 	{ MEMBER(kernel_critical, TOCSIN_INT), .fallback = "0", .max = 1e6,
-		.help = "So many grave messages of the kernel are critical; 0: not judged" },
+		.help = N_("So many grave messages of the kernel are critical; 0: not judged") },
 	{ MEMBER(oom_warning, TOCSIN_INT), .fallback = "1", .max = 1e6,
-		.help = "So many processes that were killed because memory ran out are a warning; 0: not "
-			"judged" },
+		.help = N_("So many processes that were killed because memory ran out are a warning; 0: not "
+			   "judged") },
 	{ MEMBER(oom_critical, TOCSIN_INT), .fallback = "0", .max = 1e6,
-		.help = "So many processes that were killed because memory ran out are critical; 0: not "
-			"judged" },
+		.help = N_("So many processes that were killed because memory ran out are critical; 0: not "
+			   "judged") },
 	{ MEMBER(unit, TOCSIN_LIST),
-		.help = "Select the entries of this unit, with its suffix; any of several" },
+		.help = N_("Select the entries of this unit, with its suffix; any of several") },
 	{ MEMBER(identifier, TOCSIN_LIST),
-		.help = "Select the entries of this program, as it calls itself (sshd); any of several" },
+		.help = N_("Select the entries of this program, as it calls itself (sshd); any of several") },
 	{ MEMBER(priority, TOCSIN_CHOICE), .fallback = "any", .choices = priorities,
-		.help = "Select entries of this priority or a graver one" },
-	{ MEMBER(pattern, TOCSIN_LIST), .help = "Select entries whose message matches (extended regular "
-						"expression); any of several" },
-	{ MEMBER(ignore, TOCSIN_LIST), .help = "Leave out entries whose message matches (extended regular "
-					       "expression), also those of the kernel" },
+		.help = N_("Select entries of this priority or a graver one") },
+	{ MEMBER(pattern, TOCSIN_LIST), .help = N_("Select entries whose message matches (extended regular "
+						   "expression); any of several") },
+	{ MEMBER(ignore, TOCSIN_LIST), .help = N_("Leave out entries whose message matches (extended regular "
+						  "expression), also those of the kernel") },
 	{ MEMBER(warning, TOCSIN_INT), .fallback = "1", .max = 1e6,
-		.help = "So many selected entries are a warning; 0: not judged" },
+		.help = N_("So many selected entries are a warning; 0: not judged") },
 	{ MEMBER(critical, TOCSIN_INT), .fallback = "0", .max = 1e6,
-		.help = "So many selected entries are critical; 0: not judged" },
+		.help = N_("So many selected entries are critical; 0: not judged") },
 	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
-		.help = "Look as soon as something is written, while the journal is quiet otherwise" },
+		.help = N_("Look as soon as something is written, while the journal is quiet otherwise") },
 	{ .name = NULL },
 };
 
@@ -111,18 +112,18 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (!are_expressions(&c->pattern))
-		return "pattern is no extended regular expression";
+		return N_("pattern is no extended regular expression");
 	if (!are_expressions(&c->ignore))
-		return "ignore is no extended regular expression";
+		return N_("ignore is no extended regular expression");
 	for (size_t i = 0; i < c->unit.n; i++)
 		if (!strchr(c->unit.items[i], '.'))
-			return "unit needs its suffix, like nginx.service";
+			return N_("unit needs its suffix, like nginx.service");
 	if (is_wrong(c->warning, c->critical) || is_wrong(c->kernel_warning, c->kernel_critical) ||
 		is_wrong(c->oom_warning, c->oom_critical))
-		return "a count that is critical must not be below the one that is a warning";
+		return N_("a count that is critical must not be below the one that is a warning");
 	if (!is_selecting(c) && !c->kernel_warning && !c->kernel_critical && !c->oom_warning &&
 		!c->oom_critical)
-		return "nothing is looked for: all counts are 0, and no entries are selected";
+		return N_("nothing is looked for: all counts are 0, and no entries are selected");
 	return NULL;
 }
 
@@ -283,6 +284,27 @@ static bool is_selected(struct look *l, const char *message)
 	return l->pattern.n == 0 || matches(&l->pattern, message);
 }
 
+static void put_kernel_count(struct buf *b, long long n, const char *window)
+{
+	buf_printf(b,
+		n == 1 ? _("%lld grave message of the kernel within %s")
+		       : _("%lld grave messages of the kernel within %s"),
+		n, window);
+}
+
+static void put_oom_count(struct buf *b, long long n, const char *window)
+{
+	buf_printf(b,
+		n == 1 ? _("%lld process was killed because memory ran out within %s")
+		       : _("%lld processes were killed because memory ran out within %s"),
+		n, window);
+}
+
+static void put_selected_count(struct buf *b, long long n, const char *window)
+{
+	buf_printf(b, n == 1 ? _("%lld entry within %s") : _("%lld entries within %s"), n, window);
+}
+
 static bool is_always(const struct config *c)
 {
 	return true;
@@ -290,20 +312,20 @@ static bool is_always(const struct config *c)
 
 static const struct kind {
 	const char *item; /* NULL: the name of the check */
-	const char *key, *one, *many;
+	const char *key;
 	size_t warning, critical; /* offsets of the limits */
 	bool (*is_wanted)(const struct config *c);
 	int (*match)(struct look *l);
 	bool (*is_meant)(struct look *l, const char *message);
+	void (*put_count)(struct buf *b, long long n, const char *window);
 } kinds[] = {
-	{ "kernel", "kernel", "grave message of the kernel", "grave messages of the kernel",
-		offsetof(struct config, kernel_warning), offsetof(struct config, kernel_critical), is_always,
-		match_kernel, is_grave },
-	{ "oom", "oom", "process was killed because memory ran out",
-		"processes were killed because memory ran out", offsetof(struct config, oom_warning),
-		offsetof(struct config, oom_critical), is_always, match_oom, is_oom },
-	{ NULL, "selected", "entry", "entries", offsetof(struct config, warning),
-		offsetof(struct config, critical), is_selecting, match_selected, is_selected },
+	{ "kernel", "kernel", offsetof(struct config, kernel_warning),
+		offsetof(struct config, kernel_critical), is_always, match_kernel, is_grave,
+		put_kernel_count },
+	{ "oom", "oom", offsetof(struct config, oom_warning), offsetof(struct config, oom_critical),
+		is_always, match_oom, is_oom, put_oom_count },
+	{ NULL, "selected", offsetof(struct config, warning), offsetof(struct config, critical), is_selecting,
+		match_selected, is_selected, put_selected_count },
 };
 
 static double limit_of(const struct config *c, size_t offset)
@@ -506,9 +528,9 @@ static void put_text(struct buf *b, const struct look *l, const struct kind *k, 
 	struct short_text window = short_duration(l->config->window);
 
 	if (n == 0)
-		buf_printf(b, "none within %s", window.text);
+		buf_printf(b, _("none within %s"), window.text);
 	else
-		buf_printf(b, "%lld %s within %s", (long long)n, n == 1 ? k->one : k->many, window.text);
+		k->put_count(b, (long long)n, window.text);
 	if (*newest)
 		buf_printf(b, ": %.*s", (int)strcspn(newest, "\n"), newest);
 }
@@ -523,7 +545,7 @@ static void report(struct look *l, const struct kind *k, int64_t n, int64_t lag_
 		show_lines(l, k, &newest, &lines);
 	put_text(&text, l, k, n, buf_text(&newest));
 	if (lag_usec > 0)
-		buf_printf(&text, "; so much is written that reading is %s behind",
+		buf_printf(&text, _("; so much is written that reading is %s behind"),
 			short_duration(lag_usec).text);
 	tocsin_item(l->run, item, state, "%s", buf_text(&text));
 	tocsin_metric(l->run, item,
@@ -611,8 +633,7 @@ static bool is_denied(void)
 static int not_allowed(struct tocsin_run *run)
 {
 	tocsin_reason(run, "the journal of the system may not be read; tocsin must be in the group "
-			   "systemd-journal (systemctl edit "
-			   "tocsin: SupplementaryGroups=systemd-journal)");
+			   "systemd-journal (systemctl edit tocsin: SupplementaryGroups=systemd-journal)");
 	return -EACCES;
 }
 
@@ -692,7 +713,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "journal",
-	.summary = "Errors of the kernel, kills for lack of memory, chosen entries",
+	.summary = N_("Errors of the kernel, kills for lack of memory, chosen entries"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -4,9 +4,11 @@
  * Linux counts processes that run or want to, and those in uninterruptible sleep (proc_loadavg(5)): a high
  * load is either many busy processes or a disk or file server that does not answer, so the evidence shows
  * both. */
+#include "buf.h"
 #include "cleanup.h"
 #include "evidence.h"
 #include "tocsin-check.h"
+#include "translate.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -19,11 +21,10 @@ struct config {
 	double warning[3], critical[3];
 };
 
-#define LIMIT_OPTION(key, severity, index, value, minutes)                                              \
+#define LIMIT_OPTION(key, severity, index, value, sentence)                                             \
 	{                                                                                               \
 		.name = key, .type = TOCSIN_NUMBER, .offset = offsetof(struct config, severity[index]), \
-		.fallback = value, .min = 0, .max = 1e6,                                                \
-		.help = "Load average of " minutes " from which it is " #severity "; 0: not judged"     \
+		.fallback = value, .min = 0, .max = 1e6, .help = sentence                               \
 	}
 
 static const struct tocsin_option options[] = {
@@ -31,13 +32,19 @@ static const struct tocsin_option options[] = {
 		.type = TOCSIN_BOOL,
 		.offset = offsetof(struct config, per_cpu),
 		.fallback = "yes",
-		.help = "Divide the load by the number of processors before it is judged" },
-	LIMIT_OPTION("load1_warning", warning, 0, "0", "one minute"),
-	LIMIT_OPTION("load1_critical", critical, 0, "0", "one minute"),
-	LIMIT_OPTION("load5_warning", warning, 1, "5", "five minutes"),
-	LIMIT_OPTION("load5_critical", critical, 1, "10", "five minutes"),
-	LIMIT_OPTION("load15_warning", warning, 2, "3", "fifteen minutes"),
-	LIMIT_OPTION("load15_critical", critical, 2, "6", "fifteen minutes"),
+		.help = N_("Divide the load by the number of processors before it is judged") },
+	LIMIT_OPTION("load1_warning", warning, 0, "0",
+		N_("Load average of one minute from which it is warning; 0: not judged")),
+	LIMIT_OPTION("load1_critical", critical, 0, "0",
+		N_("Load average of one minute from which it is critical; 0: not judged")),
+	LIMIT_OPTION("load5_warning", warning, 1, "5",
+		N_("Load average of five minutes from which it is warning; 0: not judged")),
+	LIMIT_OPTION("load5_critical", critical, 1, "10",
+		N_("Load average of five minutes from which it is critical; 0: not judged")),
+	LIMIT_OPTION("load15_warning", warning, 2, "3",
+		N_("Load average of fifteen minutes from which it is warning; 0: not judged")),
+	LIMIT_OPTION("load15_critical", critical, 2, "6",
+		N_("Load average of fifteen minutes from which it is critical; 0: not judged")),
 	{ .name = NULL },
 };
 
@@ -49,8 +56,8 @@ static const char *validate(const void *config)
 
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		if (c->warning[i] > 0 && c->critical[i] > 0 && c->warning[i] > c->critical[i])
-			return "the limit for critical is below the one for warning: one of load1, load5, "
-			       "load15";
+			return N_("the limit for critical is below the one for warning: one of load1, load5, "
+				  "load15");
 	return NULL;
 }
 
@@ -128,21 +135,29 @@ static enum tocsin_state judge(const struct config *c, const double value[3], si
 	return worst;
 }
 
+/* What the host has, whatever was judged. */
+static void put_load(struct buf *b, const struct load *load)
+{
+	buf_printf(b,
+		load->cpus == 1 ? _("load %.2f, %.2f, %.2f on %u processor")
+				: _("load %.2f, %.2f, %.2f on %u processors"),
+		load->average[0], load->average[1], load->average[2], load->cpus);
+}
+
 static void report(struct tocsin_run *run, const struct config *c, const struct load *load,
 	enum tocsin_state state, const double value[3], size_t worst)
 {
 	const double *limits = state == TOCSIN_CRITICAL ? c->critical : c->warning;
-	const char *per_cpu = c->per_cpu ? " for each processor" : "";
+	_cleanup_buf_ struct buf all = BUF(256);
 
+	put_load(&all, load);
 	if (state == TOCSIN_OK)
-		tocsin_item(run, tocsin_name(run), state, "load %.2f, %.2f, %.2f on %u processor%s",
-			load->average[0], load->average[1], load->average[2], load->cpus,
-			load->cpus == 1 ? "" : "s");
+		tocsin_item(run, tocsin_name(run), state, "%s", buf_text(&all));
 	else
 		tocsin_item(run, tocsin_name(run), state,
-			"%s is %.2f%s (limit %.4g); load %.2f, %.2f, %.2f on %u processor%s", names[worst],
-			value[worst], per_cpu, limits[worst], load->average[0], load->average[1],
-			load->average[2], load->cpus, load->cpus == 1 ? "" : "s");
+			c->per_cpu ? N_("%s is %.2f for each processor (limit %.4g); %s")
+				   : N_("%s is %.2f (limit %.4g); %s"),
+			names[worst], value[worst], limits[worst], buf_text(&all));
 }
 
 static double limit_or_nan(double limit)
@@ -208,7 +223,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "load",
-	.summary = "Load averages of 1, 5 and 15 minutes",
+	.summary = N_("Load averages of 1, 5 and 15 minutes"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

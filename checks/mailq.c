@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "command.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -24,7 +25,7 @@
 
 #define OUTPUT_MAX ((size_t)COMMAND_FLOOD_MAX)
 #define OLDEST_MAX 10
-#define SEE "tocsin-check-mailq(7) tells how to allow it"
+#define SAY_HOW _("; tocsin-check-mailq(7) tells how to allow it")
 
 enum mta { MTA_AUTO, POSTFIX, EXIM, SENDMAIL, NULLMAILER, DMA, FOLDER, MTAS };
 
@@ -43,22 +44,24 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(mta, TOCSIN_CHOICE), .fallback = "auto", .choices = mta_names,
-		.help = "The mail server; \"auto\": each that has a queue here; \"folder\": files in spool" },
+		.help = N_("The mail server; \"auto\": each that has a queue here; \"folder\": files in "
+			   "spool") },
 	{ MEMBER(config_directory, TOCSIN_PATH),
-		.help = "With mta = postfix, the folder with the configuration of that instance" },
-	{ MEMBER(spool, TOCSIN_PATH), .help = "The folder of the queue, where it is not the usual one" },
+		.help = N_("With mta = postfix, the folder with the configuration of that instance") },
+	{ MEMBER(spool, TOCSIN_PATH), .help = N_("The folder of the queue, where it is not the usual one") },
 	{ MEMBER(pattern, TOCSIN_STRING), .fallback = "*",
-		.help = "With mta = folder, the names of files that are mails (glob)" },
+		.help = N_("With mta = folder, the names of files that are mails (glob)") },
 	{ MEMBER(messages_warning, TOCSIN_INT), .fallback = "50", .max = COUNT_MAX,
-		.help = "Mails in the queue from which it is a warning; 0: not judged" },
+		.help = N_("Mails in the queue from which it is a warning; 0: not judged") },
 	{ MEMBER(messages_critical, TOCSIN_INT), .fallback = "500", .max = COUNT_MAX,
-		.help = "Mails in the queue from which it is critical; 0: not judged" },
+		.help = N_("Mails in the queue from which it is critical; 0: not judged") },
 	{ MEMBER(age_warning, TOCSIN_DURATION), .fallback = "1d", .max = AGE_MAX,
-		.help = "Age of the oldest mail from which it is a warning; 0: not judged" },
+		.help = N_("Age of the oldest mail from which it is a warning; 0: not judged") },
 	{ MEMBER(age_critical, TOCSIN_DURATION), .fallback = "0", .max = AGE_MAX,
-		.help = "Age of the oldest mail from which it is critical; 0: not judged" },
+		.help = N_("Age of the oldest mail from which it is critical; 0: not judged") },
 	{ MEMBER(mailq_timeout, TOCSIN_DURATION), .fallback = "8s", .min = 1000, .max = 3600e6,
-		.help = "How long the queue may take to be read; keep it below the timeout of the check" },
+		.help = N_(
+			"How long the queue may take to be read; keep it below the timeout of the check") },
 	{ .name = NULL },
 };
 
@@ -73,13 +76,13 @@ static const char *validate(const void *config)
 
 	if (are_crossed(c->messages_warning, c->messages_critical) ||
 		are_crossed(c->age_warning, c->age_critical))
-		return "the limit for critical is below the one for warning: one of messages, age";
+		return N_("the limit for critical is below the one for warning: one of messages, age");
 	if (c->mta == FOLDER && !c->spool)
-		return "with mta = folder, spool is needed: the folder with the mails";
+		return N_("with mta = folder, spool is needed: the folder with the mails");
 	if (c->spool && (c->mta == MTA_AUTO || c->mta == POSTFIX))
-		return "with spool, mta must say whose queue it is, and that of postfix is asked for";
+		return N_("with spool, mta must say whose queue it is, and that of postfix is asked for");
 	if (c->config_directory && c->mta != POSTFIX)
-		return "config_directory is for mta = postfix";
+		return N_("config_directory is for mta = postfix");
 	return NULL;
 }
 
@@ -148,8 +151,9 @@ static int read_mail(struct queue *q, const char *line, size_t len)
 	if (json_is_integer(since)) {
 		const char *why = text_of(recipient, "delay_reason");
 
-		snprintf(text, sizeof(text), "%s  from <%.80s> to <%.80s>%s%.180s", text_of(mail, "queue_id"),
-			text_of(mail, "sender"), text_of(recipient, "address"), *why ? ": " : "", why);
+		snprintf(text, sizeof(text), _("%s  from <%.80s> to <%.80s>%s%.180s"),
+			text_of(mail, "queue_id"), text_of(mail, "sender"), text_of(recipient, "address"),
+			*why ? ": " : "", why);
 		if (part >= 0)
 			q->parts[part]++;
 		if (part != HOLD)
@@ -185,7 +189,7 @@ static void put_complaint(struct buf *b, const struct command *c)
 	text = fatal ? fatal + 7 : text;
 	buf_printf(b, "%.*s", (int)strcspn(text, "\r\n"), text);
 	if (strstr(text, "ermission denied"))
-		buf_puts(b, "; " SEE);
+		buf_puts(b, SAY_HOW);
 }
 
 static void find_postqueue(struct tocsin_run *run, char program[4096])
@@ -204,19 +208,19 @@ static int read_postfix(struct tocsin_run *run, const struct config *c, struct q
 	find_postqueue(run, program);
 	int r = command_run(&command, words, c->mailq_timeout);
 	if (r < 0) {
-		buf_printf(why, "%s cannot be started: %s", program, strerror(-r));
+		buf_printf(why, _("%s cannot be started: %s"), program, strerror(-r));
 		return r;
 	}
 	q->has_parts = true;
 	q->is_least = command.is_late || command.is_flooding;
 	if (!q->is_least && (!WIFEXITED(command.status) || WEXITSTATUS(command.status) != 0)) {
-		buf_puts(why, WIFEXITED(command.status) ? "postqueue failed: " : "postqueue crashed: ");
+		buf_puts(why, WIFEXITED(command.status) ? _("postqueue failed: ") : _("postqueue crashed: "));
 		put_complaint(why, &command);
 		return -EPROTO;
 	}
 	r = read_mails(q, buf_text(&command.out.kept));
 	if (r < 0)
-		buf_puts(why, "what postqueue says is not understood (Postfix 3.1 is needed)");
+		buf_puts(why, _("what postqueue says is not understood (Postfix 3.1 is needed)"));
 	return r;
 }
 
@@ -349,13 +353,14 @@ static int read_spool(
 			continue;
 		found = fd < 0 ? fd : read_folder(&r, fd, s->is_split);
 		if (found < 0) {
-			buf_printf(why, "%s cannot be read: %s%s", folders[i], strerror(-found),
-				found == -EACCES ? "; " SEE : "");
+			buf_printf(why, _("%s cannot be read: %s"), folders[i], strerror(-found));
+			if (found == -EACCES)
+				buf_puts(why, SAY_HOW);
 			return found;
 		}
 	}
 	if (found == -ENOENT)
-		buf_printf(why, "there is no folder %s", folders[0]);
+		buf_printf(why, _("there is no folder %s"), folders[0]);
 	return found;
 }
 
@@ -375,8 +380,9 @@ static void judge(const struct config *c, const struct queue *q, struct verdict 
 
 	if (is_critical || (c->messages_warning > 0 && q->count >= (double)c->messages_warning))
 		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
-			"%s%.0f mails wait (limit %lld)", q->is_least ? "at least " : "", q->count,
-			(long long)(is_critical ? c->messages_critical : c->messages_warning));
+			q->is_least ? N_("at least %.0f mails wait (limit %lld)")
+				    : N_("%.0f mails wait (limit %lld)"),
+			q->count, (long long)(is_critical ? c->messages_critical : c->messages_warning));
 	is_critical = c->age_critical > 0 && age >= (double)c->age_critical;
 	if (is_critical || (c->age_warning > 0 && age >= (double)c->age_warning))
 		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
@@ -427,12 +433,14 @@ static void report(struct tocsin_run *run, const struct config *c, const char *i
 
 	judge(c, q, &v);
 	if (q->count == 0)
-		buf_puts(&good, "the queue is empty");
+		buf_puts(&good, _("the queue is empty"));
 	else
-		buf_printf(&good, "%.0f mail%s, the oldest for %s", q->count,
-			q->count == 1 ? " waits" : "s wait", short_duration((int64_t)age_usec(q)).text);
+		buf_printf(&good,
+			q->count == 1 ? _("%.0f mail waits, the oldest for %s")
+				      : _("%.0f mails wait, the oldest for %s"),
+			q->count, short_duration((int64_t)age_usec(q)).text);
 	if (q->parts[HOLD] > 0)
-		buf_printf(&good, "; %.0f on hold", q->parts[HOLD]);
+		buf_printf(&good, _("; %.0f on hold"), q->parts[HOLD]);
 	if (v.state != TOCSIN_OK)
 		tocsin_item(run, item, v.state, "%s", buf_text(&v.text));
 	else if (q->is_least)
@@ -501,7 +509,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "mailq",
-	.summary = "Mails that wait in the queue of a mail server of this host",
+	.summary = N_("Mails that wait in the queue of a mail server of this host"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

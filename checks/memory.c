@@ -11,6 +11,7 @@
 #include "evidence.h"
 #include "procread.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -28,28 +29,24 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(available_warning, TOCSIN_LIMIT), .fallback = "10%", .max = 100,
-		.help = "Available memory, of all of it (10%) or in bytes (512M), at which it is a warning; "
-			"0: "
-			"not judged" },
+		.help = N_("Available memory, of all of it (10%) or in bytes (512M), at which it is a "
+			   "warning; 0: not judged") },
 	{ MEMBER(available_critical, TOCSIN_LIMIT), .fallback = "5%", .max = 100,
-		.help = "Available memory, of all of it (5%) or in bytes (256M), at which it is critical; 0: "
-			"not judged" },
+		.help = N_("Available memory, of all of it (5%) or in bytes (256M), at which it is critical; "
+			   "0: not judged") },
 	{ MEMBER(swap_warning, TOCSIN_PERCENT), .fallback = "0%", .max = 100,
-		.help = "Used swap from which it is a warning; 0%: not judged" },
+		.help = N_("Used swap from which it is a warning; 0%: not judged") },
 	{ MEMBER(swap_critical, TOCSIN_PERCENT), .fallback = "0%", .max = 100,
-		.help = "Used swap from which it is critical; 0%: not judged" },
+		.help = N_("Used swap from which it is critical; 0%: not judged") },
 	{ MEMBER(cgroup, TOCSIN_LIST), .fallback = "auto",
-		.help = "Control groups whose limit is looked at, like /system.slice/mysql.service; "
-			"\"auto\": that of the "
-			"container, where this is one with a limit" },
+		.help = N_("Control groups whose limit is looked at, like /system.slice/mysql.service; "
+			   "\"auto\": that of the container, where this is one with a limit") },
 	{ MEMBER(limit_warning, TOCSIN_PERCENT), .fallback = "90%", .max = 100,
-		.help = "Share of its limit that a control group uses, without the cache that it can give "
-			"back, from which "
-			"it is a warning; 0%: not judged" },
+		.help = N_("Share of its limit that a control group uses, without the cache that it can give "
+			   "back, from which it is a warning; 0%: not judged") },
 	{ MEMBER(limit_critical, TOCSIN_PERCENT), .fallback = "97%", .max = 100,
-		.help = "Share of its limit that a control group uses, without the cache that it can give "
-			"back, from which "
-			"it is critical; 0%: not judged" },
+		.help = N_("Share of its limit that a control group uses, without the cache that it can give "
+			   "back, from which it is critical; 0%: not judged") },
 	{ .name = NULL },
 };
 
@@ -64,16 +61,16 @@ static const char *validate(const void *config)
 
 	if (c->available_warning.value > 0 && c->available_warning.unit == c->available_critical.unit &&
 		c->available_critical.value > c->available_warning.value)
-		return "available_critical would be reached before available_warning: it must be the "
-		       "smaller one";
+		return N_("available_critical would be reached before available_warning: it must be the "
+			  "smaller one");
 	if (c->swap_warning > 0 && c->swap_critical > 0 && c->swap_critical < c->swap_warning)
-		return "swap_critical must not be below swap_warning";
+		return N_("swap_critical must not be below swap_warning");
 	if (c->limit_warning > 0 && c->limit_critical > 0 && c->limit_critical < c->limit_warning)
-		return "limit_critical must not be below limit_warning";
+		return N_("limit_critical must not be below limit_warning");
 	for (size_t i = 0; i < c->cgroup.n; i++)
 		if (!is_auto(c->cgroup.items[i]) && !cgroup_is_name(c->cgroup.items[i]))
-			return "cgroup is \"auto\" or the path of a control group below /sys/fs/cgroup, like "
-			       "/system.slice/mysql.service";
+			return N_("cgroup is \"auto\" or the path of a control group below /sys/fs/cgroup, "
+				  "like /system.slice/mysql.service");
 	return NULL;
 }
 
@@ -120,8 +117,7 @@ struct memory {
 };
 
 /* The cache of ZFS (ARC) shrinks when programs want memory, down to c_min, but the kernel counts all of it as
- * used
- * ("name type data" lines). */
+ * used ("name type data" lines). */
 static double read_zfs_cache(struct tocsin_run *run)
 {
 	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/proc/spl/kstat/zfs/arcstats");
@@ -254,30 +250,30 @@ static void show_shares(struct tocsin_run *run, const struct memory *m)
 		int counter;
 		const char *what;
 	} rows[] = {
-		{ ANON, "programs" },
-		{ SHMEM, "shared memory and tmpfs" },
-		{ CACHED, "cache of files (with tmpfs)" },
-		{ BUFFERS, "buffers" },
-		{ RECLAIMABLE, "kernel, can be given back" },
-		{ UNRECLAIMABLE, "kernel, cannot be given back" },
-		{ PAGE_TABLES, "page tables" },
-		{ HUGE_TABLES, "reserved huge pages" },
-		{ FREE, "free" },
-		{ COMMITTED, "promised to programs" },
+		{ ANON, N_("programs") },
+		{ SHMEM, N_("shared memory and tmpfs") },
+		{ CACHED, N_("cache of files (with tmpfs)") },
+		{ BUFFERS, N_("buffers") },
+		{ RECLAIMABLE, N_("kernel, can be given back") },
+		{ UNRECLAIMABLE, N_("kernel, cannot be given back") },
+		{ PAGE_TABLES, N_("page tables") },
+		{ HUGE_TABLES, N_("reserved huge pages") },
+		{ FREE, CN_("memory", "free") },
+		{ COMMITTED, N_("promised to programs") },
 	};
 	_cleanup_buf_ struct buf b = BUF(4096);
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
 		if (or_zero(m->counters[rows[i].counter].value) > 0)
 			buf_printf(&b, "%9s  %s\n", short_size(m->counters[rows[i].counter].value).text,
-				rows[i].what);
+				_(rows[i].what));
 	if (m->zfs > 0)
-		buf_printf(&b, "%9s  cache of ZFS, counted as available\n", short_size(m->zfs).text);
+		buf_printf(&b, _("%9s  cache of ZFS, counted as available\n"), short_size(m->zfs).text);
 	if (m->swap > 0)
-		buf_printf(&b, "%9s  of %s swap used\n", short_size(m->swap_used).text,
+		buf_printf(&b, _("%9s  of %s swap used\n"), short_size(m->swap_used).text,
 			short_size(m->swap).text);
 	if (m->oom_kills > 0)
-		buf_printf(&b, "processes killed for want of memory since the boot: %.0f\n", m->oom_kills);
+		buf_printf(&b, _("processes killed for want of memory since the boot: %.0f\n"), m->oom_kills);
 	tocsin_evidence(run, tocsin_name(run), "Where the memory is", buf_text(&b));
 }
 
@@ -366,21 +362,21 @@ static void show_group(struct tocsin_run *run, const char *item, const struct gr
 		int counter;
 		const char *what;
 	} rows[] = {
-		{ GROUP_ANON, "programs" },
-		{ GROUP_SHMEM, "shared memory and tmpfs" },
-		{ GROUP_FILE, "cache of files (with tmpfs)" },
-		{ GROUP_INACTIVE_FILE, "of that not used lately, not counted here" },
-		{ GROUP_KERNEL, "kernel" },
-		{ GROUP_SLAB, "of that caches of the kernel" },
+		{ GROUP_ANON, N_("programs") },
+		{ GROUP_SHMEM, N_("shared memory and tmpfs") },
+		{ GROUP_FILE, N_("cache of files (with tmpfs)") },
+		{ GROUP_INACTIVE_FILE, N_("of that not used lately, not counted here") },
+		{ GROUP_KERNEL, N_("kernel") },
+		{ GROUP_SLAB, N_("of that caches of the kernel") },
 	};
 	_cleanup_buf_ struct buf b = BUF(4096);
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
 		if (or_zero(g->counters[rows[i].counter].value) > 0)
 			buf_printf(&b, "%9s  %s\n", short_size(g->counters[rows[i].counter].value).text,
-				rows[i].what);
+				_(rows[i].what));
 	if (g->oom_kills > 0)
-		buf_printf(&b, "processes killed for want of memory in it: %.0f\n", g->oom_kills);
+		buf_printf(&b, _("processes killed for want of memory in it: %.0f\n"), g->oom_kills);
 	tocsin_evidence(run, item, "Where the memory of the control group is", buf_text(&b));
 }
 
@@ -493,7 +489,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "memory",
-	.summary = "Available memory and used swap, and the limits of control groups",
+	.summary = N_("Available memory and used swap, and the limits of control groups"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

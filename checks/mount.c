@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "mountinfo.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -30,14 +31,14 @@ static const char *const accesses[] = { "any", "rw", "ro", NULL };
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(path, TOCSIN_LIST), .fallback = FSTAB,
-		.help = "A path where something must be mounted, or \"fstab\" for all of /etc/fstab that is "
-			"mounted at "
-			"boot" },
-	{ MEMBER(fstype, TOCSIN_LIST), .help = "The type that it must have (glob); any of several" },
-	{ MEMBER(source, TOCSIN_STRING), .help = "The device or export that must be mounted there (glob)" },
+		.help = N_("A path where something must be mounted, or \"fstab\" for all of /etc/fstab that "
+			   "is mounted at boot") },
+	{ MEMBER(fstype, TOCSIN_LIST), .help = N_("The type that it must have (glob); any of several") },
+	{ MEMBER(source, TOCSIN_STRING),
+		.help = N_("The device or export that must be mounted there (glob)") },
 	{ MEMBER(access, TOCSIN_CHOICE), .fallback = "any", .choices = accesses,
-		.help = "Whether it must be writable or read-only" },
-	{ MEMBER(options, TOCSIN_LIST), .help = "A mount option that it must have, like noexec" },
+		.help = N_("Whether it must be writable or read-only") },
+	{ MEMBER(options, TOCSIN_LIST), .help = N_("A mount option that it must have, like noexec") },
 	{ .name = NULL },
 };
 
@@ -52,12 +53,12 @@ static const char *validate(const void *config)
 
 	for (size_t i = 0; i < c->path.n; i++)
 		if (c->path.items[i][0] != '/' && !is_fstab(c->path.items[i]))
-			return "path must be an absolute path, or \"fstab\"";
+			return N_("path must be an absolute path, or \"fstab\"");
 	for (size_t i = 0; i < c->options.n; i++)
 		if (strcmp(c->options.items[i], "rw") == 0 || strcmp(c->options.items[i], "ro") == 0)
-			return "use access = rw or access = ro instead of the mount option";
+			return N_("use access = rw or access = ro instead of the mount option");
 		else if (strchr(c->options.items[i], ','))
-			return "options holds one mount option; repeat the key for more";
+			return N_("options holds one mount option; repeat the key for more");
 	return NULL;
 }
 
@@ -227,9 +228,10 @@ static void judge(const struct config *c, const struct view *view, const struct 
 			verdict_add(v, TOCSIN_WARNING, "is mounted without %s", c->options.items[i]);
 }
 
+/* WHAT is looked up. */
 static void put_mount(struct buf *b, const char *what, const struct mount *m)
 {
-	buf_printf(b, "%s: %s on %s, type %s, options %s; of the file system: %s\n", what, m->source,
+	buf_printf(b, _("%s: %s on %s, type %s, options %s; of the file system: %s\n"), _(what), m->source,
 		m->point, m->type, m->options, m->super_options);
 }
 
@@ -241,17 +243,17 @@ static void show(struct tocsin_run *run, const struct view *view, const char *pa
 	const struct mount *under = m ? NULL : mountinfo_find(&view->info, path);
 
 	if (m)
-		put_mount(&b, "mounted", m);
+		put_mount(&b, N_("mounted"), m);
 	if (under)
-		put_mount(&b, "the path lies on", under);
+		put_mount(&b, N_("the path lies on"), under);
 	if (wanted)
 		buf_printf(&b, "/etc/fstab: %s %s %s %s\n", wanted->mnt_fsname, wanted->mnt_dir,
 			wanted->mnt_type, wanted->mnt_opts);
 	else
-		buf_puts(&b, "/etc/fstab: nothing for this path\n");
+		buf_puts(&b, _("/etc/fstab: nothing for this path\n"));
 	for (size_t i = 0; wanted && !m && i < view->info.n; i++)
 		if (strcmp(view->info.items[i].source, wanted->mnt_fsname) == 0)
-			put_mount(&b, "mounted elsewhere", &view->info.items[i]);
+			put_mount(&b, N_("mounted elsewhere"), &view->info.items[i]);
 	tocsin_evidence(run, path, "The mount", buf_text(&b));
 }
 
@@ -353,7 +355,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "mount",
-	.summary = "Mount points that must be there, with type and options",
+	.summary = N_("Mount points that must be there, with type and options"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -10,6 +10,7 @@
 #include "msg.h"
 #include "option.h"
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -191,7 +192,7 @@ static int validate(struct service *s, const struct tocsin_check *module, const 
 
 	if (!complaint)
 		return 0;
-	text = text_cleaned(complaint, 500);
+	text = text_cleaned(_(complaint), 500);
 	if (!text)
 		return -ENOMEM;
 	return conf_add_problem(&s->problems, true, at->file, at->line, "[check %s]: %s", at->name, text);

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "procread.h"
 #include "proctree.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -83,10 +84,11 @@ static void show_busy(struct tocsin_run *run, const char *item, const struct pro
 		put_process(&b, later, busy[i].proc);
 	}
 	if (n == 0)
-		buf_puts(&b, "no process used the processor in this moment\n");
+		buf_puts(&b, _("no process used the processor in this moment\n"));
 	tocsin_evidence(run, item,
-		earlier ? "Processes that use most CPU (100 % is one processor)"
-			: "Processes that used most CPU",
+		/* xgettext:no-c-format */
+		earlier ? N_("Processes that use most CPU (100 % is one processor)")
+			: N_("Processes that used most CPU"),
 		buf_text(&b));
 }
 
@@ -99,7 +101,7 @@ static void show_blocked(struct tocsin_run *run, const char *item, const struct 
 		if (t->items[i].state == 'D' && n++ < TOP) /* no command line: reading it could hang, too */
 			buf_printf(&b, "  pid %d  %s\n", (int)t->items[i].pid, t->items[i].comm);
 	if (n > TOP)
-		buf_printf(&b, "  and %zu more\n", n - TOP);
+		buf_printf(&b, _("  and %zu more\n"), n - TOP);
 	if (n)
 		tocsin_evidence(run, item, "Waiting for a disk or file server (state D)", buf_text(&b));
 }
@@ -133,7 +135,7 @@ static void show_memory(struct tocsin_run *run, const char *item, const struct p
 	for (size_t i = 0; i < n && i < TOP; i++) {
 		buf_printf(&b, "%9s", short_size((double)users[i].amount).text);
 		if (users[i].swapped)
-			buf_printf(&b, " (%s swapped out)", short_size((double)users[i].swapped).text);
+			buf_printf(&b, _(" (%s swapped out)"), short_size((double)users[i].swapped).text);
 		/* The command line lies in the memory of the process: it may have to be swapped in first. */
 		if (users[i].swapped)
 			buf_printf(&b, "  pid %d  %s\n", (int)users[i].proc->pid, users[i].proc->comm);
@@ -173,7 +175,7 @@ void evidence_processes(struct tocsin_run *run, const char *item, unsigned kinds
 		show_memory(run, item, &later);
 	if (later.is_hidden)
 		tocsin_evidence(run, item, "Not all processes are shown",
-			"/proc is mounted with hidepid: processes of other users cannot be seen.");
+			_("/proc is mounted with hidepid: processes of other users cannot be seen."));
 }
 
 void evidence_pressure(struct tocsin_run *run, const char *item)

@@ -9,6 +9,7 @@
 #include "proctree.h"
 #include "run.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -361,7 +362,7 @@ static int configure(
 		return r;
 	const char *wrong = module->validate ? module->validate(config) : NULL;
 	if (wrong) {
-		*ret_error = strdup(wrong);
+		*ret_error = strdup(_(wrong));
 		return -EINVAL;
 	}
 	return 0;

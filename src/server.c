@@ -7,6 +7,7 @@
 #include "connect.h"
 #include "secret.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -26,16 +27,17 @@ const char *server_validate(const struct server_config *c)
 	unsigned secrets = !!c->password_file + !!c->credential;
 
 	if (c->username && secrets != 1)
-		return "username needs one of password_file and credential";
+		return N_("username needs one of password_file and credential");
 	if (c->username && c->security == SERVER_PLAIN)
-		return "username needs security = tls or starttls: a password goes over no connection that "
-		       "is not encrypted";
+		return N_("username needs security = tls or starttls: a password goes over no connection "
+			  "that is not encrypted");
 	if (!c->username && secrets)
-		return "a password is given, but no username";
+		return N_("a password is given, but no username");
 	if (c->time_warning > 0 && c->time_critical > 0 && c->time_warning > c->time_critical)
-		return "time_critical must not be below time_warning";
+		return N_("time_critical must not be below time_warning");
 	if (c->certificate_warning > 0 && c->certificate_critical > c->certificate_warning)
-		return "the time left of the certificate for critical must not be above the one for warning";
+		return N_("the time left of the certificate for critical must not be above the one for "
+			  "warning");
 	return NULL;
 }
 
@@ -45,7 +47,7 @@ int server_fail(struct server *s, const char *format, ...)
 
 	if (s->failure.len == 0) {
 		va_start(arguments, format);
-		buf_vprintf(&s->failure, format, arguments);
+		buf_vprintf(&s->failure, translate(format), arguments);
 		va_end(arguments);
 	}
 	return -ECONNABORTED;
@@ -185,9 +187,9 @@ static int fail_stream(struct server *s, ssize_t error, const char *what)
 	const char *words = s->stream.ops->failure(s->stream.data);
 
 	if (error == 0)
-		return server_fail(s, "%s closed the connection instead of %s", buf_text(&s->peer), what);
-	return server_fail(
-		s, "%s: waiting for %s: %s", buf_text(&s->peer), what, words ? words : strerror((int)-error));
+		return server_fail(s, "%s closed the connection instead of %s", buf_text(&s->peer), _(what));
+	return server_fail(s, "%s: waiting for %s: %s", buf_text(&s->peer), _(what),
+		words ? words : strerror((int)-error));
 }
 
 int server_send(struct server *s, const char *line, const char *shown)
@@ -204,7 +206,7 @@ int server_send(struct server *s, const char *line, const char *shown)
 		s->hidden = strdup(line);
 	}
 	server_note(s, ">", shown ? shown : line);
-	return r < 0 ? fail_stream(s, r, "an answer") : 0;
+	return r < 0 ? fail_stream(s, r, N_("an answer")) : 0;
 }
 
 /* Moves the first line of the input to s->line; false: it is not whole yet. */
@@ -238,8 +240,8 @@ int server_read(struct server *s, const char *what)
 
 	while (!take_line(s)) {
 		if (s->input.len > LINE_MAX_BYTES)
-			return server_fail(
-				s, "%s sent a line without an end instead of %s", buf_text(&s->peer), what);
+			return server_fail(s, "%s sent a line without an end instead of %s",
+				buf_text(&s->peer), _(what));
 		ssize_t n = s->stream.ops->read(s->stream.data, bytes, sizeof(bytes), s->deadline_usec);
 		if (n <= 0)
 			return fail_stream(s, n, what);
@@ -247,7 +249,7 @@ int server_read(struct server *s, const char *what)
 	}
 	if (buf_error(&s->line) || (s->line.len && memchr(s->line.data, '\0', s->line.len)))
 		return server_fail(
-			s, "%s sent what is no line of text instead of %s", buf_text(&s->peer), what);
+			s, "%s sent what is no line of text instead of %s", buf_text(&s->peer), _(what));
 	if (s->hidden) {
 		mask(&s->line, s->hidden);
 		mask(&s->line, s->password);
@@ -290,9 +292,9 @@ static int expect(struct server *s, bool (*is_last)(const char *line), const cha
 		if (strncasecmp(line, good, strlen(good)) == 0)
 			return 0;
 		return server_fail(
-			s, "%s did not give %s, it said \"%.200s\"", buf_text(&s->peer), what, line);
+			s, "%s did not give %s, it said \"%.200s\"", buf_text(&s->peer), _(what), line);
 	}
-	return server_fail(s, "%s never came to %s", buf_text(&s->peer), what);
+	return server_fail(s, "%s never came to %s", buf_text(&s->peer), _(what));
 }
 
 static int ask(struct server *s, const char *line, bool (*is_last)(const char *line), const char *good,
@@ -319,32 +321,32 @@ static int ask_smtp(struct server *s)
 	_cleanup_buf_ struct buf hello = BUF(256);
 
 	buf_printf(&hello, "EHLO %s", buf_text(&s->own));
-	int r = expect(s, is_last_reply, "220", "a greeting");
+	int r = expect(s, is_last_reply, "220", N_("a greeting"));
 	if (r == 0)
-		r = ask(s, buf_text(&hello), is_last_reply, "250", "its answer to EHLO");
-	return r < 0 ? r : ask(s, "STARTTLS", is_last_reply, "220", "its consent to STARTTLS");
+		r = ask(s, buf_text(&hello), is_last_reply, "250", N_("its answer to EHLO"));
+	return r < 0 ? r : ask(s, "STARTTLS", is_last_reply, "220", N_("its consent to STARTTLS"));
 }
 
 static int ask_imap(struct server *s)
 {
-	int r = expect(s, NULL, "* OK", "a greeting");
+	int r = expect(s, NULL, "* OK", N_("a greeting"));
 
-	return r < 0 ? r : ask(s, "s STARTTLS", is_tagged, "s OK", "its consent to STARTTLS");
+	return r < 0 ? r : ask(s, "s STARTTLS", is_tagged, "s OK", N_("its consent to STARTTLS"));
 }
 
 static int ask_pop3(struct server *s)
 {
-	int r = expect(s, NULL, "+OK", "a greeting");
+	int r = expect(s, NULL, "+OK", N_("a greeting"));
 
-	return r < 0 ? r : ask(s, "STLS", NULL, "+OK", "its consent to STLS");
+	return r < 0 ? r : ask(s, "STLS", NULL, "+OK", N_("its consent to STLS"));
 }
 
 /* RFC 4217. */
 static int ask_ftp(struct server *s)
 {
-	int r = expect(s, is_last_reply, "220", "a greeting");
+	int r = expect(s, is_last_reply, "220", N_("a greeting"));
 
-	return r < 0 ? r : ask(s, "AUTH TLS", is_last_reply, "234", "its consent to AUTH TLS");
+	return r < 0 ? r : ask(s, "AUTH TLS", is_last_reply, "234", N_("its consent to AUTH TLS"));
 }
 
 /* The message SSLRequest is its length and a number; the answer is the one byte 'S' (PostgreSQL,
@@ -358,11 +360,11 @@ static int ask_postgresql(struct server *s)
 	ssize_t n = r < 0 ? r : s->stream.ops->read(s->stream.data, &answer, 1, s->deadline_usec);
 	server_note(s, ">", "SSLRequest");
 	if (n <= 0)
-		return fail_stream(s, n, "its consent to SSLRequest");
+		return fail_stream(s, n, N_("its consent to SSLRequest"));
+	if (answer == 'N')
+		return server_fail(s, "%s has TLS switched off", buf_text(&s->peer));
 	if (answer != 'S')
-		return server_fail(s,
-			answer == 'N' ? "%s has TLS switched off" : "%s is no server of PostgreSQL",
-			buf_text(&s->peer));
+		return server_fail(s, "%s is no server of PostgreSQL", buf_text(&s->peer));
 	return 0;
 }
 
@@ -400,11 +402,11 @@ static void judge_end(
 	int64_t left = until_usec - clock_realtime_usec();
 
 	if (left < 0)
-		verdict_add(v, TOCSIN_CRITICAL, "%s expired %s ago, on %s", whose, short_duration(-left).text,
-			date(until_usec).text);
+		verdict_add(v, TOCSIN_CRITICAL, "%s expired %s ago, on %s", _(whose),
+			short_duration(-left).text, date(until_usec).text);
 	else if (limit_usec > 0 && left < limit_usec)
-		verdict_add(v, state, "%s expires in %s, on %s (limit %s)", whose, short_duration(left).text,
-			date(until_usec).text, short_duration(limit_usec).text);
+		verdict_add(v, state, "%s expires in %s, on %s (limit %s)", _(whose),
+			short_duration(left).text, date(until_usec).text, short_duration(limit_usec).text);
 }
 
 /* Of the authorities' certificates some may not be needed, so the end of one is never more than a warning;
@@ -417,13 +419,13 @@ void server_judge_certificate(
 
 	if (config->tls_pin) /* it stands for the dates too */
 		return;
-	judge_end("the certificate", c->until_usec,
+	judge_end(N_("the certificate"), c->until_usec,
 		is_critical ? config->certificate_critical : config->certificate_warning,
 		is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, v);
 	if (c->chain_until_usec != INT64_MAX)
 		chain_left = c->chain_until_usec - clock_realtime_usec();
 	if (chain_left > 0 && chain_left < left)
-		judge_end("a certificate of an authority in its chain", c->chain_until_usec,
+		judge_end(N_("a certificate of an authority in its chain"), c->chain_until_usec,
 			config->certificate_warning, TOCSIN_WARNING, v);
 }
 
@@ -462,9 +464,10 @@ static void report_metrics(struct server *s, const struct transport_certificate 
 static void put_good(struct server *s, const struct transport_certificate *certificate, int64_t usec,
 	const char *good, struct buf *b)
 {
-	buf_printf(b, "%s answered after %s%s", buf_text(&s->peer), short_duration(usec).text, good);
+	buf_printf(b, _("%s answered after %s"), buf_text(&s->peer), short_duration(usec).text);
+	buf_puts(b, _(good));
 	if (certificate)
-		buf_printf(b, ", certificate for another %s",
+		buf_printf(b, _(", certificate for another %s"),
 			short_duration(certificate->until_usec - clock_realtime_usec()).text);
 }
 

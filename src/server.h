@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "stream.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "transport.h"
 #include "verdict.h"
 
@@ -33,44 +34,44 @@ extern const char *const server_securities[];
 /* Rows for their option tables. */
 #define SERVER_OPTIONS_TIME										\
 	{ SERVER_MEMBER(answer_timeout, TOCSIN_DURATION), .fallback = "8s", .min = 10000, .max = 3600e6, \
-		.help = "How long all of it may take together; keep it below the timeout of the check" }, \
+		.help = N_("How long all of it may take together; keep it below the timeout of the check") }, \
 	{ SERVER_MEMBER(time_warning, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,			\
-		.help = "It is a warning when it took longer than this; 0: not judged" },		\
+		.help = N_("It is a warning when it took longer than this; 0: not judged") },		\
 	{ SERVER_MEMBER(time_critical, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,		\
-		.help = "It is critical when it took longer than this; 0: not judged" }
+		.help = N_("It is critical when it took longer than this; 0: not judged") }
 
 #define SERVER_OPTIONS_CERTIFICATE(warning_key, critical_key)						\
 	{ .name = warning_key, .type = TOCSIN_DURATION, .fallback = "14d", .max = 3.2e14,		\
 		.offset = offsetof(struct server_config, certificate_warning),				\
-		.help = "It is a warning when the certificate is valid for less than this; 0: not judged" }, \
+		.help = N_("It is a warning when the certificate is valid for less than this; 0: not judged") }, \
 	{ .name = critical_key, .type = TOCSIN_DURATION, .fallback = "3d", .max = 3.2e14,		\
 		.offset = offsetof(struct server_config, certificate_critical),				\
-		.help = "It is critical when the certificate is valid for less than this; 0: not judged" }
+		.help = N_("It is critical when the certificate is valid for less than this; 0: not judged") }
 
 #define SERVER_OPTIONS_TLS(warning_key, critical_key)							\
 	{ SERVER_MEMBER(tls_ca_file, TOCSIN_PATH),							\
-		.help = "Certificates of the authorities to trust, in PEM form, instead of the system's" }, \
+		.help = N_("Certificates of the authorities to trust, in PEM form, instead of the system's") }, \
 	{ SERVER_MEMBER(tls_pin, TOCSIN_STRING),							\
-		.help = "The only public key to accept, \"sha256:BASE64\"; stands for authority, name "	\
-			"and dates" },									\
+		.help = N_("The only public key to accept, \"sha256:BASE64\"; stands for authority, "	\
+			   "name and dates") },								\
 	SERVER_OPTIONS_CERTIFICATE(warning_key, critical_key)
 
 #define SERVER_OPTIONS_MAIL(security_)									\
 	{ SERVER_MEMBER(host, TOCSIN_STRING), .fallback = "localhost",					\
-		.help = "The server, a name or an address" },						\
+		.help = N_("The server, a name or an address") },						\
 	{ SERVER_MEMBER(port, TOCSIN_INT), .fallback = "0", .max = 65535,				\
-		.help = "Its port; 0: the usual one" },							\
+		.help = N_("Its port; 0: the usual one") },							\
 	{ SERVER_MEMBER(security, TOCSIN_CHOICE), .fallback = security_, .choices = server_securities,	\
-		.help = "TLS from the start, STARTTLS, or no encryption" },				\
+		.help = N_("TLS from the start, STARTTLS, or no encryption") },				\
 	SERVER_OPTIONS_TLS("certificate_warning", "certificate_critical"),				\
-	{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = "A text that its greeting must contain" },	\
-	{ SERVER_MEMBER(username, TOCSIN_STRING), .help = "Log in as this user; needs encryption" },	\
-	{ SERVER_MEMBER(password_file, TOCSIN_PATH), .help = "A file whose first line is the password" }, \
+	{ SERVER_MEMBER(expect, TOCSIN_STRING), .help = N_("A text that its greeting must contain") },	\
+	{ SERVER_MEMBER(username, TOCSIN_STRING), .help = N_("Log in as this user; needs encryption") },	\
+	{ SERVER_MEMBER(password_file, TOCSIN_PATH), .help = N_("A file whose first line is the password") }, \
 	{ SERVER_MEMBER(credential, TOCSIN_STRING),							\
-		.help = "The name of a systemd credential that is the password" },			\
+		.help = N_("The name of a systemd credential that is the password") },			\
 	SERVER_OPTIONS_TIME
 
-/* A sentence, or NULL. */
+/* A sentence in English, or NULL. */
 const char *server_validate(const struct server_config *c);
 
 /* The lines of one protocol before TLS. */
@@ -112,14 +113,14 @@ int server_open(struct server *s, struct tocsin_run *run, const struct server_co
 void server_free(struct server *s);
 #define _cleanup_server_ _cleanup_(server_free)
 
-/* The server is to blame: keeps the first sentence, returns -ECONNABORTED. */
+/* The server is to blame: keeps the first sentence, whose FORMAT is looked up; returns -ECONNABORTED. */
 int server_fail(struct server *s, const char *format, ...) _printf_(2, 3);
 
 /* Sends LINE and CRLF; SHOWN stands in the evidence in its place, NULL: LINE itself. */
 int server_send(struct server *s, const char *line, const char *shown);
 
 /* Reads one line, which is then in s->line without its end, and without the password should the server repeat
- * it. WHAT is waited for, in words. */
+ * it. WHAT is waited for, in words that are looked up. */
 int server_read(struct server *s, const char *what);
 
 /* For the evidence, and the first line of the server's is its greeting. */
@@ -132,6 +133,6 @@ int server_start_tls(struct server *s);
 void server_judge_certificate(
 	const struct server_config *config, const struct transport_certificate *c, struct verdict *v);
 
-/* Reports what was found: S after RESULT of the talk; GOOD is put behind "answered after …". Returns what
- * run() is to return. */
+/* Reports what was found: S after RESULT of the talk; GOOD, a clause that is looked up, is put behind "answered
+ * after …". Returns what run() is to return. */
 int server_report(struct server *s, int result, const char *good);

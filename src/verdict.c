@@ -13,7 +13,7 @@ void verdict_add(struct verdict *v, enum tocsin_state state, const char *format,
 	if (state > v->state)
 		buf_clear(&v->text);
 	else
-		buf_puts(&v->text, "; ");
+		buf_puts(&v->text, _("; "));
 	v->state = state;
 	va_start(arguments, format);
 	buf_vprintf(&v->text, translate(format), arguments);

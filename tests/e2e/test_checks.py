@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import chinese
 import helper
 
 BUILD = pathlib.Path(os.environ.get("TOCSIN_BUILD", pathlib.Path(__file__).parents[2] / "build")).resolve()
@@ -43,9 +44,9 @@ class Result:
         return float(next(v for (i, n), v in self.metrics.items() if n == name and item in (None, i))[0])
 
 
-def start(root=None):
+def start(root=None, language="en"):
     args = ["--root", FIXTURES / root] if root else []
-    return helper.Helper.start(PROGRAM, args, env={"TOCSIN_CHECK_DIR": str(MODULES)})
+    return helper.Helper.start(PROGRAM, args, env={"TOCSIN_CHECK_DIR": str(MODULES), "TOCSIN_LANGUAGE": language})
 
 
 def send(h, module, options, memory=None, age_usec=60_000_000, name="c"):
@@ -58,7 +59,20 @@ def send(h, module, options, memory=None, age_usec=60_000_000, name="c"):
 
 
 def run(root, module, options=None, memory=None, age_usec=60_000_000):
-    with start(root) as h:
+    """One look, in English where a test has not set another language. A recorded tree is looked at in both: it is the same
+    for the next look, which must see the same."""
+    def look(language):
+        return run_in(language, root, module, options, memory, age_usec)
+    wanted = os.environ.get("TOCSIN_LANGUAGE", "en")
+    if not root:
+        return look(wanted)
+    results = {language: look(language) for language in ("en", "zh_CN")}
+    chinese.check(module, **results)
+    return results[wanted]
+
+
+def run_in(language, root, module, options, memory, age_usec):
+    with start(root, language) as h:
         h.expect("ready")
         send(h, module, options or {}, memory, age_usec)
         h.send("run", "")
