@@ -2,6 +2,7 @@
 /* pop3: does a POP3 server (RFC 1939) greet, encrypt with a good certificate, and let a user log in. Nothing
  * is read or deleted; while logged in it holds the lock on the mailbox, as each client of POP3 does. */
 #include "server.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <math.h>
@@ -28,7 +29,7 @@ static int ask(struct server *s, const char *line, const char *shown, const char
 
 static int greet(struct server *s)
 {
-	int r = server_read(s, "a greeting");
+	int r = server_read(s, _("a greeting"));
 
 	if (r == 0 && strncmp(buf_text(&s->line), "+OK", 3) != 0)
 		r = server_fail(s, "%s does not greet as a server of POP3: \"%.200s\"", buf_text(&s->peer),
@@ -46,9 +47,9 @@ static int log_in(struct server *s)
 	buf_printf(&password, "PASS %s", s->password);
 	int r = buf_error(&user) ? buf_error(&user) : buf_error(&password);
 	if (r == 0)
-		r = ask(s, buf_text(&user), NULL, "the user name");
+		r = ask(s, buf_text(&user), NULL, _("the user name"));
 	if (r == 0)
-		r = ask(s, buf_text(&password), "PASS ****", "the login");
+		r = ask(s, buf_text(&password), "PASS ****", _("the login"));
 	if (password.data)
 		explicit_bzero(password.data, password.len);
 	return r;
@@ -58,7 +59,7 @@ static int log_in(struct server *s)
 static int count(struct server *s, double *ret_messages)
 {
 	unsigned long long n;
-	int r = ask(s, "STAT", NULL, "the look into the mailbox");
+	int r = ask(s, "STAT", NULL, _("the look into the mailbox"));
 
 	if (r == 0 && sscanf(buf_text(&s->line), "+OK %llu", &n) != 1)
 		return server_fail(s, "%s does not tell what is in the mailbox: \"%.200s\"",
@@ -93,7 +94,7 @@ static int look(struct tocsin_run *run, const void *config)
 	int r = server_open(&s, run, c, server_protocol_find("pop3"));
 	if (r == 0)
 		r = talk(&s, &messages);
-	r = server_report(&s, r, c->username ? ", the login works" : "");
+	r = server_report(&s, r, c->username ? _(", the login works") : "");
 	if (r == 0 && !isnan(messages))
 		tocsin_metric(run, tocsin_name(run),
 			&(struct tocsin_metric){ "messages", messages, "", NAN, NAN, 0, NAN });
@@ -104,7 +105,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "pop3",
-	.summary = "A POP3 server: greeting, STARTTLS, certificate and login",
+	.summary = N_("A POP3 server: greeting, STARTTLS, certificate and login"),
 	.options = options,
 	.config_size = sizeof(struct server_config),
 	.validate = validate,

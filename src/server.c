@@ -7,6 +7,7 @@
 #include "connect.h"
 #include "secret.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -45,7 +46,7 @@ int server_fail(struct server *s, const char *format, ...)
 
 	if (s->failure.len == 0) {
 		va_start(arguments, format);
-		buf_vprintf(&s->failure, format, arguments);
+		buf_vprintf(&s->failure, translate(format), arguments);
 		va_end(arguments);
 	}
 	return -ECONNABORTED;
