@@ -10,7 +10,7 @@
 #include "perfdata.h"
 #include "tocsin-check.h"
 #include "translate.h"
-#include "units.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <math.h>
@@ -135,16 +135,6 @@ struct phrase {
 	char text[256];
 };
 
-static struct phrase duration(int64_t usec)
-{
-	_cleanup_buf_ struct buf b = BUF(sizeof(struct phrase) - 1);
-	struct phrase w;
-
-	format_duration(&b, usec);
-	snprintf(w.text, sizeof(w.text), "%s", buf_text(&b));
-	return w;
-}
-
 /* The state, and why the plugin's own word for it does not count; "" when it does. */
 static enum tocsin_state judge(const struct config *c, const struct command *p, struct phrase *ret_why)
 {
@@ -154,7 +144,7 @@ static enum tocsin_state judge(const struct config *c, const struct command *p, 
 	if (p->is_late || p->is_flooding) {
 		int n = p->is_late ? snprintf(ret_why->text, size,
 					     _("the plugin did not end within %s and was killed"),
-					     duration(c->plugin_timeout).text)
+					     short_duration(c->plugin_timeout).text)
 				   : snprintf(ret_why->text, size,
 					     _("the plugin wrote without end and was killed"));
 		if (p->is_stuck)

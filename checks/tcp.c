@@ -6,7 +6,7 @@
 #include "connect.h"
 #include "tocsin-check.h"
 #include "translate.h"
-#include "units.h"
+#include "verdict.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -173,20 +173,6 @@ static int read_answer(struct talk *t, const struct buf *expected)
 
 /* --- What is said of it */
 
-struct phrase {
-	char text[256];
-};
-
-static struct phrase duration(int64_t usec)
-{
-	_cleanup_buf_ struct buf b = BUF(sizeof(struct phrase) - 1);
-	struct phrase p;
-
-	format_duration(&b, usec);
-	snprintf(p.text, sizeof(p.text), "%s", buf_text(&b));
-	return p;
-}
-
 static double seconds_or_nan(int64_t usec)
 {
 	return usec > 0 ? (double)usec / (double)USEC_PER_SEC : NAN;
@@ -217,7 +203,7 @@ static void report_bad_talk(
 
 	if (error == -ETIMEDOUT)
 		tocsin_item(run, item, TOCSIN_CRITICAL, "%s takes connections but did not answer within %s",
-			peer, duration(c->answer_timeout).text);
+			peer, short_duration(c->answer_timeout).text);
 	else if (error == -ENODATA)
 		tocsin_item(run, item, TOCSIN_CRITICAL,
 			t->answer.len ? _("%s closed the connection in the middle of its answer")
@@ -244,12 +230,12 @@ static void report_good_talk(struct tocsin_run *run, const struct config *c, con
 		tocsin_item(run, tocsin_name(run), state,
 			c->expect ? _("%s answered as expected after %s")
 				  : _("%s took the connection after %s"),
-			peer, duration(usec).text);
+			peer, short_duration(usec).text);
 	else
 		tocsin_item(run, tocsin_name(run), state,
 			c->expect ? _("%s answered only after %s (limit %s)")
 				  : _("%s took the connection only after %s (limit %s)"),
-			peer, duration(usec).text, duration(limit).text);
+			peer, short_duration(usec).text, short_duration(limit).text);
 }
 
 static int talk(struct tocsin_run *run, const struct config *c, struct talk *t, int64_t began_usec)
