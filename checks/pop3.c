@@ -27,16 +27,6 @@ static int ask(struct server *s, const char *line, const char *shown, const char
 	return r;
 }
 
-static int greet(struct server *s)
-{
-	int r = server_read(s, _("a greeting"));
-
-	if (r == 0 && strncmp(buf_text(&s->line), "+OK", 3) != 0)
-		r = server_fail(s, "%s does not greet as a server of POP3: \"%.200s\"", buf_text(&s->peer),
-			buf_text(&s->line));
-	return r;
-}
-
 static int log_in(struct server *s)
 {
 	_cleanup_buf_ struct buf user = BUF(512), password = BUF(512);
@@ -73,11 +63,7 @@ static int talk(struct server *s, double *ret_messages)
 {
 	const struct server_config *c = s->config;
 
-	int r = c->security == SERVER_STARTTLS ? server_protocol_find("pop3")->ask_for_tls(s) : greet(s);
-	if (r == 0 && c->security == SERVER_STARTTLS)
-		r = server_start_tls(s);
-	if (r == 0 && c->username)
-		r = log_in(s);
+	int r = c->username ? log_in(s) : 0;
 	if (r == 0 && c->username)
 		r = count(s, ret_messages);
 	if (r == 0)
@@ -87,18 +73,10 @@ static int talk(struct server *s, double *ret_messages)
 
 static int look(struct tocsin_run *run, const void *config)
 {
-	const struct server_config *c = config;
-	_cleanup_server_ struct server s;
-	double messages = NAN;
+	static const char *const greetings[] = { "+OK", NULL };
+	static const struct server_mailbox mailbox = { "pop3", "POP3", greetings, talk };
 
-	int r = server_open(&s, run, c, server_protocol_find("pop3"));
-	if (r == 0)
-		r = talk(&s, &messages);
-	r = server_report(&s, r, c->username ? _(", the login works") : "");
-	if (r == 0 && !isnan(messages))
-		tocsin_metric(run, tocsin_name(run),
-			&(struct tocsin_metric){ "messages", messages, "", NAN, NAN, 0, NAN });
-	return r;
+	return server_look_into(run, config, &mailbox);
 }
 
 const struct tocsin_check tocsin_check_module = {
