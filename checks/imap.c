@@ -3,6 +3,7 @@
  * and open a mailbox, which happens read-only: nothing is changed, nothing becomes "seen". */
 #include "sasl.h"
 #include "server.h"
+#include "translate.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -229,7 +230,7 @@ static int talk(struct server *s, double *ret_messages)
 	const struct config *c = (const void *)s->config; /* which is its first member */
 	struct talk t = { .server = s, .messages = NAN };
 
-	int r = ask(&t, "CAPABILITY", NULL, "to say what it can do");
+	int r = ask(&t, "CAPABILITY", NULL, N_("to say what it can do"));
 	if (r == 0 && c->server.username)
 		r = log_in(&t);
 	if (r == 0 && c->mailbox)
