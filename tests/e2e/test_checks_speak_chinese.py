@@ -149,7 +149,7 @@ def test_plugin_evidence(plugin):
 
 def test_pop3(authority, server_certificate, login):
     with Server(pop3_server(login="-ERR no"), server_certificate, tls=True) as s:
-        assert ask_server("pop3", s.port, authority, **login).one()[1] == f"127.0.0.1 port {s.port} 拒绝了登录：“-ERR no”"
+        assert ask_server("pop3", s.port, authority, **login).one()[1] == f"127.0.0.1 port {s.port} 拒绝登录：“-ERR no”"
     with Server(lambda s: s.say("* OK ready")) as s:
         text = ask_server("pop3", s.port, authority, security="none").one()[1]
     assert text == f"127.0.0.1 port {s.port} 给出的不是 POP3 服务器的问候：“* OK ready”"
@@ -160,4 +160,4 @@ def test_the_login_works(authority, server_certificate, login, module):
     s = (Server(pop3_server(), server_certificate, tls=True) if module == "pop3" else
          smtp_server.SmtpServer(server_certificate, tls=True, users={"box": PASSWORD}))
     with s:
-        assert "，登录正常" in ask_server(module, s.port, authority, security="tls", **login).one()[1]
+        assert "，登录成功" in ask_server(module, s.port, authority, security="tls", **login).one()[1]
