@@ -140,18 +140,6 @@ static int ask(struct talk *t, const char *command, const char *shown, const cha
 	return r < 0 ? r : read_answer(t, what, NULL);
 }
 
-static int greet(struct talk *t)
-{
-	struct server *s = t->server;
-	int r = server_read(s, N_("a greeting"));
-
-	if (r == 0 && strncasecmp(buf_text(&s->line), "* OK", 4) != 0 &&
-		strncasecmp(buf_text(&s->line), "* PREAUTH", 9) != 0)
-		r = server_fail(s, "%s does not greet as a server of IMAP: \"%.200s\"", buf_text(&s->peer),
-			buf_text(&s->line));
-	return r;
-}
-
 /* --- The login */
 
 static void put_quoted(struct buf *b, const char *text)
@@ -237,38 +225,29 @@ static int open_mailbox(struct talk *t, const char *mailbox)
 	return r < 0 ? r : ask(t, buf_text(&command), NULL, buf_text(&what));
 }
 
-static int talk(struct talk *t, const struct config *c)
+static int talk(struct server *s, double *ret_messages)
 {
-	const bool wants_tls = c->server.security == SERVER_STARTTLS;
+	const struct config *c = (const void *)s->config; /* which is its first member */
+	struct talk t = { .server = s, .messages = NAN };
 
-	int r = wants_tls ? server_protocol_find("imap")->ask_for_tls(t->server) : greet(t);
-	if (r == 0 && wants_tls)
-		r = server_start_tls(t->server);
-	if (r == 0)
-		r = ask(t, "CAPABILITY", NULL, N_("to say what it can do"));
+	int r = ask(&t, "CAPABILITY", NULL, N_("to say what it can do"));
 	if (r == 0 && c->server.username)
-		r = log_in(t);
+		r = log_in(&t);
 	if (r == 0 && c->mailbox)
-		r = open_mailbox(t, c->mailbox);
+		r = open_mailbox(&t, c->mailbox);
 	if (r == 0)
-		send_command(t, "LOGOUT", NULL); /* what it says to that is not waited for */
+		send_command(&t, "LOGOUT", NULL); /* what it says to that is not waited for */
+	*ret_messages = t.messages;
 	return r;
 }
 
 static int look(struct tocsin_run *run, const void *config)
 {
+	static const char *const greetings[] = { "* OK", "* PREAUTH", NULL };
+	static const struct server_mailbox mailbox = { "imap", "IMAP", greetings, talk };
 	const struct config *c = config;
-	_cleanup_server_ struct server s;
-	struct talk t = { .server = &s, .messages = NAN };
 
-	int r = server_open(&s, run, &c->server, server_protocol_find("imap"));
-	if (r == 0)
-		r = talk(&t, c);
-	r = server_report(&s, r, c->server.username ? N_(", the login works") : "");
-	if (r == 0 && !isnan(t.messages))
-		tocsin_metric(run, tocsin_name(run),
-			&(struct tocsin_metric){ "messages", t.messages, "", NAN, NAN, 0, NAN });
-	return r;
+	return server_look_into(run, &c->server, &mailbox);
 }
 
 const struct tocsin_check tocsin_check_module = {

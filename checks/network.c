@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -39,43 +40,45 @@ struct config {
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
-#define RATE_OPTION(key, severity, kind, value, what)                                              \
+#define RATE_OPTION(key, severity, kind, value, sentence)                                          \
 	{                                                                                          \
 		.name = key "_" #severity, .type = TOCSIN_NUMBER,                                  \
 		.offset = offsetof(struct config, severity[kind]), .fallback = value, .max = 1e12, \
-		.help = what " a second, in or out, from which it is " #severity "; 0: not judged" \
+		.help = sentence                                                                   \
 	}
 
 /* Drops have no limit below a hundred: the kernel counts packets of protocols that nobody wants (LLDP,
  * spanning tree) among them. */
 static const struct tocsin_option options[] = {
 	{ MEMBER(interface, TOCSIN_LIST), .fallback = "auto",
-		.help = "The interfaces, by name; \"auto\" stands for all physical ones that are switched "
-			"on" },
-	{ MEMBER(exclude, TOCSIN_LIST), .help = "With interface = auto, names to leave out (glob)" },
+		.help = N_("The interfaces, by name; \"auto\" stands for all physical ones that are switched "
+			   "on") },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = N_("With interface = auto, names to leave out (glob)") },
 	{ MEMBER(speed_min, TOCSIN_INT), .fallback = "0", .max = 1e9,
-		.help = "Mbit/s below which the speed of the link is a warning; 0: not judged" },
+		.help = N_("Mbit/s below which the speed of the link is a warning; 0: not judged") },
 	{ MEMBER(full_duplex, TOCSIN_BOOL), .fallback = "no",
-		.help = "A link that runs in half duplex is a warning" },
+		.help = N_("A link that runs in half duplex is a warning") },
 	{ MEMBER(losses_warning, TOCSIN_INT), .fallback = "1", .max = 1e9,
-		.help = "Losses of the link since the look before from which it is a warning; 0: not "
-			"judged" },
-	RATE_OPTION("errors", warning, ERRORS, "1", "Packets with errors"),
-	RATE_OPTION("errors", critical, ERRORS, "0", "Packets with errors"),
-	RATE_OPTION("drops", warning, DROPS, "100", "Dropped packets"),
-	RATE_OPTION("drops", critical, DROPS, "0", "Dropped packets"),
+		.help = N_("Losses of the link since the look before from which it is a warning; 0: not "
+			   "judged") },
+	RATE_OPTION("errors", warning, ERRORS, "1",
+		N_("Packets with errors a second, in or out, from which it is a warning; 0: not judged")),
+	RATE_OPTION("errors", critical, ERRORS, "0",
+		N_("Packets with errors a second, in or out, from which it is critical; 0: not judged")),
+	RATE_OPTION("drops", warning, DROPS, "100",
+		N_("Dropped packets a second, in or out, from which it is a warning; 0: not judged")),
+	RATE_OPTION("drops", critical, DROPS, "0",
+		N_("Dropped packets a second, in or out, from which it is critical; 0: not judged")),
 	{ MEMBER(throughput_warning, TOCSIN_LIMIT), .fallback = "0", .max = 100,
-		.help = "Throughput in one direction, of the speed of the link (80%) or in bytes a second "
-			"(10M), "
-			"from which it is a warning; 0: not judged" },
+		.help = N_("Throughput in one direction, of the speed of the link (80%) or in bytes a second "
+			   "(10M), from which it is a warning; 0: not judged") },
 	{ MEMBER(throughput_critical, TOCSIN_LIMIT), .fallback = "0", .max = 100,
-		.help = "Throughput in one direction, of the speed of the link (95%) or in bytes a second "
-			"(12M), "
-			"from which it is critical; 0: not judged" },
+		.help = N_("Throughput in one direction, of the speed of the link (95%) or in bytes a second "
+			   "(12M), from which it is critical; 0: not judged") },
 	{ .name = NULL },
 };
 
-static const char *const kind_words[KINDS] = { "packets with errors", "dropped packets" };
+static const char *const kind_words[KINDS] = { N_("packets with errors"), N_("dropped packets") };
 
 static bool is_auto(const char *name)
 {
@@ -100,14 +103,14 @@ static const char *validate(const void *config)
 
 	for (size_t i = 0; i < c->interface.n; i++)
 		if (!is_interface_name(c->interface.items[i]))
-			return "interface is \"auto\" or the name of an interface, at most 15 characters "
-			       "without "
-			       "blank and slash";
+			return N_("interface is \"auto\" or the name of an interface, at most 15 characters "
+				  "without blank and slash");
 	for (size_t i = 0; i < KINDS; i++)
 		if (c->warning[i] > 0 && c->critical[i] > 0 && c->critical[i] < c->warning[i])
-			return "the limit for critical is below the one for warning: one of errors, drops";
+			return N_(
+				"the limit for critical is below the one for warning: one of errors, drops");
 	if (throughputs_are_crossed(&c->throughput_warning, &c->throughput_critical))
-		return "throughput_critical must not be below throughput_warning";
+		return N_("throughput_critical must not be below throughput_warning");
 	return NULL;
 }
 
@@ -207,7 +210,7 @@ static int read_interfaces(struct tocsin_run *run, struct interfaces *all)
 		return -ENOMEM;
 	int r = file ? read_lines(file, all) : -errno;
 	if (r < 0)
-		tocsin_reason(run, "/proc/net/dev cannot be read: %s", strerror(-r));
+		tocsin_reason(run, "%s cannot be read: %s", "/proc/net/dev", strerror(-r));
 	return r;
 }
 
@@ -266,11 +269,11 @@ static const struct {
 	const char *why;
 } operstates[] = {
 	{ "up", LINK_UP, NULL },
-	{ "down", LINK_DOWN, "no link: no cable, or nothing at its other end" },
-	{ "lowerlayerdown", LINK_DOWN, "no link: the interface below it is down" },
-	{ "dormant", LINK_DOWN, "the link waits for an event outside, like 802.1X authentication" },
-	{ "testing", LINK_DOWN, "the interface is in test mode" },
-	{ "notpresent", LINK_DOWN, "a part of the device is missing" },
+	{ "down", LINK_DOWN, N_("no link: no cable, or nothing at its other end") },
+	{ "lowerlayerdown", LINK_DOWN, N_("no link: the interface below it is down") },
+	{ "dormant", LINK_DOWN, N_("the link waits for an event outside, like 802.1X authentication") },
+	{ "testing", LINK_DOWN, N_("the interface is in test mode") },
+	{ "notpresent", LINK_DOWN, N_("a part of the device is missing") },
 };
 
 /* "unknown" is what drivers say that do not tell (loopback, tun): then the carrier decides. */
@@ -284,7 +287,7 @@ static void judge_operstate(struct link_state *s, const char *operstate, double 
 		}
 	if (strcmp(operstate, "unknown") == 0 && !isnan(carrier)) {
 		s->link = carrier > 0 ? LINK_UP : LINK_DOWN;
-		s->why = "no carrier";
+		s->why = N_("no carrier");
 	}
 }
 
@@ -411,8 +414,9 @@ static void judge_rate(const struct config *c, enum kind kind, double in, double
 
 	if (is_critical || (warning > 0 && rate >= warning))
 		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
-			"%.3g %s a second %s (limit %.4g)", rate, kind_words[kind], in == rate ? "in" : "out",
-			is_critical ? critical : warning);
+			in == rate ? _("%.3g %s a second in (limit %.4g)")
+				   : _("%.3g %s a second out (limit %.4g)"),
+			rate, _(kind_words[kind]), is_critical ? critical : warning);
 }
 
 /* The limit in bytes a second; NAN where it is a share of a speed that is not known. */
@@ -437,7 +441,7 @@ static void judge_throughput(
 	if (!is_judged(limit) || !(rate >= limit_bytes(limit, s)))
 		return;
 	verdict_add(v, limit == &c->throughput_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
-		"%s %s (limit %s)", bits(rate).text, in == rate ? "in" : "out",
+		in == rate ? _("%s in (limit %s)") : _("%s out (limit %s)"), bits(rate).text,
 		bits(limit_bytes(limit, s)).text);
 }
 
@@ -450,8 +454,10 @@ static void judge_link(
 	if (c->full_duplex && s->is_half_duplex)
 		verdict_add(v, TOCSIN_WARNING, "the link runs in half duplex");
 	if (c->losses_warning > 0 && change->losses >= (double)c->losses_warning)
-		verdict_add(v, TOCSIN_WARNING, "the link was lost %.0f time%s since the look before",
-			change->losses, change->losses == 1 ? "" : "s");
+		verdict_add(v, TOCSIN_WARNING,
+			change->losses == 1 ? _("the link was lost %.0f time since the look before")
+					    : _("the link was lost %.0f times since the look before"),
+			change->losses);
 }
 
 /* --- Reporting */
@@ -500,7 +506,7 @@ static void put_addresses(struct buf *b, struct tocsin_run *run, const char *int
 		if ((family != AF_INET && family != AF_INET6) || strcmp(a->ifa_name, interface) != 0)
 			continue;
 		if (getnameinfo(a->ifa_addr, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST) == 0)
-			buf_printf(b, "IP address: %s\n", host);
+			buf_printf(b, _("IP address: %s\n"), host);
 	}
 	freeifaddrs(list);
 }
@@ -512,7 +518,7 @@ static void put_others(struct buf *b, struct tocsin_run *run, const struct inter
 			buf_printf(b, "%s: %s\n", all->items[i].name,
 				is_switched_on(run, all->items[i].name)
 					? read_word(run, all->items[i].name, "operstate").text
-					: "switched off");
+					: _("switched off"));
 }
 
 static void show(struct tocsin_run *run, const char *interface, const struct interfaces *all)
@@ -563,13 +569,13 @@ static void report_good(
 {
 	_cleanup_buf_ struct buf b = BUF(256);
 
-	buf_puts(&b, "up");
+	buf_puts(&b, C_("link", "up"));
 	if (!isnan(s->speed))
-		buf_printf(&b, ", %.0f Mbit/s", s->speed);
+		buf_printf(&b, _(", %.0f Mbit/s"), s->speed);
 	if (isnan(change->rate[IN_BYTES]))
-		buf_puts(&b, "; rates come with the next look");
+		buf_puts(&b, _("; rates come with the next look"));
 	else
-		buf_printf(&b, ", %s in, %s out", bits(change->rate[IN_BYTES]).text,
+		buf_printf(&b, _(", %s in, %s out"), bits(change->rate[IN_BYTES]).text,
 			bits(change->rate[OUT_BYTES]).text);
 	tocsin_item(run, item, TOCSIN_OK, "%s", buf_text(&b));
 }
@@ -618,14 +624,14 @@ static void look_at(struct tocsin_run *run, const struct config *c, const struct
 		return;
 	}
 	if (s.link == LINK_UNKNOWN)
-		tocsin_item(run, i->name, TOCSIN_UNKNOWN,
-			"the state of its link cannot be read from " SYS "%s", i->name);
+		tocsin_item(run, i->name, TOCSIN_UNKNOWN, "the state of its link cannot be read from %s%s",
+			SYS, i->name);
 	else if (s.link == LINK_OFF)
 		tocsin_item(run, i->name, TOCSIN_CRITICAL, "switched off (administratively down)");
 	else if (is_expected)
-		tocsin_item(run, i->name, TOCSIN_CRITICAL, "%s", s.why);
+		tocsin_item(run, i->name, TOCSIN_CRITICAL, "%s", _(s.why));
 	else
-		tocsin_item(run, i->name, TOCSIN_OK, "%s, and there was none since it is watched", s.why);
+		tocsin_item(run, i->name, TOCSIN_OK, "%s, and there was none since it is watched", _(s.why));
 	report_metrics(run, c, i->name, &s, &change);
 	if (is_expected || s.link != LINK_DOWN)
 		show(run, i->name, all);
@@ -719,7 +725,7 @@ static int look(struct tocsin_run *run, const void *config)
 	arm(run);
 	_cleanup_close_ int sys = tocsin_open(run, SYS, O_RDONLY | O_DIRECTORY);
 	if (sys < 0) {
-		tocsin_reason(run, SYS " cannot be opened: %s", strerror(-sys));
+		tocsin_reason(run, "%s cannot be opened: %s", SYS, strerror(-sys));
 		return sys;
 	}
 	int r = read_interfaces(run, &all);
@@ -729,7 +735,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "network",
-	.summary = "Links, errors, drops and throughput of network interfaces",
+	.summary = N_("Links, errors, drops and throughput of network interfaces"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

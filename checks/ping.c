@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "connect.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <arpa/inet.h>
@@ -37,26 +38,27 @@ struct config {
 static const char *const families[] = { "any", "ipv4", "ipv6", NULL };
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(host, TOCSIN_STRING), .help = "The host, a name or an address" },
+	{ MEMBER(host, TOCSIN_STRING), .help = N_("The host, a name or an address") },
 	{ MEMBER(family, TOCSIN_CHOICE), .fallback = "any", .choices = families,
-		.help = "Which of its addresses; \"any\": the first to which there is a route" },
+		.help = N_("Which of its addresses; \"any\": the first to which there is a route") },
 	{ MEMBER(packets, TOCSIN_INT), .fallback = "5", .min = 1, .max = PACKETS_MAX,
-		.help = "How many requests" },
+		.help = N_("How many requests") },
 	{ MEMBER(size, TOCSIN_INT), .fallback = "56", .min = 0, .max = SIZE_MAX_BYTES,
-		.help = "Bytes of data in each of them" },
+		.help = N_("Bytes of data in each of them") },
 	{ MEMBER(spacing, TOCSIN_DURATION), .fallback = "200ms", .min = 10000, .max = 60e6,
-		.help = "Time between two of them" },
+		.help = N_("Time between two of them") },
 	{ MEMBER(answer_timeout, TOCSIN_DURATION), .fallback = "2s", .min = 10000, .max = 60e6,
-		.help = "How long the answer to one may take; with all spacings keep it below the timeout of "
-			"the check" },
+		.help = N_("How long the answer to one may take; with all spacings keep it below the timeout "
+			   "of the check") },
 	{ MEMBER(loss_warning, TOCSIN_PERCENT), .fallback = "20%", .max = 100,
-		.help = "Share without an answer from which it is a warning; 0%: not judged" },
+		.help = N_("Share without an answer from which it is a warning; 0%: not judged") },
 	{ MEMBER(loss_critical, TOCSIN_PERCENT), .fallback = "60%", .max = 100,
-		.help = "Share without an answer from which it is critical; 0%: only when none came" },
+		.help = N_("Share without an answer from which it is critical; 0%: only when none came") },
 	{ MEMBER(time_warning, TOCSIN_DURATION), .fallback = "0", .max = 60e6,
-		.help = "It is a warning when an answer took longer than this on average; 0: not judged" },
+		.help = N_(
+			"It is a warning when an answer took longer than this on average; 0: not judged") },
 	{ MEMBER(time_critical, TOCSIN_DURATION), .fallback = "0", .max = 60e6,
-		.help = "It is critical when an answer took longer than this on average; 0: not judged" },
+		.help = N_("It is critical when an answer took longer than this on average; 0: not judged") },
 	{ .name = NULL },
 };
 
@@ -65,11 +67,11 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (!c->host)
-		return "host is needed: whom to ask";
+		return N_("host is needed: whom to ask");
 	if (c->loss_warning > 0 && c->loss_critical > 0 && c->loss_critical < c->loss_warning)
-		return "loss_critical must not be below loss_warning";
+		return N_("loss_critical must not be below loss_warning");
 	if (c->time_warning > 0 && c->time_critical > 0 && c->time_critical < c->time_warning)
-		return "time_critical must not be below time_warning";
+		return N_("time_critical must not be below time_warning");
 	return NULL;
 }
 
@@ -135,7 +137,7 @@ static void take_errors(struct echo *e)
 			e->network_error = (int)error->ee_errno;
 			if (error->ee_origin == SO_EE_ORIGIN_LOCAL ||
 				!inet_ntop(is_v4 ? AF_INET : AF_INET6, who, e->teller, sizeof(e->teller)))
-				snprintf(e->teller, sizeof(e->teller), "this host");
+				snprintf(e->teller, sizeof(e->teller), "%s", _("this host"));
 		}
 	}
 }
@@ -277,9 +279,9 @@ static struct times summarise(const struct echo *e)
 static void put_error(struct buf *b, const struct echo *e)
 {
 	if (e->network_error)
-		buf_printf(b, " (%s says: %s)", e->teller, strerror(e->network_error));
+		buf_printf(b, _(" (%s says: %s)"), e->teller, strerror(e->network_error));
 	else if (e->send_error)
-		buf_printf(b, " (sending: %s)", strerror(e->send_error));
+		buf_printf(b, _(" (sending: %s)"), strerror(e->send_error));
 }
 
 static void judge_loss(const struct echo *e, double loss, struct verdict *v)
@@ -342,14 +344,17 @@ static void show_requests(struct tocsin_run *run, const struct echo *e)
 	_cleanup_buf_ struct buf b = BUF(16384);
 
 	for (size_t i = 0; i < (size_t)e->config->packets; i++) {
-		buf_printf(&b, "request %zu: ", i + 1);
 		if (e->took_usec[i] >= 0)
-			buf_printf(&b, "answered after %.3f ms\n", (double)e->took_usec[i] / 1e3);
+			buf_printf(&b, _("request %zu: answered after %.3f ms\n"), i + 1,
+				(double)e->took_usec[i] / 1e3);
 		else
-			buf_puts(&b, e->sent_usec[i] ? "no answer\n" : "could not be sent\n");
+			buf_printf(&b,
+				e->sent_usec[i] ? _("request %zu: no answer\n")
+						: _("request %zu: could not be sent\n"),
+				i + 1);
 	}
 	if (e->network_error)
-		buf_printf(&b, "%s says: %s\n", e->teller, strerror(e->network_error));
+		buf_printf(&b, _("%s says: %s\n"), e->teller, strerror(e->network_error));
 	tocsin_evidence(run, tocsin_name(run), "The requests", buf_text(&b));
 }
 
@@ -467,7 +472,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "ping",
-	.summary = "A host that answers ICMP echo requests: loss and round trip times",
+	.summary = N_("A host that answers ICMP echo requests: loss and round trip times"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

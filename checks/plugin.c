@@ -9,7 +9,8 @@
 #include "command.h"
 #include "perfdata.h"
 #include "tocsin-check.h"
-#include "units.h"
+#include "translate.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <math.h>
@@ -30,12 +31,11 @@ struct config {
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(command, TOCSIN_STRING), .help = "The plugin, an absolute path, and its arguments; quoted "
-						  "as for a shell, but never run by one" },
+	{ MEMBER(command, TOCSIN_STRING), .help = N_("The plugin, an absolute path, and its arguments; "
+						     "quoted as for a shell, but never run by one") },
 	{ MEMBER(plugin_timeout, TOCSIN_DURATION), .fallback = "9s", .min = 50000, .max = 3600e6,
-		.help = "How long the plugin may run before it is killed; keep it below the timeout of the "
-			"check, or "
-			"its output is lost" },
+		.help = N_("How long the plugin may run before it is killed; keep it below the timeout of "
+			   "the check, or its output is lost") },
 	{ .name = NULL },
 };
 
@@ -62,7 +62,7 @@ static const char *copy_quoted(const char **s, char **out)
 		if (quote == '"' && **s == '\\' && ((*s)[1] == '"' || (*s)[1] == '\\'))
 			(*s)++;
 		if (!**s)
-			return "command has a quotation mark without its partner";
+			return N_("command has a quotation mark without its partner");
 		*(*out)++ = **s;
 	}
 	(*s)++;
@@ -80,10 +80,10 @@ static const char *copy_word(const char **s, char **out)
 			continue;
 		}
 		if (strchr("|&;<>()$`", **s))
-			return "command is not run by a shell: put | & ; < > ( ) $ ` in quotation marks if "
-			       "the plugin shall get them, or write a script";
+			return N_("command is not run by a shell: put | & ; < > ( ) $ ` in quotation marks "
+				  "if the plugin shall get them, or write a script");
 		if (**s == '\\' && !*++*s)
-			return "command ends with a backslash";
+			return N_("command ends with a backslash");
 		*(*out)++ = *(*s)++;
 	}
 	*(*out)++ = '\0';
@@ -98,13 +98,13 @@ static const char *split(const char *command, struct words *ret)
 	char *out = w.text;
 
 	if (!w.text)
-		return "there is no memory for command";
+		return N_("there is no memory for command");
 	while (!wrong && *(s += strspn(s, " \t"))) {
 		w.items[w.n++] = out;
-		wrong = w.n > WORDS_MAX - 1 ? "command has too many words" : copy_word(&s, &out);
+		wrong = w.n > WORDS_MAX - 1 ? N_("command has too many words") : copy_word(&s, &out);
 	}
 	if (!wrong && (w.n == 0 || w.items[0][0] != '/'))
-		wrong = "command must begin with the absolute path of the plugin";
+		wrong = N_("command must begin with the absolute path of the plugin");
 	if (wrong) {
 		free(w.text);
 		return wrong;
@@ -120,9 +120,9 @@ static const char *validate(const void *config)
 	struct words words;
 
 	if (!c->command)
-		return "command is needed: the plugin to run";
+		return N_("command is needed: the plugin to run");
 	if (strlen(c->command) > COMMAND_MAX)
-		return "command is longer than 8192 bytes";
+		return N_("command is longer than 8192 bytes");
 	const char *wrong = split(c->command, &words);
 	if (!wrong)
 		free_words(&words);
@@ -135,16 +135,6 @@ struct phrase {
 	char text[256];
 };
 
-static struct phrase duration(int64_t usec)
-{
-	_cleanup_buf_ struct buf b = BUF(sizeof(struct phrase) - 1);
-	struct phrase w;
-
-	format_duration(&b, usec);
-	snprintf(w.text, sizeof(w.text), "%s", buf_text(&b));
-	return w;
-}
-
 /* The state, and why the plugin's own word for it does not count; "" when it does. */
 static enum tocsin_state judge(const struct config *c, const struct command *p, struct phrase *ret_why)
 {
@@ -153,23 +143,26 @@ static enum tocsin_state judge(const struct config *c, const struct command *p, 
 	ret_why->text[0] = '\0';
 	if (p->is_late || p->is_flooding) {
 		int n = p->is_late ? snprintf(ret_why->text, size,
-					     "the plugin did not end within %s and was killed",
-					     duration(c->plugin_timeout).text)
+					     _("the plugin did not end within %s and was killed"),
+					     short_duration(c->plugin_timeout).text)
 				   : snprintf(ret_why->text, size,
-					     "the plugin wrote without end and was killed");
+					     _("the plugin wrote without end and was killed"));
 		if (p->is_stuck)
-			snprintf(ret_why->text + n, size - (size_t)n, "; it is stuck in the kernel (pid %d)",
-				(int)p->pid);
+			snprintf(ret_why->text + n, size - (size_t)n,
+				_("; it is stuck in the kernel (pid %d)"), (int)p->pid);
 	} else if (WIFSIGNALED(p->status)) {
-		snprintf(ret_why->text, size, "the plugin was killed by signal %d (%s)", WTERMSIG(p->status),
-			strsignal(WTERMSIG(p->status)));
+		snprintf(ret_why->text, size, _("the plugin was killed by signal %d (%s)"),
+			WTERMSIG(p->status), strsignal(WTERMSIG(p->status)));
 	} else if (WEXITSTATUS(p->status) > TOCSIN_UNKNOWN) {
 		int status = WEXITSTATUS(p->status);
 
-		snprintf(ret_why->text, size, "the plugin's exit status %d is no state%s", status,
-			status == 126   ? " (126: a program that it calls cannot be executed)"
-			: status == 127 ? " (127: a program that it calls was not found)"
-					: "");
+		snprintf(ret_why->text, size,
+			status == 126   ? _("the plugin's exit status %d is no state (126: a program that it "
+					      "calls cannot be executed)")
+			: status == 127 ? _("the plugin's exit status %d is no state (127: a program that it "
+					    "calls was not found)")
+					: _("the plugin's exit status %d is no state"),
+			status);
 	} else {
 		return (enum tocsin_state)WEXITSTATUS(p->status);
 	}
@@ -196,7 +189,7 @@ static void report_state(
 	if (*why.text)
 		tocsin_item(run, tocsin_name(run), state, "%s%s%s", why.text, *text ? ": " : "", text);
 	else
-		tocsin_item(run, tocsin_name(run), state, "%s", *text ? text : "the plugin said nothing");
+		tocsin_item(run, tocsin_name(run), state, "%s", *text ? text : _("the plugin said nothing"));
 }
 
 /* What a metric cannot hold. */
@@ -212,12 +205,20 @@ static void free_remarks(struct remarks *r)
 }
 
 static void remark_range(
-	struct buf *b, const char *label, const char *what, const struct perfdata_range *range)
+	struct buf *b, const char *label, enum tocsin_state state, const struct perfdata_range *range)
 {
-	if (*range->text && !perfdata_range_is_upper_limit(range))
-		buf_printf(b, "%s: %s %s %s\n", label, what,
-			range->is_inside ? "when the value is inside of" : "when the value is outside of",
-			range->text);
+	if (!*range->text || perfdata_range_is_upper_limit(range))
+		return;
+	if (state == TOCSIN_CRITICAL)
+		buf_printf(b,
+			range->is_inside ? _("%s: critical when the value is inside of %s\n")
+					 : _("%s: critical when the value is outside of %s\n"),
+			label, range->text);
+	else
+		buf_printf(b,
+			range->is_inside ? _("%s: warning when the value is inside of %s\n")
+					 : _("%s: warning when the value is outside of %s\n"),
+			label, range->text);
 }
 
 static void report_metric(struct tocsin_run *run, const struct perfdata *p, struct remarks *remarks)
@@ -236,8 +237,8 @@ static void report_metric(struct tocsin_run *run, const struct perfdata *p, stru
 		buf_printf(&remarks->unknown, "%s\n", p->label);
 	else
 		tocsin_metric(run, tocsin_name(run), &metric);
-	remark_range(&remarks->ranges, p->label, "warning", &p->warning);
-	remark_range(&remarks->ranges, p->label, "critical", &p->critical);
+	remark_range(&remarks->ranges, p->label, TOCSIN_WARNING, &p->warning);
+	remark_range(&remarks->ranges, p->label, TOCSIN_CRITICAL, &p->critical);
 }
 
 static int report_metrics(struct tocsin_run *run, const char *text, struct remarks *remarks)
@@ -272,9 +273,11 @@ static void show_stream(
 		struct phrase note;
 
 		snprintf(note.text, sizeof(note.text),
-			"%s %zu bytes were written, only the first %zu were kept.",
-			s->written >= COMMAND_FLOOD_MAX ? "More than" : "", s->written, s->kept.len);
-		show(run, "Output was cut", note.text + strspn(note.text, " "));
+			s->written >= COMMAND_FLOOD_MAX
+				? _("More than %zu bytes were written, only the first %zu were kept.")
+				: _("%zu bytes were written, only the first %zu were kept."),
+			s->written, s->kept.len);
+		show(run, N_("Output was cut"), note.text);
 	}
 }
 
@@ -292,11 +295,11 @@ static int report(struct tocsin_run *run, const struct config *c, struct command
 	int r = report_metrics(run, o.first, &remarks);
 	if (r == 0)
 		r = report_metrics(run, o.more, &remarks);
-	show_stream(run, "Output of the plugin", &p->out, o.lines);
-	show_stream(run, "What it wrote to standard error", &p->err, buf_text(&p->err.kept));
-	show(run, "Limits that are ranges", buf_text(&remarks.ranges));
-	show(run, "Values that the plugin could not determine", buf_text(&remarks.unknown));
-	show(run, "Performance data that is none", buf_text(&remarks.bad));
+	show_stream(run, N_("Output of the plugin"), &p->out, o.lines);
+	show_stream(run, N_("What it wrote to standard error"), &p->err, buf_text(&p->err.kept));
+	show(run, N_("Limits that are ranges"), buf_text(&remarks.ranges));
+	show(run, N_("Values that the plugin could not determine"), buf_text(&remarks.unknown));
+	show(run, N_("Performance data that is none"), buf_text(&remarks.bad));
 	return r;
 }
 
@@ -324,7 +327,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "plugin",
-	.summary = "State, text and performance data of a monitoring plugin",
+	.summary = N_("State, text and performance data of a monitoring plugin"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -2,6 +2,7 @@
 /* pop3: does a POP3 server (RFC 1939) greet, encrypt with a good certificate, and let a user log in. Nothing
  * is read or deleted; while logged in it holds the lock on the mailbox, as each client of POP3 does. */
 #include "server.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,16 +27,6 @@ static int ask(struct server *s, const char *line, const char *shown, const char
 	return r;
 }
 
-static int greet(struct server *s)
-{
-	int r = server_read(s, "a greeting");
-
-	if (r == 0 && strncmp(buf_text(&s->line), "+OK", 3) != 0)
-		r = server_fail(s, "%s does not greet as a server of POP3: \"%.200s\"", buf_text(&s->peer),
-			buf_text(&s->line));
-	return r;
-}
-
 static int log_in(struct server *s)
 {
 	_cleanup_buf_ struct buf user = BUF(512), password = BUF(512);
@@ -46,9 +37,9 @@ static int log_in(struct server *s)
 	buf_printf(&password, "PASS %s", s->password);
 	int r = buf_error(&user) ? buf_error(&user) : buf_error(&password);
 	if (r == 0)
-		r = ask(s, buf_text(&user), NULL, "the user name");
+		r = ask(s, buf_text(&user), NULL, _("the user name"));
 	if (r == 0)
-		r = ask(s, buf_text(&password), "PASS ****", "the login");
+		r = ask(s, buf_text(&password), "PASS ****", _("the login"));
 	if (password.data)
 		explicit_bzero(password.data, password.len);
 	return r;
@@ -58,7 +49,7 @@ static int log_in(struct server *s)
 static int count(struct server *s, double *ret_messages)
 {
 	unsigned long long n;
-	int r = ask(s, "STAT", NULL, "the look into the mailbox");
+	int r = ask(s, "STAT", NULL, _("the look into the mailbox"));
 
 	if (r == 0 && sscanf(buf_text(&s->line), "+OK %llu", &n) != 1)
 		return server_fail(s, "%s does not tell what is in the mailbox: \"%.200s\"",
@@ -72,11 +63,7 @@ static int talk(struct server *s, double *ret_messages)
 {
 	const struct server_config *c = s->config;
 
-	int r = c->security == SERVER_STARTTLS ? server_protocol_find("pop3")->ask_for_tls(s) : greet(s);
-	if (r == 0 && c->security == SERVER_STARTTLS)
-		r = server_start_tls(s);
-	if (r == 0 && c->username)
-		r = log_in(s);
+	int r = c->username ? log_in(s) : 0;
 	if (r == 0 && c->username)
 		r = count(s, ret_messages);
 	if (r == 0)
@@ -86,25 +73,17 @@ static int talk(struct server *s, double *ret_messages)
 
 static int look(struct tocsin_run *run, const void *config)
 {
-	const struct server_config *c = config;
-	_cleanup_server_ struct server s;
-	double messages = NAN;
+	static const char *const greetings[] = { "+OK", NULL };
+	static const struct server_mailbox mailbox = { "pop3", "POP3", greetings, talk };
 
-	int r = server_open(&s, run, c, server_protocol_find("pop3"));
-	if (r == 0)
-		r = talk(&s, &messages);
-	r = server_report(&s, r, c->username ? ", the login works" : "");
-	if (r == 0 && !isnan(messages))
-		tocsin_metric(run, tocsin_name(run),
-			&(struct tocsin_metric){ "messages", messages, "", NAN, NAN, 0, NAN });
-	return r;
+	return server_look_into(run, config, &mailbox);
 }
 
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "pop3",
-	.summary = "A POP3 server: greeting, STARTTLS, certificate and login",
+	.summary = N_("A POP3 server: greeting, STARTTLS, certificate and login"),
 	.options = options,
 	.config_size = sizeof(struct server_config),
 	.validate = validate,

@@ -10,6 +10,7 @@
 #include "evidence.h"
 #include "procread.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -33,16 +34,12 @@ struct config {
 
 static const char *const windows[] = { "avg10", "avg60", "avg300", NULL };
 
-#define LIMIT_OPTION(key, severity, resource, share, value, what)                                            \
+#define LIMIT_OPTION(key, severity, resource, share, value, sentence)                                        \
 	{                                                                                                    \
 		.name = key "_" #severity, .type = TOCSIN_PERCENT,                                           \
 		.offset = offsetof(struct config, severity[resource][share]), .fallback = value, .max = 100, \
-		.help = "Share of time in which " what " from which it is " #severity "; 0%: not judged"     \
+		.help = sentence                                                                             \
 	}
-
-#define LIMIT_OPTIONS(key, resource, share, warning_value, critical_value, what) \
-	LIMIT_OPTION(key, warning, resource, share, warning_value, what),        \
-		LIMIT_OPTION(key, critical, resource, share, critical_value, what)
 
 /* A host may be busy by intent, so waiting for the processor is only a warning; full pressure of memory is
  * thrashing (systemd-oomd(8) kills at 60 %). */
@@ -52,18 +49,43 @@ static const struct tocsin_option options[] = {
 		.offset = offsetof(struct config, window),
 		.fallback = "avg60",
 		.choices = windows,
-		.help = "The average that is judged, of 10, 60 or 300 seconds; with avg10 the kernel wakes "
-			"the check" },
+		.help = N_("The average that is judged, of 10, 60 or 300 seconds; with avg10 the kernel "
+			   "wakes the check") },
 	{ .name = "cgroup",
 		.type = TOCSIN_PATH,
 		.offset = offsetof(struct config, cgroup),
-		.help = "The control group whose pressure is judged instead of that of the host, like "
-			"/system.slice/mysql.service" },
-	LIMIT_OPTIONS("cpu_some", CPU, SOME, "80%", "0%", "a task waited for a processor"),
-	LIMIT_OPTIONS("io_some", IO, SOME, "0%", "0%", "a task waited for a disk"),
-	LIMIT_OPTIONS("io_full", IO, FULL, "40%", "80%", "all tasks waited for a disk"),
-	LIMIT_OPTIONS("memory_some", MEMORY, SOME, "20%", "60%", "a task waited for memory"),
-	LIMIT_OPTIONS("memory_full", MEMORY, FULL, "10%", "40%", "all tasks waited for memory"),
+		.help = N_("The control group whose pressure is judged instead of that of the host, like "
+			   "/system.slice/mysql.service") },
+	LIMIT_OPTION("cpu_some", warning, CPU, SOME, "80%",
+		N_("Share of time in which a task waited for a processor from which it is a warning; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("cpu_some", critical, CPU, SOME, "0%",
+		N_("Share of time in which a task waited for a processor from which it is critical; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("io_some", warning, IO, SOME, "0%",
+		N_("Share of time in which a task waited for a disk from which it is a warning; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("io_some", critical, IO, SOME, "0%",
+		N_("Share of time in which a task waited for a disk from which it is critical; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("io_full", warning, IO, FULL, "40%",
+		N_("Share of time in which all tasks waited for a disk from which it is a warning; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("io_full", critical, IO, FULL, "80%",
+		N_("Share of time in which all tasks waited for a disk from which it is critical; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("memory_some", warning, MEMORY, SOME, "20%",
+		N_("Share of time in which a task waited for memory from which it is a warning; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("memory_some", critical, MEMORY, SOME, "60%",
+		N_("Share of time in which a task waited for memory from which it is critical; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("memory_full", warning, MEMORY, FULL, "10%",
+		N_("Share of time in which all tasks waited for memory from which it is a warning; 0%: not "
+		   "judged")),
+	LIMIT_OPTION("memory_full", critical, MEMORY, FULL, "40%",
+		N_("Share of time in which all tasks waited for memory from which it is critical; 0%: not "
+		   "judged")),
 	{ .name = NULL },
 };
 
@@ -74,12 +96,12 @@ static const struct {
 	const char *waiting[SHARES];
 	unsigned evidence;
 } resources[RESOURCES] = {
-	[CPU] = { "cpu", "/proc/pressure/cpu", "cpu.pressure", { "tasks waited for a processor", NULL },
+	[CPU] = { "cpu", "/proc/pressure/cpu", "cpu.pressure", { N_("tasks waited for a processor"), NULL },
 		EVIDENCE_BUSY },
 	[IO] = { "io", "/proc/pressure/io", "io.pressure",
-		{ "tasks waited for a disk", "all tasks waited for a disk" }, EVIDENCE_BLOCKED },
+		{ N_("tasks waited for a disk"), N_("all tasks waited for a disk") }, EVIDENCE_BLOCKED },
 	[MEMORY] = { "memory", "/proc/pressure/memory", "memory.pressure",
-		{ "tasks waited for memory", "all tasks waited for memory" },
+		{ N_("tasks waited for memory"), N_("all tasks waited for memory") },
 		EVIDENCE_MEMORY | EVIDENCE_BLOCKED },
 };
 
@@ -88,15 +110,14 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->cgroup && !cgroup_is_name(c->cgroup))
-		return "cgroup is the path of a control group below /sys/fs/cgroup, like "
-		       "/system.slice/mysql.service";
+		return N_("cgroup is the path of a control group below /sys/fs/cgroup, like "
+			  "/system.slice/mysql.service");
 	for (size_t r = 0; r < RESOURCES; r++)
 		for (size_t s = 0; s < SHARES; s++)
 			if (c->warning[r][s] > 0 && c->critical[r][s] > 0 &&
 				c->critical[r][s] < c->warning[r][s])
-				return "the limit for critical is below the one for warning: one of "
-				       "cpu_some, "
-				       "io_some, io_full, memory_some, memory_full";
+				return N_("the limit for critical is below the one for warning: one of "
+					  "cpu_some, io_some, io_full, memory_some, memory_full");
 	return NULL;
 }
 
@@ -160,7 +181,7 @@ static void judge(const struct config *c, size_t resource, const struct pressure
 		if (l->is_known && (is_critical || (warning > 0 && value >= warning)))
 			verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
 				"%s for %.1f %% of the time (%s %s, limit %.4g %%)",
-				resources[resource].waiting[s], value, share_names[s], windows[c->window],
+				_(resources[resource].waiting[s]), value, share_names[s], windows[c->window],
 				is_critical ? critical : warning);
 	}
 }
@@ -257,7 +278,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "pressure",
-	.summary = "Time lost waiting for processor, disks and memory (PSI)",
+	.summary = N_("Time lost waiting for processor, disks and memory (PSI)"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

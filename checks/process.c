@@ -12,6 +12,7 @@
 #include "restarts.h"
 #include "text.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -41,34 +42,34 @@ struct config {
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(pidfile, TOCSIN_PATH), .help = "The file that holds the number of the process" },
-	{ MEMBER(name, TOCSIN_STRING), .help = "The exact name of the program, without its folder" },
-	{ MEMBER(pattern, TOCSIN_STRING), .help = "An extended regular expression on the command line" },
-	{ MEMBER(user, TOCSIN_STRING), .help = "Only processes of this user, a name or a number" },
+	{ MEMBER(pidfile, TOCSIN_PATH), .help = N_("The file that holds the number of the process") },
+	{ MEMBER(name, TOCSIN_STRING), .help = N_("The exact name of the program, without its folder") },
+	{ MEMBER(pattern, TOCSIN_STRING), .help = N_("An extended regular expression on the command line") },
+	{ MEMBER(user, TOCSIN_STRING), .help = N_("Only processes of this user, a name or a number") },
 	{ MEMBER(min, TOCSIN_INT), .fallback = "1", .min = 0, .max = 1e6,
-		.help = "Fewer processes than this are critical" },
+		.help = N_("Fewer processes than this are critical") },
 	{ MEMBER(max, TOCSIN_INT), .fallback = "0", .min = 0, .max = 1e6,
-		.help = "More processes than this are a warning; 0: any number" },
+		.help = N_("More processes than this are a warning; 0: any number") },
 	{ MEMBER(memory_warning, TOCSIN_SIZE), .fallback = "0",
-		.help = "Resident memory of all of them together from which it is a warning; 0: not judged" },
+		.help = N_("Resident memory of all of them together from which it is a warning; 0: not "
+			   "judged") },
 	{ MEMBER(memory_critical, TOCSIN_SIZE), .fallback = "0",
-		.help = "Resident memory of all of them together from which it is critical; 0: not judged" },
+		.help = N_(
+			"Resident memory of all of them together from which it is critical; 0: not judged") },
 	{ MEMBER(cpu_warning, TOCSIN_PERCENT), .fallback = "0%", .max = 1e6,
-		.help = "Use of the processors by all of them together, 100% is one processor, from which it "
-			"is a "
-			"warning; 0%: not judged" },
+		.help = N_("Use of the processors by all of them together, 100% is one processor, from which "
+			   "it is a warning; 0%: not judged") },
 	{ MEMBER(cpu_critical, TOCSIN_PERCENT), .fallback = "0%", .max = 1e6,
-		.help = "Use of the processors by all of them together, 100% is one processor, from which it "
-			"is "
-			"critical; 0%: not judged" },
+		.help = N_("Use of the processors by all of them together, 100% is one processor, from which "
+			   "it is critical; 0%: not judged") },
 	{ MEMBER(age_warning, TOCSIN_DURATION), .fallback = "0",
-		.help = "One that has been running for this long is a warning; 0: not judged" },
+		.help = N_("One that has been running for this long is a warning; 0: not judged") },
 	{ MEMBER(age_critical, TOCSIN_DURATION), .fallback = "0",
-		.help = "One that has been running for this long is critical; 0: not judged" },
+		.help = N_("One that has been running for this long is critical; 0: not judged") },
 	{ MEMBER(restarts_warning, TOCSIN_INT), .fallback = "3", .max = RESTARTS_MAX,
-		.help = "So many restarts within restarts_window are a warning; 0: not judged" },
+		.help = N_("So many restarts within restarts_window are a warning; 0: not judged") },
 	{ MEMBER(restarts_window, TOCSIN_DURATION), .fallback = "10m", .min = 1e6, .max = 7 * 86400e6,
-		.help = "The time in which restarts are counted together" },
+		.help = N_("The time in which restarts are counted together") },
 	{ .name = NULL },
 };
 
@@ -83,20 +84,20 @@ static const char *validate(const void *config)
 	regex_t regex;
 
 	if (!c->pidfile && !c->name && !c->pattern)
-		return "one of pidfile, name or pattern is needed to know which process is meant";
+		return N_("one of pidfile, name or pattern is needed to know which process is meant");
 	if (c->name && strchr(c->name, '/'))
-		return "name is the name of the program without its folder; use pattern for a path";
+		return N_("name is the name of the program without its folder; use pattern for a path");
 	if (c->max > 0 && c->max < c->min)
-		return "max must not be below min";
+		return N_("max must not be below min");
 	if (are_crossed((double)c->memory_warning, (double)c->memory_critical) ||
 		are_crossed(c->cpu_warning, c->cpu_critical) ||
 		are_crossed((double)c->age_warning, (double)c->age_critical))
-		return "the limit for critical is below the one for warning: one of memory, cpu, age";
+		return N_("the limit for critical is below the one for warning: one of memory, cpu, age");
 	if (c->pidfile && c->min > 1)
-		return "a pidfile names one process: min cannot be above 1";
+		return N_("a pidfile names one process: min cannot be above 1");
 	if (c->pattern) {
 		if (regcomp(&regex, c->pattern, REG_EXTENDED | REG_NOSUB) != 0)
-			return "pattern is no extended regular expression (regex(7))";
+			return N_("pattern is no extended regular expression (regex(7))");
 		regfree(&regex);
 	}
 	return NULL;
@@ -125,7 +126,7 @@ static int take_snapshot(struct tocsin_run *run, int64_t max_age_usec, struct pr
 
 		int r = fd < 0 ? fd : proctree_scan(fd, &tree);
 		if (r < 0) {
-			tocsin_reason(run, "/proc cannot be read: %s", strerror(-r));
+			tocsin_reason(run, "%s cannot be read: %s", "/proc", strerror(-r));
 			return r;
 		}
 		proctree_free(&snapshot.tree);
@@ -189,7 +190,7 @@ static int read_pidfile(struct tocsin_run *run, const char *path, struct target 
 	char extra;
 
 	if (!file && (errno == ENOENT || errno == ENOTDIR)) {
-		target->no_pid = "there is no pidfile";
+		target->no_pid = N_("there is no pidfile");
 		return 0;
 	}
 	int r = !file || fstat(fileno(file), &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EISDIR;
@@ -198,7 +199,7 @@ static int read_pidfile(struct tocsin_run *run, const char *path, struct target 
 		return r;
 	}
 	if (!fgets(line, sizeof(line), file)) {
-		target->no_pid = "the pidfile is empty";
+		target->no_pid = N_("the pidfile is empty");
 		return 0;
 	}
 	if (sscanf(line, "%ld %c", &pid, &extra) != 1 || pid <= 0 || pid > INT32_MAX) {
@@ -261,11 +262,11 @@ static const char *why_not_the_one(struct tocsin_run *run, const struct target *
 	if (tocsin_recall(run, "pid", &pid, &age) == 0 && tocsin_recall(run, "start", &start, &age) == 0 &&
 		tocsin_recall(run, "written", &written, &age) == 0 && (pid_t)pid == p->pid)
 		return (uint64_t)start != p->start_ticks && (int64_t)written == target->written_usec
-			       ? "that number now belongs to another process"
+			       ? N_("that number now belongs to another process")
 			       : NULL;
 	if (!*tocsin_root(run) && target->written_usec > boot &&
 		start_realtime_usec(p) > target->written_usec + PIDFILE_SLACK_USEC)
-		return "the process with that number started long after the file was written";
+		return N_("the process with that number started long after the file was written");
 	return NULL;
 }
 
@@ -348,17 +349,17 @@ struct words {
 	char text[256];
 };
 
-/* "nginx", "/run/nginx.pid" or "pattern …": what the administrator asked for. */
+/* What the administrator asked for, where there is no pidfile. */
 static struct words describe(const struct config *c)
 {
 	struct words w;
 
+	/* TRANSLATORS: stands in "%zu processes with %s, at most %lld are expected" and its like. */
 	if (c->name)
-		snprintf(w.text, sizeof(w.text), "%.200s", c->name);
-	else if (c->pattern)
-		snprintf(w.text, sizeof(w.text), "command line like '%.200s'", c->pattern);
+		snprintf(w.text, sizeof(w.text), _("the name %.150s"), c->name);
 	else
-		snprintf(w.text, sizeof(w.text), "process of %.200s", c->pidfile);
+		snprintf(w.text, sizeof(w.text), _("a command line like '%.150s'"),
+			c->pattern ? c->pattern : "");
 	return w;
 }
 
@@ -374,9 +375,9 @@ static void put_process(struct buf *b, struct tocsin_run *run, const struct proc
 {
 	const char *cmdline = proc_cmdline(t, p);
 
-	buf_printf(b, "pid %d, parent %d: %s", (int)p->pid, (int)p->ppid, p->comm);
+	buf_printf(b, _("pid %d, parent %d: %s"), (int)p->pid, (int)p->ppid, p->comm);
 	if (!*tocsin_root(run))
-		buf_printf(b, ", running for %s", short_duration(age_usec(run, p)).text);
+		buf_printf(b, _(", running for %s"), short_duration(age_usec(run, p)).text);
 	if (*cmdline)
 		buf_printf(b, "\n    %.300s", cmdline);
 	buf_putc(b, '\n');
@@ -389,7 +390,7 @@ static void show_found(struct tocsin_run *run, const struct proctree *t, const s
 	for (size_t i = 0; i < f->n && i < 10; i++)
 		put_process(&b, run, t, f->items[i]);
 	if (f->n > 10)
-		buf_printf(&b, "and %zu more\n", f->n - 10);
+		buf_printf(&b, _("and %zu more\n"), f->n - 10);
 	if (f->n)
 		tocsin_evidence(run, tocsin_name(run), "Processes found", buf_text(&b));
 }
@@ -399,10 +400,12 @@ static void show_found(struct tocsin_run *run, const struct proctree *t, const s
 static void put_exit(struct buf *b, int status)
 {
 	if (WIFSIGNALED(status))
-		buf_printf(b, "killed by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
-			WCOREDUMP(status) ? ", core dumped" : "");
+		buf_printf(b,
+			WCOREDUMP(status) ? _("killed by signal %d (%s), core dumped")
+					  : _("killed by signal %d (%s)"),
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status))
-		buf_printf(b, "exit status %d", WEXITSTATUS(status));
+		buf_printf(b, _("exit status %d"), WEXITSTATUS(status));
 }
 
 /* The oldest process of the last look, and how it ended. */
@@ -488,11 +491,11 @@ static void put_cause(struct buf *b, const struct proctree *t, const struct past
 	if (past->has_ended)
 		put_exit(b, past->status);
 	else if (zombie && is_past(past, zombie) && zombie->state == 'Z')
-		buf_puts(b, "it is a zombie: its parent has not asked for its exit status yet");
+		buf_puts(b, _("it is a zombie: its parent has not asked for its exit status yet"));
 	else
 		buf_puts(b,
-			"cause of the end: not available (only its parent or the service manager is told, "
-			"before Linux 6.15)");
+			_("cause of the end: not available (only its parent or the service manager is told, "
+			  "before Linux 6.15)"));
 }
 
 /* What an earlier look kept. Numbers only, so no name or command line. */
@@ -505,9 +508,9 @@ static void show_past(
 		tocsin_evidence(run, tocsin_name(run), "How others of them ended", buf_text(&past->others));
 	if (!past->is_known || (f->n && is_past(past, f->items[0])))
 		return;
-	buf_printf(&b, "pid %d, last seen %s ago", (int)past->pid, short_duration(past->seen_usec).text);
+	buf_printf(&b, _("pid %d, last seen %s ago"), (int)past->pid, short_duration(past->seen_usec).text);
 	if (!*tocsin_root(run) && past->start_ticks > 0)
-		buf_printf(&b, ", when it had been running for %s",
+		buf_printf(&b, _(", when it had been running for %s"),
 			short_duration(
 				clock_boottime_usec() - past->seen_usec - proc_ticks_usec(past->start_ticks))
 				.text);
@@ -515,7 +518,7 @@ static void show_past(
 	put_cause(&b, t, past);
 	buf_putc(&b, '\n');
 	tocsin_evidence(run, tocsin_name(run),
-		f->n ? "The process that was there before" : "The process that went", buf_text(&b));
+		f->n ? N_("The process that was there before") : N_("The process that went"), buf_text(&b));
 }
 
 static bool is_similar(const struct config *c, const struct proctree *t, struct proc *p)
@@ -531,6 +534,16 @@ static bool is_similar(const struct config *c, const struct proctree *t, struct 
 	       (strstr(proc_cmdline(t, p), word) && p->pid != getpid());
 }
 
+static void put_zombie(struct buf *b, const struct proc *p)
+{
+	buf_printf(b, _("pid %d, parent %d: %s, a zombie"), (int)p->pid, (int)p->ppid, p->comm);
+	if (p->exit_code) {
+		buf_puts(b, _(", "));
+		put_exit(b, p->exit_code);
+	}
+	buf_putc(b, '\n');
+}
+
 static void show_similar(struct tocsin_run *run, const struct config *c, const struct proctree *t)
 {
 	_cleanup_buf_ struct buf b = BUF(65536);
@@ -543,12 +556,7 @@ static void show_similar(struct tocsin_run *run, const struct config *c, const s
 			continue;
 		n++;
 		if (p->state == 'Z') {
-			buf_printf(&b, "pid %d, parent %d: %s, a zombie", (int)p->pid, (int)p->ppid, p->comm);
-			if (p->exit_code) {
-				buf_puts(&b, ", ");
-				put_exit(&b, p->exit_code);
-			}
-			buf_putc(&b, '\n');
+			put_zombie(&b, p);
 		} else {
 			put_process(&b, run, t, p);
 		}
@@ -699,7 +707,7 @@ static void put_last_end(struct buf *b, const struct past *past)
 {
 	if (!past->has_ended)
 		return;
-	buf_printf(b, "; pid %d: ", (int)past->pid);
+	buf_printf(b, _("; pid %d: "), (int)past->pid);
 	put_exit(b, past->status);
 }
 
@@ -714,10 +722,10 @@ static void report_gone(
 
 	if (f->impostor)
 		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: the pidfile %s is stale, pid %d is now %s: %s",
-			c->pidfile, (int)f->impostor->pid, f->impostor->comm, f->why_impostor);
+			c->pidfile, (int)f->impostor->pid, f->impostor->comm, _(f->why_impostor));
 	else if (target->no_pid)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: %s (%s)%s", target->no_pid, c->pidfile,
-			buf_text(&end));
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: %s (%s)%s", _(target->no_pid),
+			c->pidfile, buf_text(&end));
 	else if (c->pidfile && (c->name || c->pattern || c->user))
 		tocsin_item(run, item, TOCSIN_CRITICAL,
 			"gone: pid %d of the pidfile %s is not running, or is another process%s",
@@ -725,14 +733,15 @@ static void report_gone(
 	else if (c->pidfile)
 		tocsin_item(run, item, TOCSIN_CRITICAL, "gone: pid %d of the pidfile %s is not running%s",
 			(int)target->pid, c->pidfile, buf_text(&end));
+	else if (f->n == 0 && c->user)
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s of user %s%s",
+			describe(c).text, c->user, buf_text(&end));
 	else if (f->n == 0)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s %s%s%s%s",
-			c->name ? "the name" : "a", describe(c).text, c->user ? " of user " : "",
-			c->user ? c->user : "", buf_text(&end));
+		tocsin_item(run, item, TOCSIN_CRITICAL, "not running: no process with %s%s", describe(c).text,
+			buf_text(&end));
 	else
-		tocsin_item(run, item, TOCSIN_CRITICAL,
-			"%zu processes with %s %s, at least %lld are expected", f->n,
-			c->name ? "the name" : "a", describe(c).text, (long long)c->min);
+		tocsin_item(run, item, TOCSIN_CRITICAL, "%zu processes with %s, at least %lld are expected",
+			f->n, describe(c).text, (long long)c->min);
 }
 
 static void report_alive(
@@ -742,8 +751,8 @@ static void report_alive(
 	const char *item = tocsin_name(run);
 
 	if (c->max > 0 && (int64_t)f->n > c->max)
-		verdict_add(&v, TOCSIN_WARNING, "%zu processes with %s %s, at most %lld are expected", f->n,
-			c->name ? "the name" : "a", describe(c).text, (long long)c->max);
+		verdict_add(&v, TOCSIN_WARNING, "%zu processes with %s, at most %lld are expected", f->n,
+			describe(c).text, (long long)c->max);
 	judge_use(c, u, &v);
 	if (v.state != TOCSIN_OK)
 		tocsin_item(run, item, v.state, "%s", buf_text(&v.text));
@@ -823,7 +832,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_EVENT,
 	.name = "process",
-	.summary = "Processes by pidfile, name or command line",
+	.summary = N_("Processes by pidfile, name or command line"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "mdstat.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <dirent.h>
@@ -39,14 +40,13 @@ static const char *const rebuilding_states[] = { "ok", "warning", "critical", NU
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(array, TOCSIN_LIST), .fallback = AUTO,
-		.help = "An array that must be there, like md0, \"btrfs LABEL\" or \"zfs POOL\"; or \"auto\" "
-			"for all that "
-			"are there" },
-	{ MEMBER(exclude, TOCSIN_LIST), .help = "With array = auto, arrays to leave out (glob)" },
+		.help = N_("An array that must be there, like md0, \"btrfs LABEL\" or \"zfs POOL\"; or "
+			   "\"auto\" for all that are there") },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = N_("With array = auto, arrays to leave out (glob)") },
 	{ MEMBER(rebuilding, TOCSIN_CHOICE), .fallback = "warning", .choices = rebuilding_states,
-		.help = "How bad it is when redundancy is missing, but is being restored" },
+		.help = N_("How bad it is when redundancy is missing, but is being restored") },
 	{ MEMBER(spares, TOCSIN_INT), .fallback = "0", .max = 100,
-		.help = "So many spare disks must stand by for each array of Linux software RAID" },
+		.help = N_("So many spare disks must stand by for each array of Linux software RAID") },
 	{ .name = NULL },
 };
 
@@ -57,7 +57,7 @@ static const char *validate(const void *config)
 	for (size_t i = 0; i < c->array.n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(c->array.items[i], c->array.items[j]) == 0)
-				return "array names the same array twice";
+				return N_("array names the same array twice");
 	return NULL;
 }
 
@@ -130,14 +130,14 @@ static size_t put_faulty(struct buf *b, const struct md_array *a)
 static void put_work(struct buf *b, const struct md_work *w)
 {
 	if (*w->waits) {
-		buf_printf(b, "%s waits (%s)", w->what, w->waits);
+		buf_printf(b, _("%s waits (%s)"), w->what, w->waits);
 		return;
 	}
 	buf_puts(b, w->what);
 	if (!isnan(w->percent))
 		buf_printf(b, " %.1f %%", w->percent);
 	if (!isnan(w->minutes_left) && w->minutes_left < 1e8)
-		buf_printf(b, ", %s left", short_duration((int64_t)(w->minutes_left * 60e6)).text);
+		buf_printf(b, _(", %s left"), short_duration((int64_t)(w->minutes_left * 60e6)).text);
 }
 
 static bool is_degraded(const struct md_array *a)
@@ -153,11 +153,11 @@ static void judge_degraded(
 	static const enum tocsin_state states[] = { TOCSIN_OK, TOCSIN_WARNING, TOCSIN_CRITICAL };
 	_cleanup_buf_ struct buf b = BUF(4096);
 
-	buf_printf(&b, "degraded: %d of %d disks work", a->working, a->wanted);
+	buf_printf(&b, _("degraded: %d of %d disks work"), a->working, a->wanted);
 	if (*faulty)
-		buf_printf(&b, ", failed: %s", faulty);
+		buf_printf(&b, _(", failed: %s"), faulty);
 	if (is_rebuilding) {
-		buf_puts(&b, "; ");
+		buf_puts(&b, _("; "));
 		put_work(&b, &a->work);
 	}
 	verdict_add(v, is_rebuilding ? states[c->rebuilding] : TOCSIN_CRITICAL, "%s", buf_text(&b));
@@ -191,13 +191,13 @@ static void judge_array(
 static void put_good(struct buf *b, const struct md_array *a)
 {
 	if (a->wanted >= 0)
-		buf_printf(b, "%s, %d of %d disks work", a->level, a->working, a->wanted);
+		buf_printf(b, _("%s, %d of %d disks work"), a->level, a->working, a->wanted);
 	else
-		buf_printf(b, "%s without redundancy, %zu disks", a->level, a->n_members);
+		buf_printf(b, _("%s without redundancy, %zu disks"), a->level, a->n_members);
 	if (a->is_read_only)
-		buf_puts(b, ", read-only");
+		buf_puts(b, _(", read-only"));
 	if (*a->work.what) {
-		buf_puts(b, "; ");
+		buf_puts(b, _("; "));
 		put_work(b, &a->work);
 	}
 }
@@ -243,7 +243,7 @@ static int look_at_md(struct look *l)
 	if (r == 0)
 		r = mdstat_read(file, &md);
 	if (r < 0) {
-		tocsin_reason(l->run, MDSTAT " cannot be read: %s", strerror(-r));
+		tocsin_reason(l->run, "%s cannot be read: %s", MDSTAT, strerror(-r));
 		return r;
 	}
 	for (size_t i = 0; i < md.n; i++)
@@ -295,11 +295,11 @@ struct error_kind {
 };
 
 static const struct error_kind error_kinds[] = {
-	{ "write_errs", "write" },
-	{ "read_errs", "read" },
-	{ "flush_errs", "flush" },
-	{ "corruption_errs", "corruption" },
-	{ "generation_errs", "generation" },
+	{ "write_errs", CN_("errors", "write") },
+	{ "read_errs", CN_("errors", "read") },
+	{ "flush_errs", CN_("errors", "flush") },
+	{ "corruption_errs", CN_("errors", "corruption") },
+	{ "generation_errs", CN_("errors", "generation") },
 };
 
 struct btrfs {
@@ -324,10 +324,13 @@ static bool add_errors(struct look *l, const char *path, const char *device, str
 			if (strcmp(name, error_kinds[i].name) == 0) {
 				is_known = true;
 				sum += count;
+				if (count && f->found.len)
+					buf_puts(&f->found, _(", "));
 				if (count)
-					buf_printf(&f->found, "%s%" PRIu64 " %s errors on device %s",
-						f->found.len ? ", " : "", count, error_kinds[i].text, device);
-				buf_printf(&f->table, "device %s: %s %" PRIu64 "\n", device, name, count);
+					buf_printf(&f->found, _("%llu %s errors on device %s"),
+						(unsigned long long)count, _(error_kinds[i].text), device);
+				buf_printf(&f->table, _("device %s: %s %llu\n"), device, name,
+					(unsigned long long)count);
 			}
 	}
 	*ret = sum;
@@ -378,7 +381,7 @@ static void report_btrfs(struct look *l, const char *item, struct btrfs *f)
 	_cleanup_buf_ struct buf fresh = BUF(64);
 
 	if (f->fresh)
-		buf_printf(&fresh, " (%" PRIu64 " more since the last look)", f->fresh);
+		buf_printf(&fresh, _(" (%llu more since the last look)"), (unsigned long long)f->fresh);
 	if (f->n_missing)
 		verdict_add(&v, TOCSIN_CRITICAL, "%u of %u devices are missing", f->n_missing, f->n_devices);
 	if (f->errors)
@@ -386,9 +389,11 @@ static void report_btrfs(struct look *l, const char *item, struct btrfs *f)
 	if (v.state != TOCSIN_OK)
 		tocsin_item(l->run, item, v.state, "%s", buf_text(&v.text));
 	else
-		tocsin_item(l->run, item, TOCSIN_OK, "none of %u devices is missing%s", f->n_devices,
-			f->n_unknown ? "; this kernel does not tell their errors"
-				     : ", and they count no errors");
+		tocsin_item(l->run, item, TOCSIN_OK,
+			f->n_unknown
+				? _("none of %u devices is missing; this kernel does not tell their errors")
+				: _("none of %u devices is missing, and they count no errors"),
+			f->n_devices);
 	metric(l, item, "devices", f->n_devices, "", NAN);
 	metric(l, item, "missing", f->n_missing, "", f->n_devices);
 	if (!f->n_unknown)
@@ -431,13 +436,13 @@ static const struct {
 	enum tocsin_state state;
 	const char *text;
 } pool_states[] = {
-	{ "ONLINE", TOCSIN_OK, "all devices work" },
-	{ "DEGRADED", TOCSIN_CRITICAL, "a device has failed, redundancy is missing" },
-	{ "FAULTED", TOCSIN_CRITICAL, "the pool cannot be used" },
-	{ "UNAVAIL", TOCSIN_CRITICAL, "devices are missing, the pool cannot be used" },
-	{ "REMOVED", TOCSIN_CRITICAL, "devices were removed" },
-	{ "SUSPENDED", TOCSIN_CRITICAL, "reading and writing has stopped after errors" },
-	{ "OFFLINE", TOCSIN_CRITICAL, "somebody has taken it offline" },
+	{ "ONLINE", TOCSIN_OK, N_("all devices work") },
+	{ "DEGRADED", TOCSIN_CRITICAL, N_("a device has failed, redundancy is missing") },
+	{ "FAULTED", TOCSIN_CRITICAL, N_("the pool cannot be used") },
+	{ "UNAVAIL", TOCSIN_CRITICAL, N_("devices are missing, the pool cannot be used") },
+	{ "REMOVED", TOCSIN_CRITICAL, N_("devices were removed") },
+	{ "SUSPENDED", TOCSIN_CRITICAL, N_("reading and writing has stopped after errors") },
+	{ "OFFLINE", TOCSIN_CRITICAL, N_("somebody has taken it offline") },
 };
 
 static int visit_pool(struct look *l, const char *pool, void *context)
@@ -454,7 +459,8 @@ static int visit_pool(struct look *l, const char *pool, void *context)
 	read_line(l->run, path, state, sizeof(state));
 	for (size_t i = 0; i < ELEMENTS(pool_states); i++)
 		if (strcmp(state, pool_states[i].name) == 0) {
-			tocsin_item(l->run, item, pool_states[i].state, "%s: %s", state, pool_states[i].text);
+			tocsin_item(
+				l->run, item, pool_states[i].state, "%s: %s", state, _(pool_states[i].text));
 			return 0;
 		}
 	if (*state)
@@ -518,7 +524,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_EVENT,
 	.name = "raid",
-	.summary = "Arrays of Linux software RAID, devices of btrfs and pools of ZFS",
+	.summary = N_("Arrays of Linux software RAID, devices of btrfs and pools of ZFS"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

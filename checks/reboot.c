@@ -10,6 +10,7 @@
 #include "container.h"
 #include "kernel.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -32,16 +33,16 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(required_warning, TOCSIN_DURATION), .fallback = "0", .max = 3650 * 86400e6,
-		.help = "How long a restart may be required before it is a warning; 0: from the first "
-			"moment" },
+		.help = N_("How long a restart may be required before it is a warning; 0: from the first "
+			   "moment") },
 	{ MEMBER(required_critical, TOCSIN_DURATION), .fallback = "0", .max = 3650 * 86400e6,
-		.help = "How long a restart may be required before it is critical; 0: never" },
+		.help = N_("How long a restart may be required before it is critical; 0: never") },
 	{ MEMBER(kernel, TOCSIN_BOOL), .fallback = "yes",
-		.help = "A newer kernel that is installed but does not run requires a restart, too" },
+		.help = N_("A newer kernel that is installed but does not run requires a restart, too") },
 	{ MEMBER(uptime_warning, TOCSIN_DURATION), .fallback = "0", .max = 3650 * 86400e6,
-		.help = "Time since the last boot from which it is a warning; 0: not judged" },
+		.help = N_("Time since the last boot from which it is a warning; 0: not judged") },
 	{ MEMBER(uptime_critical, TOCSIN_DURATION), .fallback = "0", .max = 3650 * 86400e6,
-		.help = "Time since the last boot from which it is critical; 0: not judged" },
+		.help = N_("Time since the last boot from which it is critical; 0: not judged") },
 	{ .name = NULL },
 };
 
@@ -50,9 +51,9 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->required_critical > 0 && c->required_critical < c->required_warning)
-		return "required_critical must not be below required_warning";
+		return N_("required_critical must not be below required_warning");
 	if (c->uptime_warning > 0 && c->uptime_critical > 0 && c->uptime_critical < c->uptime_warning)
-		return "uptime_critical must not be below uptime_warning";
+		return N_("uptime_critical must not be below uptime_warning");
 	return NULL;
 }
 
@@ -152,11 +153,11 @@ static int read_uptime(struct tocsin_run *run, struct seen *s)
 	if (!file) {
 		int r = -errno;
 
-		tocsin_reason(run, "/proc/uptime cannot be read: %s", strerror(-r));
+		tocsin_reason(run, "%s cannot be read: %s", "/proc/uptime", strerror(-r));
 		return r;
 	}
 	if (fscanf(file, "%lf", &seconds) != 1 || !(seconds >= 0 && seconds < 1e11)) {
-		tocsin_reason(run, "/proc/uptime is not of the form that is known");
+		tocsin_reason(run, "%s is not of the form that is known", "/proc/uptime");
 		return -EBADMSG;
 	}
 	s->uptime_usec = (int64_t)(seconds * 1e6);
@@ -248,13 +249,10 @@ static void read_kernels(struct tocsin_run *run, struct seen *s)
 
 static void put_packages(struct buf *b, const struct seen *s)
 {
-	if (s->n_packages == 0)
-		return;
-	buf_puts(b, " by ");
 	for (size_t i = 0; i < s->n_packages && i < NAMED_MAX; i++)
-		buf_printf(b, "%s%s", i ? ", " : "", s->packages[i]);
+		buf_printf(b, "%s%s", i ? C_("list", ", ") : "", s->packages[i]);
 	if (s->n_packages > NAMED_MAX)
-		buf_printf(b, " and %zu more", s->n_packages - NAMED_MAX);
+		buf_printf(b, _(" and %zu more"), s->n_packages - NAMED_MAX);
 }
 
 static int64_t required_for_usec(const struct seen *s)
@@ -274,18 +272,21 @@ static enum tocsin_state required_state(const struct config *c, int64_t age_usec
 /* The sentence about what is required; nothing is appended when nothing is. */
 static void put_required(struct buf *b, const struct seen *s)
 {
-	if (s->is_required) {
-		buf_puts(b, "a restart is required");
-		put_packages(b, s);
-	}
+	_cleanup_buf_ struct buf packages = BUF(4096);
+
+	put_packages(&packages, s);
+	if (packages.len)
+		buf_printf(b, _("a restart is required by %s"), buf_text(&packages));
+	else if (s->is_required)
+		buf_puts(b, _("a restart is required"));
+	if (b->len && (*s->newest || *s->replaced))
+		buf_puts(b, _("; "));
 	if (*s->newest)
-		buf_printf(b, "%skernel %s is installed, but %s runs", b->len ? "; " : "", s->newest,
-			s->running);
+		buf_printf(b, _("kernel %s is installed, but %s runs"), s->newest, s->running);
 	else if (*s->replaced)
-		buf_printf(b, "%sthe running kernel %s was replaced by another build", b->len ? "; " : "",
-			s->running);
+		buf_printf(b, _("the running kernel %s was replaced by another build"), s->running);
 	if (b->len)
-		buf_printf(b, ", for %s", short_duration(required_for_usec(s)).text);
+		buf_printf(b, _(", for %s"), short_duration(required_for_usec(s)).text);
 }
 
 static void judge(struct verdict *v, const struct config *c, const struct seen *s, const char *required)
@@ -322,7 +323,7 @@ static void report_metrics(
 static void show_planned(struct tocsin_run *run)
 {
 	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/run/systemd/shutdown/scheduled");
-	_cleanup_buf_ struct buf b = BUF(512);
+	_cleanup_buf_ struct buf b = BUF(512), time = BUF(64);
 	char line[256], mode[32] = "";
 	long long usec = 0;
 
@@ -332,8 +333,8 @@ static void show_planned(struct tocsin_run *run)
 	}
 	if (usec <= 0 || !*mode)
 		return;
-	buf_printf(&b, "%s at ", mode);
-	format_time(&b, usec);
+	format_time(&time, usec);
+	buf_printf(&b, _("%s at %s"), mode, buf_text(&time));
 	tocsin_evidence(run, tocsin_name(run), "Planned", buf_text(&b));
 }
 
@@ -346,11 +347,11 @@ static void show(struct tocsin_run *run, const struct seen *s)
 	if (s->n_packages)
 		tocsin_evidence(run, tocsin_name(run), "Packages that want a restart", buf_text(&packages));
 	if (*s->running && !s->is_container)
-		buf_printf(&kernels, "running: %s %s\n", s->running, s->build);
+		buf_printf(&kernels, _("running: %s %s\n"), s->running, s->build);
 	if (*s->newest)
-		buf_printf(&kernels, "installed: %s\n", s->newest);
+		buf_printf(&kernels, _("installed: %s\n"), s->newest);
 	if (*s->replaced)
-		buf_printf(&kernels, "installed: %s %s\n", s->running, s->replaced);
+		buf_printf(&kernels, _("installed: %s %s\n"), s->running, s->replaced);
 	if (kernels.len)
 		tocsin_evidence(run, tocsin_name(run), "Kernels", buf_text(&kernels));
 	show_planned(run);
@@ -376,7 +377,7 @@ static int look(struct tocsin_run *run, const void *config)
 		tocsin_item(run, tocsin_name(run), v.state, "%s", buf_text(&v.text));
 	else
 		tocsin_item(run, tocsin_name(run), TOCSIN_OK, "%s, up for %s",
-			required.len ? buf_text(&required) : "no restart is required",
+			required.len ? buf_text(&required) : _("no restart is required"),
 			short_duration(s.uptime_usec).text);
 	report_metrics(run, c, &s, required.len > 0);
 	if (v.state != TOCSIN_OK)
@@ -387,7 +388,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "reboot",
-	.summary = "Whether the host wants to be restarted, and for how long it is up",
+	.summary = N_("Whether the host wants to be restarted, and for how long it is up"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

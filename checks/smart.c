@@ -10,6 +10,7 @@
 #include "container.h"
 #include "smart-json.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "verdict.h"
 
 #include <dirent.h>
@@ -25,7 +26,6 @@
 #define ASLEEP_STATUS \
 	3 /* what smartctl shall exit with for a disk that sleeps; else these bits never come together */
 #define SHARE_MIN_USEC (50 * USEC_PER_MSEC)
-#define SEE "tocsin-check-smart(7) tells how to allow it"
 
 struct config {
 	struct tocsin_list device, exclude;
@@ -41,35 +41,37 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(device, TOCSIN_LIST), .fallback = AUTO,
-		.help = "A disk, like /dev/sda, perhaps with the type for smartctl behind it, like "
-			"\"/dev/bus/0 megaraid,3\"; "
-			"or \"auto\" for all that smartctl finds" },
-	{ MEMBER(exclude, TOCSIN_LIST), .help = "With device = auto, disks to leave out (glob)" },
+		.help = N_("A disk, like /dev/sda, perhaps with the type for smartctl behind it, like "
+			   "\"/dev/bus/0 megaraid,3\"; or \"auto\" for all that smartctl finds") },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = N_("With device = auto, disks to leave out (glob)") },
 	{ MEMBER(reallocated_warning, TOCSIN_INT), .fallback = "1", .max = COUNT_MAX,
-		.help = "Sectors that were replaced by spare ones, from which it is a warning; 0: not "
-			"judged" },
+		.help = N_("Sectors that were replaced by spare ones, from which it is a warning; 0: not "
+			   "judged") },
 	{ MEMBER(reallocated_critical, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Sectors that were replaced, from which it is critical; 0: not judged" },
+		.help = N_("Sectors that were replaced, from which it is critical; 0: not judged") },
 	{ MEMBER(pending_warning, TOCSIN_INT), .fallback = "1", .max = COUNT_MAX,
-		.help = "Sectors that cannot be read and wait to be replaced, from which it is a warning; 0: "
-			"not judged" },
+		.help = N_("Sectors that cannot be read and wait to be replaced, from which it is a warning; "
+			   "0: not judged") },
 	{ MEMBER(pending_critical, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Sectors that wait to be replaced, from which it is critical; 0: not judged" },
+		.help = N_("Sectors that wait to be replaced, from which it is critical; 0: not judged") },
 	{ MEMBER(uncorrectable_warning, TOCSIN_INT), .fallback = "1", .max = COUNT_MAX,
-		.help = "Errors that the disk could not correct, from which it is a warning; 0: not judged" },
+		.help = N_("Errors that the disk could not correct, from which it is a warning; 0: not "
+			   "judged") },
 	{ MEMBER(uncorrectable_critical, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Errors that the disk could not correct, from which it is critical; 0: not judged" },
+		.help = N_(
+			"Errors that the disk could not correct, from which it is critical; 0: not judged") },
 	{ MEMBER(used_warning, TOCSIN_PERCENT), .fallback = "90%", .max = 255,
-		.help = "Part of the endurance of a solid-state disk that is used up, from which it is a "
-			"warning; 0%: not judged" },
+		.help = N_("Part of the endurance of a solid-state disk that is used up, from which it is a "
+			   "warning; 0%: not judged") },
 	{ MEMBER(used_critical, TOCSIN_PERCENT), .fallback = "0%", .max = 255,
-		.help = "Part of the endurance that is used up, from which it is critical; 0%: not judged" },
+		.help = N_(
+			"Part of the endurance that is used up, from which it is critical; 0%: not judged") },
 	{ MEMBER(growth_window, TOCSIN_DURATION), .fallback = "1d", .max = 365 * 86400e6,
-		.help = "How long it is a warning that a count of errors has grown; 0: not judged" },
-	{ MEMBER(wake, TOCSIN_BOOL), .fallback = "no", .help = "Wake disks that sleep" },
+		.help = N_("How long it is a warning that a count of errors has grown; 0: not judged") },
+	{ MEMBER(wake, TOCSIN_BOOL), .fallback = "no", .help = N_("Wake disks that sleep") },
 	{ MEMBER(smart_timeout, TOCSIN_DURATION), .fallback = "9s", .min = 50000, .max = 3600e6,
-		.help = "How long smartctl may take for all disks together; keep it below the timeout of the "
-			"check" },
+		.help = N_("How long smartctl may take for all disks together; keep it below the timeout of "
+			   "the check") },
 	{ .name = NULL },
 };
 
@@ -102,16 +104,17 @@ static const char *validate(const void *config)
 
 	for (size_t i = 0; i < c->device.n; i++) {
 		if (!is_auto(c->device.items[i]) && !split_device(c->device.items[i], &d))
-			return "device must be an absolute path, perhaps with a type behind it, or \"auto\"";
+			return N_("device must be an absolute path, perhaps with a type behind it, or "
+				  "\"auto\"");
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(c->device.items[i], c->device.items[j]) == 0)
-				return "device names the same disk twice";
+				return N_("device names the same disk twice");
 	}
 	if ((c->pending_critical > 0 && c->pending_critical < c->pending_warning) ||
 		(c->reallocated_critical > 0 && c->reallocated_critical < c->reallocated_warning) ||
 		(c->uncorrectable_critical > 0 && c->uncorrectable_critical < c->uncorrectable_warning) ||
 		(c->used_critical > 0 && c->used_critical < c->used_warning))
-		return "a limit that is critical must not be below the one that is a warning";
+		return N_("a limit that is critical must not be below the one that is a warning");
 	return NULL;
 }
 
@@ -163,15 +166,16 @@ static int ask(struct look *l, char *const *words, struct command *command, stru
 	int r = command_run(command, words, share_usec(l));
 
 	if (r < 0) {
-		buf_printf(why, "%s cannot be started: %s", l->program, strerror(-r));
+		buf_printf(why, _("%s cannot be started: %s"), l->program, strerror(-r));
 	} else if (command->is_late || command->is_flooding) {
-		buf_printf(why, "smartctl %s and was killed",
-			command->is_late ? "did not answer in time (smart_timeout)" : "wrote without end");
+		buf_puts(why, command->is_late
+				      ? _("smartctl did not answer in time (smart_timeout) and was killed")
+				      : _("smartctl wrote without end and was killed"));
 		if (command->is_stuck)
-			buf_printf(why, "; it is stuck in the kernel (pid %d)", (int)command->pid);
+			buf_printf(why, _("; it is stuck in the kernel (pid %d)"), (int)command->pid);
 		r = -ETIMEDOUT;
 	} else if (!WIFEXITED(command->status)) {
-		buf_puts(why, "smartctl crashed");
+		buf_puts(why, _("smartctl crashed"));
 		r = -EPROTO;
 	}
 	return r;
@@ -179,7 +183,7 @@ static int ask(struct look *l, char *const *words, struct command *command, stru
 
 static int not_understood(const struct command *command, struct buf *why, int r)
 {
-	buf_puts(why, "the answer of smartctl is not understood (version 7 is needed): ");
+	buf_puts(why, _("the answer of smartctl is not understood (version 7 is needed): "));
 	put_complaint(why, command);
 	return r;
 }
@@ -227,17 +231,17 @@ static const struct count {
 	size_t warning, critical; /* offsets; 0: no limit (`device` lies there) */
 	bool may_not_grow;
 } counts[] = {
-	{ SMART_REALLOCATED, "reallocated", "sectors were replaced",
+	{ SMART_REALLOCATED, "reallocated", N_("sectors were replaced"),
 		offsetof(struct config, reallocated_warning), offsetof(struct config, reallocated_critical),
 		true },
-	{ SMART_PENDING, "pending", "sectors cannot be read", offsetof(struct config, pending_warning),
+	{ SMART_PENDING, "pending", N_("sectors cannot be read"), offsetof(struct config, pending_warning),
 		offsetof(struct config, pending_critical), true },
-	{ SMART_UNCORRECTABLE, "uncorrectable", "errors could not be corrected",
+	{ SMART_UNCORRECTABLE, "uncorrectable", N_("errors could not be corrected"),
 		offsetof(struct config, uncorrectable_warning),
 		offsetof(struct config, uncorrectable_critical), true },
-	{ SMART_REPORTED, "reported", "errors were reported to the host", 0, 0, true },
-	{ SMART_CRC_ERRORS, "crc_errors", "errors on the cable", 0, 0, true },
-	{ SMART_LOGGED, "logged", "errors in the log of the disk", 0, 0, false },
+	{ SMART_REPORTED, "reported", N_("errors were reported to the host"), 0, 0, true },
+	{ SMART_CRC_ERRORS, "crc_errors", N_("errors on the cable"), 0, 0, true },
+	{ SMART_LOGGED, "logged", N_("errors in the log of the disk"), 0, 0, false },
 };
 
 static double limit_of(const struct config *c, size_t offset)
@@ -283,16 +287,16 @@ static void judge_count(struct look *l, struct verdict *v, const char *identity,
 	double more = count->may_not_grow ? growth(l, identity, count, value) : 0;
 	_cleanup_buf_ struct buf grown = BUF(256);
 	if (more > 0)
-		buf_printf(&grown, ", %.0f of them within %s", more,
+		buf_printf(&grown, _(", %.0f of them within %s"), more,
 			short_duration(l->config->growth_window).text);
 	if (value >= critical)
-		verdict_add(v, TOCSIN_CRITICAL, "%.0f %s (limit %.0f)%s", value, count->text, critical,
+		verdict_add(v, TOCSIN_CRITICAL, "%.0f %s (limit %.0f)%s", value, _(count->text), critical,
 			buf_text(&grown));
 	else if (value >= warning)
-		verdict_add(v, TOCSIN_WARNING, "%.0f %s (limit %.0f)%s", value, count->text, warning,
+		verdict_add(v, TOCSIN_WARNING, "%.0f %s (limit %.0f)%s", value, _(count->text), warning,
 			buf_text(&grown));
 	else if (more > 0)
-		verdict_add(v, TOCSIN_WARNING, "%.0f %s%s", value, count->text, buf_text(&grown));
+		verdict_add(v, TOCSIN_WARNING, "%.0f %s%s", value, _(count->text), buf_text(&grown));
 }
 
 /* NVM Express base specification, SMART / health information log, critical warning. */
@@ -302,19 +306,19 @@ static void judge_warnings(struct verdict *v, const struct smart_health *h)
 		enum tocsin_state state;
 		const char *text;
 	} bits[] = {
-		{ TOCSIN_CRITICAL, "too few spare blocks are left" },
-		{ TOCSIN_WARNING, "its temperature is out of bounds" },
-		{ TOCSIN_CRITICAL, "it is not reliable any more, after many errors" },
-		{ TOCSIN_CRITICAL, "it can only be read any more" },
-		{ TOCSIN_CRITICAL, "the backup power of its memory has failed" },
-		{ TOCSIN_CRITICAL, "its persistent memory region is not reliable" },
+		{ TOCSIN_CRITICAL, N_("too few spare blocks are left") },
+		{ TOCSIN_WARNING, N_("its temperature is out of bounds") },
+		{ TOCSIN_CRITICAL, N_("it is not reliable any more, after many errors") },
+		{ TOCSIN_CRITICAL, N_("it can only be read any more") },
+		{ TOCSIN_CRITICAL, N_("the backup power of its memory has failed") },
+		{ TOCSIN_CRITICAL, N_("its persistent memory region is not reliable") },
 	};
 	unsigned warnings =
 		isnan(h->number[SMART_WARNINGS]) ? 0 : (unsigned)fmin(h->number[SMART_WARNINGS], 255);
 
 	for (size_t i = 0; i < ELEMENTS(bits); i++)
 		if (warnings & 1u << i)
-			verdict_add(v, bits[i].state, "the disk warns: %s", bits[i].text);
+			verdict_add(v, bits[i].state, "the disk warns: %s", _(bits[i].text));
 }
 
 static void judge_used(struct verdict *v, const struct config *c, double used)
@@ -353,15 +357,15 @@ static void judge(struct look *l, struct verdict *v, const char *identity, const
 
 static void put_good(struct buf *b, const struct smart_health *h)
 {
-	buf_puts(b, h->has_verdict ? "passed" : "no error is known");
+	buf_puts(b, h->has_verdict ? _("passed") : _("no error is known"));
 	if (*h->model)
-		buf_printf(b, ", %s", h->model);
+		buf_printf(b, _(", %s"), h->model);
 	if (*h->serial)
-		buf_printf(b, " (%s)", h->serial);
+		buf_printf(b, _(" (%s)"), h->serial);
 	if (!isnan(h->number[SMART_USED]))
-		buf_printf(b, ", %.0f %% used", h->number[SMART_USED]);
+		buf_printf(b, _(", %.0f %% used"), h->number[SMART_USED]);
 	if (!isnan(h->number[SMART_TEMPERATURE]))
-		buf_printf(b, ", %.0f °C", h->number[SMART_TEMPERATURE]);
+		buf_printf(b, _(", %.0f °C"), h->number[SMART_TEMPERATURE]);
 }
 
 static void report_metrics(struct look *l, const char *item, const struct smart_health *h)
@@ -391,15 +395,15 @@ static void show(struct look *l, const char *item, const struct smart_health *h)
 {
 	_cleanup_buf_ struct buf b = BUF(4096);
 
-	buf_printf(&b, "model: %s\nserial number: %s\n", *h->model ? h->model : "not known",
-		*h->serial ? h->serial : "not known");
+	buf_printf(&b, _("model: %s\nserial number: %s\n"), *h->model ? h->model : _("not known"),
+		*h->serial ? h->serial : _("not known"));
 	if (!isnan(h->number[SMART_POWER_ON]))
-		buf_printf(&b, "powered on for: %s\n",
+		buf_printf(&b, _("powered on for: %s\n"),
 			short_duration((int64_t)(h->number[SMART_POWER_ON] * 3600e6)).text);
 	if (*h->self_test)
-		buf_printf(&b, "last self-test: %s\n", h->self_test);
+		buf_printf(&b, _("last self-test: %s\n"), h->self_test);
 	if (*h->message)
-		buf_printf(&b, "smartctl says: %s\n", h->message);
+		buf_printf(&b, _("smartctl says: %s\n"), h->message);
 	tocsin_evidence(l->run, item, "The disk", buf_text(&b));
 	if (*h->table)
 		tocsin_evidence(l->run, item, "What it counts", h->table);
@@ -434,14 +438,15 @@ static void report_health(struct look *l, const char *item, const struct smart_h
 /* It is as it was: nothing happens to a disk that stands still. */
 static void report_asleep(struct look *l, const char *item)
 {
-	static const char *const words[] = { "well", "not well", "in a bad state" };
+	static const char *const words[] = { CN_("disk", "well"), CN_("disk", "not well"),
+		CN_("disk", "in a bad state") };
 	double state;
 	int64_t age;
 
 	if (tocsin_recall(l->run, state_key(item).text, &state, &age) == 0 && state >= TOCSIN_OK &&
 		state <= TOCSIN_CRITICAL)
 		tocsin_item(l->run, item, (enum tocsin_state)state, "asleep, and not woken; it was %s %s ago",
-			words[(int)state], short_duration(age).text);
+			_(words[(int)state]), short_duration(age).text);
 	else
 		tocsin_item(l->run, item, TOCSIN_UNKNOWN,
 			"asleep, and was never seen awake (wake = yes wakes it)");
@@ -459,8 +464,10 @@ static void report_unopened(struct look *l, const char *item, const char *error)
 {
 	bool is_denied = strstr(error, "ermission denied") || strstr(error, "not permitted");
 
-	tocsin_item(
-		l->run, item, TOCSIN_UNKNOWN, "cannot be looked at: %s%s", error, is_denied ? "; " SEE : "");
+	tocsin_item(l->run, item, TOCSIN_UNKNOWN,
+		is_denied ? _("cannot be looked at: %s; tocsin-check-smart(7) tells how to allow it")
+			  : _("cannot be looked at: %s"),
+		error);
 }
 
 /* True: reported. A disk that was only found, and has no SMART, is not. */
@@ -480,7 +487,7 @@ static bool report_disk(struct look *l, const char *item, const struct smart_dev
 	else if (h.exit_status == ASLEEP_STATUS)
 		report_asleep(l, item);
 	else if (h.exit_status & (SMART_EXIT_USAGE | SMART_EXIT_OPEN))
-		report_unopened(l, item, *h.message ? h.message : "smartctl does not say why");
+		report_unopened(l, item, *h.message ? h.message : _("smartctl does not say why"));
 	else if (h.is_disabled && !h.is_unsupported)
 		tocsin_item(l->run, item, TOCSIN_UNKNOWN,
 			"SMART is switched off (smartctl --smart=on switches it on)");
@@ -601,7 +608,8 @@ static int nothing_found(struct tocsin_run *run)
 {
 	if (has_hidden_disks(run) && !is_container(run)) {
 		tocsin_reason(run,
-			"the disks of this host are hidden from tocsin (PrivateDevices= in its unit); " SEE);
+			"the disks of this host are hidden from tocsin (PrivateDevices= in its unit); "
+			"tocsin-check-smart(7) tells how to allow it");
 		return -EACCES;
 	}
 	tocsin_reason(run, "smartctl finds no disk here that tells about its health");
@@ -638,7 +646,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "smart",
-	.summary = "Health of disks as they tell it themselves (SMART, NVMe)",
+	.summary = N_("Health of disks as they tell it themselves (SMART, NVMe)"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

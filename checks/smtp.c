@@ -4,6 +4,7 @@
 #include "smtp.h"
 #include "clock.h"
 #include "server.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,7 +21,7 @@ static const struct tocsin_option options[] = {
 	{ .name = "hello",
 		.type = TOCSIN_STRING,
 		.offset = offsetof(struct config, hello),
-		.help = "The name to greet with; not given: that of this host, else its address" },
+		.help = N_("The name to greet with; not given: that of this host, else its address") },
 	{ .name = NULL },
 };
 
@@ -29,8 +30,8 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->hello && !smtp_is_hello(c->hello))
-		return "hello is the full name of a host, like web1.example.org, or an address literal, like "
-		       "[192.0.2.1]";
+		return N_("hello is the full name of a host, like web1.example.org, or an address literal, "
+			  "like [192.0.2.1]");
 	return server_validate(&c->server);
 }
 
@@ -85,14 +86,14 @@ static int look(struct tocsin_run *run, const void *config)
 	int r = server_open(&s, run, &c->server, server_protocol_find("smtp"));
 	if (r == 0)
 		r = talk(&s, c);
-	return server_report(&s, r, c->server.username ? ", the login works" : "");
+	return server_report(&s, r, c->server.username ? _(", the login works") : "");
 }
 
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "smtp",
-	.summary = "A mail server: greeting, STARTTLS, certificate and login",
+	.summary = N_("A mail server: greeting, STARTTLS, certificate and login"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -5,7 +5,8 @@
 #include "clock.h"
 #include "connect.h"
 #include "tocsin-check.h"
-#include "units.h"
+#include "translate.h"
+#include "verdict.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -26,19 +27,20 @@ struct config {
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
 
 static const struct tocsin_option options[] = {
-	{ MEMBER(host, TOCSIN_STRING), .fallback = "localhost", .help = "The server, a name or an address" },
-	{ MEMBER(port, TOCSIN_INT), .min = 0, .max = 65535, .help = "Its port" },
-	{ MEMBER(send, TOCSIN_STRING), .help = "What is sent when the connection is there; \\r, \\n, \\t, "
-					       "\\\\ and \\xHH are read as in C" },
-	{ MEMBER(expect, TOCSIN_STRING), .help = "What the server's answer must begin with, written as in "
-						 "send; otherwise it is critical" },
+	{ MEMBER(host, TOCSIN_STRING), .fallback = "localhost",
+		.help = N_("The server, a name or an address") },
+	{ MEMBER(port, TOCSIN_INT), .min = 0, .max = 65535, .help = N_("Its port") },
+	{ MEMBER(send, TOCSIN_STRING), .help = N_("What is sent when the connection is there; \\r, \\n, \\t, "
+						  "\\\\ and \\xHH are read as in C") },
+	{ MEMBER(expect, TOCSIN_STRING), .help = N_("What the server's answer must begin with, written as in "
+						    "send; otherwise it is critical") },
 	{ MEMBER(answer_timeout, TOCSIN_DURATION), .fallback = "8s", .min = 10000, .max = 3600e6,
-		.help = "How long name, connection and answer may take together; keep it below the "
-			"timeout of the check" },
+		.help = N_("How long name, connection and answer may take together; keep it below the "
+			   "timeout of the check") },
 	{ MEMBER(time_warning, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,
-		.help = "It is a warning when that took longer than this; 0: not judged" },
+		.help = N_("It is a warning when that took longer than this; 0: not judged") },
 	{ MEMBER(time_critical, TOCSIN_DURATION), .fallback = "0", .max = 3600e6,
-		.help = "It is critical when that took longer than this; 0: not judged" },
+		.help = N_("It is critical when that took longer than this; 0: not judged") },
 	{ .name = NULL },
 };
 
@@ -89,15 +91,15 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->port == 0)
-		return "port is needed, a number from 1 to 65535";
+		return N_("port is needed, a number from 1 to 65535");
 	if (!is_readable(c->send))
-		return "send has more than 1024 bytes, or a backslash that is none of \\r, \\n, \\t, \\\\ "
-		       "and \\xHH";
+		return N_("send has more than 1024 bytes, or a backslash that is none of \\r, \\n, \\t, \\\\ "
+			  "and \\xHH");
 	if (!is_readable(c->expect))
-		return "expect has more than 1024 bytes, or a backslash that is none of \\r, \\n, \\t, \\\\ "
-		       "and \\xHH";
+		return N_("expect has more than 1024 bytes, or a backslash that is none of \\r, \\n, \\t, "
+			  "\\\\ and \\xHH");
 	if (c->time_warning > 0 && c->time_critical > 0 && c->time_warning > c->time_critical)
-		return "time_critical must not be below time_warning";
+		return N_("time_critical must not be below time_warning");
 	return NULL;
 }
 
@@ -171,20 +173,6 @@ static int read_answer(struct talk *t, const struct buf *expected)
 
 /* --- What is said of it */
 
-struct phrase {
-	char text[256];
-};
-
-static struct phrase duration(int64_t usec)
-{
-	_cleanup_buf_ struct buf b = BUF(sizeof(struct phrase) - 1);
-	struct phrase p;
-
-	format_duration(&b, usec);
-	snprintf(p.text, sizeof(p.text), "%s", buf_text(&b));
-	return p;
-}
-
 static double seconds_or_nan(int64_t usec)
 {
 	return usec > 0 ? (double)usec / (double)USEC_PER_SEC : NAN;
@@ -215,10 +203,12 @@ static void report_bad_talk(
 
 	if (error == -ETIMEDOUT)
 		tocsin_item(run, item, TOCSIN_CRITICAL, "%s takes connections but did not answer within %s",
-			peer, duration(c->answer_timeout).text);
+			peer, short_duration(c->answer_timeout).text);
 	else if (error == -ENODATA)
-		tocsin_item(run, item, TOCSIN_CRITICAL, "%s closed the connection %s", peer,
-			t->answer.len ? "in the middle of its answer" : "without an answer");
+		tocsin_item(run, item, TOCSIN_CRITICAL,
+			t->answer.len ? _("%s closed the connection in the middle of its answer")
+				      : _("%s closed the connection without an answer"),
+			peer);
 	else
 		tocsin_item(
 			run, item, TOCSIN_CRITICAL, "%s broke the connection: %s", peer, strerror(-error));
@@ -237,12 +227,15 @@ static void report_good_talk(struct tocsin_run *run, const struct config *c, con
 		limit = c->time_warning;
 	}
 	if (state == TOCSIN_OK)
-		tocsin_item(run, tocsin_name(run), state, "%s %s after %s", peer,
-			c->expect ? "answered as expected" : "took the connection", duration(usec).text);
+		tocsin_item(run, tocsin_name(run), state,
+			c->expect ? _("%s answered as expected after %s")
+				  : _("%s took the connection after %s"),
+			peer, short_duration(usec).text);
 	else
-		tocsin_item(run, tocsin_name(run), state, "%s %s only after %s (limit %s)", peer,
-			c->expect ? "answered" : "took the connection", duration(usec).text,
-			duration(limit).text);
+		tocsin_item(run, tocsin_name(run), state,
+			c->expect ? _("%s answered only after %s (limit %s)")
+				  : _("%s took the connection only after %s (limit %s)"),
+			peer, short_duration(usec).text, short_duration(limit).text);
 }
 
 static int talk(struct tocsin_run *run, const struct config *c, struct talk *t, int64_t began_usec)
@@ -308,7 +301,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW,
 	.name = "tcp",
-	.summary = "A server that takes connections, its answer and the time it takes",
+	.summary = N_("A server that takes connections, its answer and the time it takes"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "evidence.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -35,14 +36,14 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(sensor, TOCSIN_LIST),
-		.help = "A sensor to look at (glob), like \"coretemp.0 Core *\"; without it, all" },
-	{ MEMBER(exclude, TOCSIN_LIST), .help = "A sensor to leave out (glob)" },
+		.help = N_("A sensor to look at (glob), like \"coretemp.0 Core *\"; without it, all") },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = N_("A sensor to leave out (glob)") },
 	{ MEMBER(warning, TOCSIN_NUMBER), .fallback = "0", .max = LIMIT_MAX,
-		.help = "Temperature in °C from which it is a warning; 0: the limit that the sensor brings "
-			"along" },
+		.help = N_("Temperature in °C from which it is a warning; 0: the limit that the sensor "
+			   "brings along") },
 	{ MEMBER(critical, TOCSIN_NUMBER), .fallback = "0", .max = LIMIT_MAX,
-		.help = "Temperature in °C from which it is critical; 0: the limit that the sensor brings "
-			"along" },
+		.help = N_("Temperature in °C from which it is critical; 0: the limit that the sensor brings "
+			   "along") },
 	{ .name = NULL },
 };
 
@@ -51,11 +52,11 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->warning > 0 && c->critical > 0 && c->critical < c->warning)
-		return "critical must not be below warning";
+		return N_("critical must not be below warning");
 	for (size_t i = 0; i < c->sensor.n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(c->sensor.items[i], c->sensor.items[j]) == 0)
-				return "sensor names the same sensor twice";
+				return N_("sensor names the same sensor twice");
 	return NULL;
 }
 
@@ -408,7 +409,7 @@ static int look_at_chips(struct look *l)
 	if (n == -ENOENT)
 		return 0;
 	if (n < 0) {
-		tocsin_reason(l->run, HWMON " cannot be read: %s", strerror(-n));
+		tocsin_reason(l->run, "%s cannot be read: %s", HWMON, strerror(-n));
 		return n;
 	}
 	_cleanup_free_ struct chip *chips = calloc((size_t)n + 1, sizeof(*chips));
@@ -447,7 +448,7 @@ static int look(struct tocsin_run *run, const void *config)
 const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.name = "temperature",
-	.summary = "Temperatures of processors, disks and boards",
+	.summary = N_("Temperatures of processors, disks and boards"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

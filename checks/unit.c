@@ -13,6 +13,7 @@
 #include "system-bus.h"
 #include "timer.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -51,27 +52,26 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(unit, TOCSIN_LIST), .fallback = "auto",
-		.help = "A unit that must be active (without a suffix: a service), or \"auto\" for each that "
-			"failed" },
-	{ MEMBER(exclude, TOCSIN_LIST), .help = "With unit = auto, units to leave out (glob)" },
+		.help = N_("A unit that must be active (without a suffix: a service), or \"auto\" for each "
+			   "that failed") },
+	{ MEMBER(exclude, TOCSIN_LIST), .help = N_("With unit = auto, units to leave out (glob)") },
 	{ MEMBER(inactive, TOCSIN_BOOL), .fallback = "no",
-		.help = "A named unit may be inactive, as those are that a timer or a socket starts" },
+		.help = N_("A named unit may be inactive, as those are that a timer or a socket starts") },
 	{ MEMBER(restarts_warning, TOCSIN_INT), .fallback = "3", .max = RESTARTS_MAX,
-		.help = "So many automatic restarts of a named service within restarts_window are a warning; "
-			"0: never" },
+		.help = N_("So many automatic restarts of a named service within restarts_window are a "
+			   "warning; 0: never") },
 	{ MEMBER(restarts_window, TOCSIN_DURATION), .fallback = "10m", .min = 1e6, .max = 7 * 86400e6,
-		.help = "The time in which restarts are counted together" },
+		.help = N_("The time in which restarts are counted together") },
 	{ MEMBER(timers, TOCSIN_BOOL), .fallback = "yes",
-		.help = "With unit = auto, timers that are overdue are reported, too" },
+		.help = N_("With unit = auto, timers that are overdue are reported, too") },
 	{ MEMBER(overdue, TOCSIN_DURATION), .fallback = "1d", .max = 365 * 86400e6,
-		.help = "How long after its time a timer may not have elapsed, and how long the job of a "
-			"timer with a calendar "
-			"may run; 0: not judged" },
+		.help = N_("How long after its time a timer may not have elapsed, and how long the job of a "
+			   "timer with a calendar may run; 0: not judged") },
 	{ MEMBER(triggered_within, TOCSIN_DURATION), .fallback = "0", .max = 365 * 86400e6,
-		.help = "A named timer must have started its unit within this time; 0: not judged" },
+		.help = N_("A named timer must have started its unit within this time; 0: not judged") },
 	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
-		.help = "With unit = auto, look as soon as a unit changes, while the service manager is "
-			"quiet otherwise" },
+		.help = N_("With unit = auto, look as soon as a unit changes, while the service manager is "
+			   "quiet otherwise") },
 	{ .name = NULL },
 };
 
@@ -101,10 +101,10 @@ static const char *validate(const void *config)
 		if (name[strspn(
 			    name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.\\@-")] ||
 			strlen(name) > NAME_BYTES - sizeof(".service"))
-			return "unit must be the name of one unit, like nginx.service, or \"auto\"";
+			return N_("unit must be the name of one unit, like nginx.service, or \"auto\"");
 		for (size_t j = 0; j < i; j++)
 			if (is_same(name, c->unit.items[j]) || is_same(c->unit.items[j], name))
-				return "unit names the same unit twice";
+				return N_("unit names the same unit twice");
 	}
 	return NULL;
 }
@@ -238,14 +238,14 @@ static int read_unit(sd_bus *bus, const char *name, struct unit *u)
 static const struct {
 	const char *result, *text;
 } results[] = {
-	{ "core-dump", "it crashed" },
-	{ "exec-condition", "its condition to start was not met" },
-	{ "oom-kill", "a process of it was killed because memory ran out" },
-	{ "protocol", "it did not tell the service manager what it had promised to" },
-	{ "resources", "the service manager could not give it what it needs" },
-	{ "start-limit-hit", "it was started too often within a short time" },
-	{ "timeout", "it did not start or stop in time" },
-	{ "watchdog", "it stopped to feed its watchdog" },
+	{ "core-dump", N_("it crashed") },
+	{ "exec-condition", N_("its condition to start was not met") },
+	{ "oom-kill", N_("a process of it was killed because memory ran out") },
+	{ "protocol", N_("it did not tell the service manager what it had promised to") },
+	{ "resources", N_("the service manager could not give it what it needs") },
+	{ "start-limit-hit", N_("it was started too often within a short time") },
+	{ "timeout", N_("it did not start or stop in time") },
+	{ "watchdog", N_("it stopped to feed its watchdog") },
 };
 
 /* Why it failed, in words. */
@@ -255,16 +255,16 @@ static void put_cause(struct buf *b, const struct unit *u)
 
 	for (size_t i = 0; has_result && i < ELEMENTS(results); i++)
 		if (strcmp(u->result, results[i].result) == 0) {
-			buf_puts(b, results[i].text);
+			buf_puts(b, _(results[i].text));
 			return;
 		}
 	if (u->exit_code == CLD_EXITED && u->exit_status != 0)
-		buf_printf(b, "its process ended with status %d", (int)u->exit_status);
+		buf_printf(b, _("its process ended with status %d"), (int)u->exit_status);
 	else if (u->exit_code == CLD_KILLED || u->exit_code == CLD_DUMPED)
-		buf_printf(b, "its process was killed by signal %d (%s)", (int)u->exit_status,
+		buf_printf(b, _("its process was killed by signal %d (%s)"), (int)u->exit_status,
 			strsignal(u->exit_status));
 	else
-		buf_printf(b, "%s", has_result ? u->result : "the cause is not known");
+		buf_printf(b, "%s", has_result ? u->result : _("the cause is not known"));
 }
 
 static void put_since(struct buf *b, const struct unit *u)
@@ -272,8 +272,7 @@ static void put_since(struct buf *b, const struct unit *u)
 	int64_t now = clock_realtime_usec();
 
 	if (u->changed_usec && (int64_t)u->changed_usec <= now) {
-		buf_puts(b, " for ");
-		format_duration(b, now - (int64_t)u->changed_usec);
+		buf_printf(b, _(" for %s"), short_duration(now - (int64_t)u->changed_usec).text);
 	}
 }
 
@@ -315,29 +314,29 @@ static enum tocsin_state judge(const struct unit *u, bool must_run, struct buf *
 	enum meaning meaning;
 
 	if (must_run && (strcmp(u->load, "not-found") == 0 || strcmp(u->load, "masked") == 0)) {
-		buf_printf(text, "not running: %s",
-			*u->load == 'm' ? "the unit is masked" : "systemd knows no unit of this name");
+		buf_puts(text, *u->load == 'm' ? _("not running: the unit is masked")
+					       : _("not running: systemd knows no unit of this name"));
 		return TOCSIN_CRITICAL;
 	}
 	if (!meaning_of(u, &meaning)) {
-		buf_printf(text, "is in a state that is not known here: %s", u->active);
+		buf_printf(text, _("is in a state that is not known here: %s"), u->active);
 		return TOCSIN_UNKNOWN;
 	}
 	switch (meaning) {
 	case FAILED:
-		buf_puts(text, "failed: ");
+		buf_puts(text, _("failed: "));
 		put_cause(text, u);
 		return TOCSIN_CRITICAL;
 	case STARTING:
 		if (is_restarting(u)) {
-			buf_puts(text, "is started again after a failure: ");
+			buf_puts(text, _("is started again after a failure: "));
 			put_cause(text, u);
 			return TOCSIN_WARNING;
 		}
 		break;
 	case DOWN:
 		if (must_run) {
-			buf_puts(text, "not running: it is inactive");
+			buf_puts(text, _("not running: it is inactive"));
 			put_since(text, u);
 			return TOCSIN_CRITICAL;
 		}
@@ -372,7 +371,7 @@ static enum timer_fault timer_fault(
 static enum tocsin_state judge_timer(
 	const struct config *c, const struct unit *u, bool must_run, struct buf *text)
 {
-	const char *triggers = u->triggers ? u->triggers : "its unit";
+	const char *triggers = u->triggers ? u->triggers : _("its unit");
 	int64_t usec = 0;
 
 	enum timer_fault fault = timer_fault(c, u, must_run, &usec);
@@ -380,14 +379,14 @@ static enum tocsin_state judge_timer(
 		return TOCSIN_OK;
 	buf_clear(text);
 	if (fault == TIMER_NOT_STARTED)
-		buf_printf(text, "is overdue: it should have started %s %s ago", triggers,
+		buf_printf(text, _("is overdue: it should have started %s %s ago"), triggers,
 			short_duration(usec).text);
 	else if (fault == TIMER_STILL_RUNS)
-		buf_printf(text, "cannot start %s again: it still runs, for %s", triggers,
+		buf_printf(text, _("cannot start %s again: it still runs, for %s"), triggers,
 			short_duration(usec).text);
 	else
-		buf_printf(text, "has not started %s for %s (limit %s)", triggers, short_duration(usec).text,
-			short_duration(c->triggered_within).text);
+		buf_printf(text, _("has not started %s for %s (limit %s)"), triggers,
+			short_duration(usec).text, short_duration(c->triggered_within).text);
 	return fault == TIMER_TOO_LONG_AGO ? TOCSIN_CRITICAL : TOCSIN_WARNING;
 }
 
@@ -452,10 +451,25 @@ static int put_journal(struct buf *b, sd_journal *journal, const char *name)
 	return r;
 }
 
+static void put_no_journal(struct buf *b, int error)
+{
+	if (error < 0)
+		buf_printf(b,
+			_("nothing can be read of it: %s; tocsin must be in the group systemd-journal to see "
+			  "the journal of services (systemctl edit tocsin: "
+			  "SupplementaryGroups=systemd-journal)\n"),
+			strerror(-error));
+	else
+		buf_puts(b,
+			_("nothing can be read of it; tocsin must be in the group systemd-journal to see the "
+			  "journal of services (systemctl edit tocsin: "
+			  "SupplementaryGroups=systemd-journal)\n"));
+}
+
 /* The journal of the unit NAME, for ITEM. */
 static void show_journal(struct tocsin_run *run, const char *item, const char *name)
 {
-	char title[NAME_BYTES + 32];
+	char title[NAME_BYTES + 64];
 
 	_cleanup_(sd_journal_closep) sd_journal *journal = NULL;
 	_cleanup_buf_ struct buf b = BUF(65536);
@@ -464,19 +478,12 @@ static void show_journal(struct tocsin_run *run, const char *item, const char *n
 	if (r >= 0)
 		r = put_journal(&b, journal, name);
 	if (b.len == 0)
-		buf_printf(&b,
-			"nothing can be read of it%s%s; tocsin must be in the group systemd-journal to see "
-			"the "
-			"journal of services (systemctl edit tocsin: SupplementaryGroups=systemd-journal)\n",
-			r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
-	snprintf(title, sizeof(title), "Last lines of %s%s",
-		strcmp(item, name) ? "the journal of " : "its journal", strcmp(item, name) ? name : "");
+		put_no_journal(&b, r);
+	if (strcmp(item, name) == 0)
+		snprintf(title, sizeof(title), "%s", _("Last lines of its journal"));
+	else
+		snprintf(title, sizeof(title), _("Last lines of the journal of %s"), name);
 	tocsin_evidence(run, item, title, buf_text(&b));
-}
-
-static const char *exit_word(const struct unit *u)
-{
-	return u->exit_code == CLD_EXITED ? "exit status" : "signal";
 }
 
 static void put_time(struct buf *b, const char *what, int64_t usec)
@@ -492,18 +499,21 @@ static void show_unit(struct tocsin_run *run, const struct unit *u)
 {
 	_cleanup_buf_ struct buf b = BUF(16384);
 
-	buf_printf(&b, "description: %s\nstate: %s (%s)", u->description, u->active, u->sub);
+	buf_printf(&b, _("description: %s\nstate: %s (%s)"), u->description, u->active, u->sub);
 	put_since(&b, u);
-	buf_printf(&b, "\nloaded: %s\n", u->load);
+	buf_printf(&b, _("\nloaded: %s\n"), u->load);
 	if (u->result)
-		buf_printf(&b, "result: %s\n", u->result);
+		buf_printf(&b, _("result: %s\n"), u->result);
 	if (u->exit_code)
-		buf_printf(&b, "last %s of its main process: %d\n", exit_word(u), (int)u->exit_status);
+		buf_printf(&b,
+			u->exit_code == CLD_EXITED ? _("last exit status of its main process: %d\n")
+						   : _("last signal of its main process: %d\n"),
+			(int)u->exit_status);
 	if (u->is_service)
-		buf_printf(&b, "automatic restarts: %u\n", (unsigned)u->n_restarts);
+		buf_printf(&b, _("automatic restarts: %u\n"), (unsigned)u->n_restarts);
 	if (u->is_timer) {
-		put_time(&b, "started its unit last", u->timer.last_realtime_usec);
-		put_time(&b, "elapses next", u->timer.next_realtime_usec);
+		put_time(&b, _("started its unit last"), u->timer.last_realtime_usec);
+		put_time(&b, _("elapses next"), u->timer.next_realtime_usec);
 	}
 	tocsin_evidence(run, u->name, "The unit", buf_text(&b));
 }
@@ -534,8 +544,8 @@ static void report(struct tocsin_run *run, const struct config *c, const struct 
 	int64_t restarts = count ? count_restarts(run, u, c->restarts_warning, c->restarts_window) : 0;
 	if (state == TOCSIN_OK && count && restarts >= c->restarts_warning) {
 		state = TOCSIN_WARNING;
-		buf_printf(&text, ", but was restarted at least %d times within ", (int)restarts);
-		format_duration(&text, c->restarts_window);
+		buf_printf(&text, _(", but was restarted at least %d times within %s"), (int)restarts,
+			short_duration(c->restarts_window).text);
 	}
 	tocsin_item(run, u->name, state, "%s", buf_text(&text));
 	if (u->is_service)
@@ -623,7 +633,7 @@ static int list_failed(
 	_cleanup_message_ sd_bus_message *reply = NULL;
 	const char *name;
 
-	*ret_why = "the failed units";
+	*ret_why = _("the failed units");
 	int r = sd_bus_call_method(bus, MANAGER, MANAGER_PATH, MANAGER ".Manager", "ListUnitsFiltered", error,
 		&reply, "as", 1, "failed");
 	if (r >= 0)
@@ -658,7 +668,7 @@ static int list_overdue(
 	_cleanup_message_ sd_bus_message *reply = NULL;
 	const char *name;
 
-	*ret_why = "the timers";
+	*ret_why = _("the timers");
 	int r = sd_bus_call_method(bus, MANAGER, MANAGER_PATH, MANAGER ".Manager", "ListUnitsByPatterns",
 		error, &reply, "asas", 1, "active", 1, "*.timer");
 	if (r >= 0)
@@ -695,13 +705,16 @@ static void report_all(struct tocsin_run *run, const struct known *k)
 
 	if (k->n_left_out)
 		tocsin_item(run, item, TOCSIN_CRITICAL,
-			"%zu units have failed%s, more than are shown one by one", k->n_failed + k->n_overdue,
-			k->n_overdue ? " or are overdue" : "");
-	else if (k->n_failed + k->n_overdue)
-		tocsin_item(run, item, TOCSIN_OK, "%s units are reported one by one",
-			k->n_failed && k->n_overdue ? "failed and overdue"
-			: k->n_failed               ? "failed"
-						    : "overdue");
+			k->n_overdue
+				? _("%zu units have failed or are overdue, more than are shown one by one")
+				: _("%zu units have failed, more than are shown one by one"),
+			k->n_failed + k->n_overdue);
+	else if (k->n_failed && k->n_overdue)
+		tocsin_item(run, item, TOCSIN_OK, "failed and overdue units are reported one by one");
+	else if (k->n_failed)
+		tocsin_item(run, item, TOCSIN_OK, "failed units are reported one by one");
+	else if (k->n_overdue)
+		tocsin_item(run, item, TOCSIN_OK, "overdue units are reported one by one");
 	else
 		tocsin_item(run, item, TOCSIN_OK, "no unit has failed");
 	tocsin_metric(
@@ -830,7 +843,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "unit",
-	.summary = "Units of systemd: failed ones, and named ones that must be active",
+	.summary = N_("Units of systemd: failed ones, and named ones that must be active"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "remember.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -41,25 +42,25 @@ struct config {
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(security_warning, TOCSIN_INT), .fallback = "1", .max = COUNT_MAX,
-		.help = "Pending security updates from which it is a warning; 0: not judged" },
+		.help = N_("Pending security updates from which it is a warning; 0: not judged") },
 	{ MEMBER(security_critical, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Pending security updates from which it is critical; 0: not judged" },
+		.help = N_("Pending security updates from which it is critical; 0: not judged") },
 	{ MEMBER(security_age_critical, TOCSIN_DURATION), .fallback = "7d", .max = AGE_MAX,
-		.help = "How long security updates may be pending before it is critical; 0: not judged" },
+		.help = N_("How long security updates may be pending before it is critical; 0: not judged") },
 	{ MEMBER(updates_warning, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Pending updates of all kinds from which it is a warning; 0: not judged" },
+		.help = N_("Pending updates of all kinds from which it is a warning; 0: not judged") },
 	{ MEMBER(updates_critical, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Pending updates of all kinds from which it is critical; 0: not judged" },
+		.help = N_("Pending updates of all kinds from which it is critical; 0: not judged") },
 	{ MEMBER(held_warning, TOCSIN_INT), .fallback = "0", .max = COUNT_MAX,
-		.help = "Packages on hold, which are never updated, from which it is a warning; 0: not "
-			"judged" },
+		.help = N_("Packages on hold, which are never updated, from which it is a warning; 0: not "
+			   "judged") },
 	{ MEMBER(lists_warning, TOCSIN_DURATION), .fallback = "7d", .max = AGE_MAX,
-		.help = "Age of the lists of packages (apt-get update) from which it is a warning; 0: not "
-			"judged" },
+		.help = N_("Age of the lists of packages (apt-get update) from which it is a warning; 0: not "
+			   "judged") },
 	{ MEMBER(lists_critical, TOCSIN_DURATION), .fallback = "0", .max = AGE_MAX,
-		.help = "Age of the lists of packages from which it is critical; 0: not judged" },
+		.help = N_("Age of the lists of packages from which it is critical; 0: not judged") },
 	{ MEMBER(apt_timeout, TOCSIN_DURATION), .fallback = "9s", .min = 50000, .max = 3600e6,
-		.help = "How long apt-get may take; keep it below the timeout of the check" },
+		.help = N_("How long apt-get may take; keep it below the timeout of the check") },
 	{ .name = NULL },
 };
 
@@ -75,7 +76,8 @@ static const char *validate(const void *config)
 	if (are_crossed(c->security_warning, c->security_critical) ||
 		are_crossed(c->updates_warning, c->updates_critical) ||
 		are_crossed(c->lists_warning, c->lists_critical))
-		return "the limit for critical is below the one for warning: one of security, updates, lists";
+		return N_("the limit for critical is below the one for warning: one of security, updates, "
+			  "lists");
 	return NULL;
 }
 
@@ -160,14 +162,16 @@ static int ask_apt(struct tocsin_run *run, const struct config *c, const char *p
 		return r;
 	}
 	if (command.is_late || command.is_flooding) {
-		tocsin_reason(run, "apt-get %s and was killed",
-			command.is_late ? "did not answer in time (apt_timeout)" : "wrote without end");
+		tocsin_reason(run, command.is_late
+					   ? _("apt-get did not answer in time (apt_timeout) and was killed")
+					   : _("apt-get wrote without end and was killed"));
 		return -ETIMEDOUT;
 	}
 	if (!WIFEXITED(command.status) || WEXITSTATUS(command.status) != 0) {
 		put_complaint(&why, &command);
-		tocsin_reason(run, "apt-get %s: %s", WIFEXITED(command.status) ? "failed" : "crashed",
-			why.len ? buf_text(&why) : "it does not say why");
+		tocsin_reason(run,
+			WIFEXITED(command.status) ? _("apt-get failed: %s") : _("apt-get crashed: %s"),
+			why.len ? buf_text(&why) : _("it does not say why"));
 		return -EPROTO;
 	}
 	read_simulation(p, buf_text(&command.out.kept));
@@ -207,7 +211,7 @@ static int read_status(struct tocsin_run *run, struct pending *p)
 	}
 	int r = !file || ferror(file) ? -errno : 0;
 	if (r < 0)
-		tocsin_reason(run, STATUS " cannot be read: %s", strerror(-r));
+		tocsin_reason(run, "%s cannot be read: %s", STATUS, strerror(-r));
 	return r;
 }
 
@@ -339,11 +343,11 @@ static void put_names(struct buf *b, const char *names, double count)
 	for (const char *name = names; *name && shown < NAMED_MAX; shown++) {
 		size_t len = strcspn(name, " ");
 
-		buf_printf(b, "%s%.*s", shown > 0 ? ", " : "", (int)len, name);
+		buf_printf(b, "%s%.*s", shown > 0 ? C_("list", ", ") : "", (int)len, name);
 		name += len + (name[len] == ' ');
 	}
 	if (count > shown)
-		buf_printf(b, " and %.0f more", count - shown);
+		buf_printf(b, _(" and %.0f more"), count - shown);
 }
 
 static void judge_count(struct verdict *v, const struct pending *p, enum kind kind, int64_t warning,
@@ -357,7 +361,7 @@ static void judge_count(struct verdict *v, const struct pending *p, enum kind ki
 		return;
 	put_names(&names, buf_text(&p->names[kind]), count);
 	verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%.0f %s: %s", count,
-		count == 1 ? one : several, buf_text(&names));
+		_(count == 1 ? one : several), buf_text(&names));
 }
 
 static void judge_lists(struct verdict *v, const struct config *c, double age)
@@ -382,13 +386,13 @@ static void judge(struct tocsin_run *run, const struct config *c, const struct p
 		verdict_add(v, TOCSIN_CRITICAL, "security updates are pending for %s (limit %s)",
 			short_duration((int64_t)age).text, short_duration(c->security_age_critical).text);
 	judge_count(v, p, SECURITY, c->security_warning, is_overdue ? 1 : c->security_critical,
-		"security update is pending", "security updates are pending");
-	judge_count(v, p, UPDATES, c->updates_warning, c->updates_critical, "update is pending",
-		"updates are pending");
-	judge_count(v, p, HELD, c->held_warning, 0, "package is on hold", "packages are on hold");
+		N_("security update is pending"), N_("security updates are pending"));
+	judge_count(v, p, UPDATES, c->updates_warning, c->updates_critical, N_("update is pending"),
+		N_("updates are pending"));
+	judge_count(v, p, HELD, c->held_warning, 0, N_("package is on hold"), N_("packages are on hold"));
 	if (!is_at_work)
-		judge_count(v, p, BROKEN, 1, 0, "package is only half installed",
-			"packages are only half installed");
+		judge_count(v, p, BROKEN, 1, 0, N_("package is only half installed"),
+			N_("packages are only half installed"));
 	judge_lists(v, c, lists);
 }
 
@@ -420,9 +424,9 @@ static void report_metrics(
 
 static void show(struct tocsin_run *run, const struct pending *p)
 {
-	static const char *const titles[KINDS] = { "Security updates that are pending",
-		"Updates that are pending", "Packages on hold",
-		"Packages that are only half installed (dpkg --configure -a)" };
+	static const char *const titles[KINDS] = { N_("Security updates that are pending"),
+		N_("Updates that are pending"), N_("Packages on hold"),
+		N_("Packages that are only half installed (dpkg --configure -a)") };
 
 	for (size_t i = 0; i < KINDS; i++) {
 		_cleanup_buf_ struct buf b = BUF(4096);
@@ -435,7 +439,7 @@ static void show(struct tocsin_run *run, const struct pending *p)
 			name += len + (name[len] == ' ');
 		}
 		if (p->count[i] > listed)
-			buf_printf(&b, "and %.0f more\n", p->count[i] - listed);
+			buf_printf(&b, _("and %.0f more\n"), p->count[i] - listed);
 		if (b.len)
 			tocsin_evidence(run, tocsin_name(run), titles[i], buf_text(&b));
 	}
@@ -474,7 +478,7 @@ static int look(struct tocsin_run *run, const void *config)
 	}
 	if (!has_lists(run)) {
 		tocsin_reason(
-			run, "there are no lists of packages in " LISTS ": apt-get update never ran here");
+			run, "there are no lists of packages in %s: apt-get update never ran here", LISTS);
 		return -ENODATA;
 	}
 	int r = find_pending(run, config, program, &p);
@@ -487,7 +491,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "updates",
-	.summary = "Pending security updates, held packages, the age of the lists",
+	.summary = N_("Pending security updates, held packages, the age of the lists"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

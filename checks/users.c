@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "tocsin-check.h"
+#include "translate.h"
 #include "units.h"
 #include "verdict.h"
 
@@ -44,19 +45,19 @@ static const char *const sources[] = { "auto", "logind", "utmp", NULL };
 
 static const struct tocsin_option options[] = {
 	{ MEMBER(sessions_warning, TOCSIN_INT), .fallback = "0", .max = 1e6,
-		.help = "Sessions at the same time from which it is a warning; 0: not judged" },
+		.help = N_("Sessions at the same time from which it is a warning; 0: not judged") },
 	{ MEMBER(sessions_critical, TOCSIN_INT), .fallback = "0", .max = 1e6,
-		.help = "Sessions at the same time from which it is critical; 0: not judged" },
+		.help = N_("Sessions at the same time from which it is critical; 0: not judged") },
 	{ MEMBER(root, TOCSIN_CHOICE), .fallback = "warning", .choices = states,
-		.help = "What it is when root is logged in" },
+		.help = N_("What it is when root is logged in") },
 	{ MEMBER(allowed, TOCSIN_LIST),
-		.help = "Names (glob) of those who may be logged in beside root; without it, everybody" },
+		.help = N_("Names (glob) of those who may be logged in beside root; without it, everybody") },
 	{ MEMBER(stranger, TOCSIN_CHOICE), .fallback = "critical", .choices = states,
-		.help = "What it is when somebody else is logged in" },
+		.help = N_("What it is when somebody else is logged in") },
 	{ MEMBER(age_warning, TOCSIN_DURATION), .fallback = "0", .max = 3650 * 86400e6,
-		.help = "How long a session may last before it is a warning; 0: not judged" },
+		.help = N_("How long a session may last before it is a warning; 0: not judged") },
 	{ MEMBER(source, TOCSIN_CHOICE), .fallback = "auto", .choices = sources,
-		.help = "Who knows of sessions; \"auto\": logind where it runs, else utmp" },
+		.help = N_("Who knows of sessions; \"auto\": logind where it runs, else utmp") },
 	{ .name = NULL },
 };
 
@@ -65,7 +66,7 @@ static const char *validate(const void *config)
 	const struct config *c = config;
 
 	if (c->sessions_warning > 0 && c->sessions_critical > 0 && c->sessions_critical < c->sessions_warning)
-		return "sessions_critical must not be below sessions_warning";
+		return N_("sessions_critical must not be below sessions_warning");
 	return NULL;
 }
 
@@ -263,12 +264,12 @@ static int read_sessions(struct tocsin_run *run, const struct config *c, struct 
 	file = tocsin_fopen(run, UTMP);
 	r = file ? read_utmp(run, file, all) : -errno;
 	if (r == -ENOENT && c->source == SOURCE_AUTO) {
-		tocsin_reason(run, "nobody counts sessions here: there is neither logind nor " UTMP);
+		tocsin_reason(run, "nobody counts sessions here: there is neither logind nor %s", UTMP);
 		return -EOPNOTSUPP;
 	}
 	if (r < 0)
-		tocsin_reason(run, UTMP " cannot be read: %s",
-			r == -EBADMSG ? "it is not of the form that is known" : strerror(-r));
+		tocsin_reason(run, "%s cannot be read: %s", UTMP,
+			r == -EBADMSG ? _("it is not of the form that is known") : strerror(-r));
 	return r;
 }
 
@@ -304,11 +305,11 @@ static void put_session(struct buf *b, const struct session *s)
 {
 	buf_puts(b, s->user);
 	if (*s->line)
-		buf_printf(b, " on %s", s->line);
+		buf_printf(b, C_("session", " on %s"), s->line);
 	if (*s->from)
-		buf_printf(b, " from %s", s->from);
+		buf_printf(b, C_("session", " from %s"), s->from);
 	if (s->since_usec > 0)
-		buf_printf(b, " since %s", short_duration(age_usec(s)).text);
+		buf_printf(b, C_("session", " since %s"), short_duration(age_usec(s)).text);
 }
 
 typedef bool (*is_meant_t)(const struct config *c, const struct session *s);
@@ -328,13 +329,13 @@ static void judge_sessions(struct verdict *v, const struct config *c, const stru
 	for (size_t i = 0; i < all->n; i++) {
 		if (!is_meant(c, &all->items[i]) || n++ >= NAMED_MAX)
 			continue;
-		buf_puts(&b, n > 1 ? ", " : "");
+		buf_puts(&b, n > 1 ? C_("sessions", ", ") : "");
 		put_session(&b, &all->items[i]);
 	}
 	if (n > NAMED_MAX)
-		buf_printf(&b, " and %zu more", n - NAMED_MAX);
+		buf_printf(&b, _(" and %zu more"), n - NAMED_MAX);
 	if (n > 0)
-		verdict_add(v, state, "%s: %s", what, buf_text(&b));
+		verdict_add(v, state, "%s: %s", _(what), buf_text(&b));
 }
 
 static void judge(struct verdict *v, const struct config *c, const struct sessions *all)
@@ -343,9 +344,9 @@ static void judge(struct verdict *v, const struct config *c, const struct sessio
 	bool is_critical = c->sessions_critical > 0 && n >= (double)c->sessions_critical;
 
 	judge_sessions(v, c, all, is_stranger, (enum tocsin_state)c->stranger,
-		"somebody is logged in who is not allowed");
-	judge_sessions(v, c, all, is_of_root, (enum tocsin_state)c->root, "root is logged in");
-	judge_sessions(v, c, all, is_old, TOCSIN_WARNING, "logged in for long");
+		N_("somebody is logged in who is not allowed"));
+	judge_sessions(v, c, all, is_of_root, (enum tocsin_state)c->root, N_("root is logged in"));
+	judge_sessions(v, c, all, is_old, TOCSIN_WARNING, N_("logged in for long"));
 	if (is_critical || (c->sessions_warning > 0 && n >= (double)c->sessions_warning))
 		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, "%.0f sessions (limit %lld)",
 			n, (long long)(is_critical ? c->sessions_critical : c->sessions_warning));
@@ -391,15 +392,15 @@ static void put_good(struct buf *b, const struct sessions *all)
 	size_t n = 0;
 
 	if (all->n == 0) {
-		buf_puts(b, "nobody is logged in");
+		buf_puts(b, _("nobody is logged in"));
 		return;
 	}
-	buf_printf(b, "%zu session%s: ", all->n, all->n == 1 ? "" : "s");
+	buf_printf(b, all->n == 1 ? _("%zu session: ") : _("%zu sessions: "), all->n);
 	for (size_t i = 0; i < all->n; i++)
 		if (!came_before(all, i) && n++ < NAMED_MAX)
-			buf_printf(b, "%s%s", n > 1 ? ", " : "", all->items[i].user);
+			buf_printf(b, "%s%s", n > 1 ? C_("list", ", ") : "", all->items[i].user);
 	if (n > NAMED_MAX)
-		buf_printf(b, " and %zu more", n - NAMED_MAX);
+		buf_printf(b, _(" and %zu more"), n - NAMED_MAX);
 }
 
 static void show(struct tocsin_run *run, const struct sessions *all)
@@ -413,9 +414,9 @@ static void show(struct tocsin_run *run, const struct sessions *all)
 			format_time(&b, s->since_usec);
 		buf_printf(&b, "%s%s  %s", s->since_usec > 0 ? "  " : "", s->user, *s->line ? s->line : "-");
 		if (*s->from)
-			buf_printf(&b, "  from %s", s->from);
+			buf_printf(&b, C_("session", "  from %s"), s->from);
 		if (*s->service)
-			buf_printf(&b, "  by %s", s->service);
+			buf_printf(&b, C_("session", "  by %s"), s->service);
 		if (s->pid > 0)
 			buf_printf(&b, "  pid %d", (int)s->pid);
 		buf_puts(&b, "\n");
@@ -445,7 +446,7 @@ const struct tocsin_check tocsin_check_module = {
 	TOCSIN_CHECK_HEADER,
 	.flags = TOCSIN_CHECK_SLOW | TOCSIN_CHECK_EVENT,
 	.name = "users",
-	.summary = "Who is logged in: sessions, root, and those who may not",
+	.summary = N_("Who is logged in: sessions, root, and those who may not"),
 	.options = options,
 	.config_size = sizeof(struct config),
 	.validate = validate,

@@ -521,3 +521,46 @@ int server_report(struct server *s, int result, const char *good)
 		tocsin_evidence(s->run, item, "The certificate", buf_text(&certificate->text));
 	return 0;
 }
+
+/* --- Mailboxes */
+
+static int greet(struct server *s, const struct server_mailbox *mailbox)
+{
+	int r = server_read(s, _("a greeting"));
+
+	if (r < 0)
+		return r;
+	for (const char *const *greeting = mailbox->greetings; *greeting; greeting++)
+		if (strncasecmp(buf_text(&s->line), *greeting, strlen(*greeting)) == 0)
+			return 0;
+	return server_fail(s, "%s does not greet as a server of %s: \"%.200s\"", buf_text(&s->peer),
+		mailbox->name, buf_text(&s->line));
+}
+
+static int begin(
+	struct server *s, const struct server_protocol *protocol, const struct server_mailbox *mailbox)
+{
+	if (s->config->security != SERVER_STARTTLS)
+		return greet(s, mailbox);
+	int r = protocol->ask_for_tls(s);
+	return r < 0 ? r : server_start_tls(s);
+}
+
+int server_look_into(
+	struct tocsin_run *run, const struct server_config *c, const struct server_mailbox *mailbox)
+{
+	const struct server_protocol *protocol = server_protocol_find(mailbox->protocol);
+	_cleanup_server_ struct server s;
+	double messages = NAN;
+
+	int r = server_open(&s, run, c, protocol);
+	if (r == 0)
+		r = begin(&s, protocol, mailbox);
+	if (r == 0)
+		r = mailbox->talk(&s, &messages);
+	r = server_report(&s, r, c->username ? _(", the login works") : "");
+	if (r == 0 && !isnan(messages))
+		tocsin_metric(run, tocsin_name(run),
+			&(struct tocsin_metric){ "messages", messages, "", NAN, NAN, 0, NAN });
+	return r;
+}

@@ -136,3 +136,16 @@ void server_judge_certificate(
 /* Reports what was found: S after RESULT of the talk; GOOD, a clause that is looked up, is put behind "answered
  * after …". Returns what run() is to return. */
 int server_report(struct server *s, int result, const char *good);
+
+/* What the checks of mailboxes, imap and pop3, do in different ways. */
+struct server_mailbox {
+	const char *protocol, *name;  /* for server_protocol_find(), and for people */
+	const char *const *greetings; /* how its first line may begin, NULL at the end */
+	/* All that comes behind greeting or STARTTLS. 0 and how many messages there are, untouched: not
+	 * known; else as server_fail(). */
+	int (*talk)(struct server *s, double *ret_messages);
+};
+
+/* Such a look from beginning to end. Returns what run() is to return. */
+int server_look_into(
+	struct tocsin_run *run, const struct server_config *c, const struct server_mailbox *mailbox);

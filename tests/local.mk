@@ -249,6 +249,7 @@ EXTRA_DIST += tests/e2e/run tests/e2e/pytest.ini
 EXTRA_DIST += tests/e2e/certs.py
 EXTRA_DIST += tests/e2e/chinese.py
 EXTRA_DIST += tests/e2e/test_charts.py
+EXTRA_DIST += tests/e2e/test_checks_speak_chinese.py
 EXTRA_DIST += tests/e2e/test_page.py
 EXTRA_DIST += tests/e2e/chaos.py
 EXTRA_DIST += tests/e2e/conftest.py

@@ -283,3 +283,16 @@ def test_as_somebody_else(unit):
         r = Result(h.until("done"))
     assert r.one() == ("CRITICAL", "failed: its process ended with status 1") and "systemd-journal" in r.evidence[
         name, "Last lines of its journal"]
+
+
+def test_in_chinese(unit, monkeypatch):
+    monkeypatch.setenv("TOCSIN_LANGUAGE", "zh_CN")
+    name = unit("chinese.service", "Type=oneshot", "ExecStart=/bin/sh -c 'exit 3'")
+    state, text = run(None, "unit", {"unit": ["chinese", "nonesuch"]}).items["nonesuch.service"]
+    assert (state, text) == ("CRITICAL", "未运行：systemd 没有这个名称的单元")
+    assert run(None, "unit", {"unit": "chinese"}).items[name][1].startswith("未运行：处于 inactive 状态")
+    systemctl("start", name)
+    r = until(lambda r: r.items[name][1].startswith("失败"), {"unit": "chinese"})
+    assert r.items[name] == ("CRITICAL", "失败：它的进程以退出码 3 结束")
+    assert "主进程上次的退出码：3\n" in r.evidence[name, "该单元"] and (name, "它的日志的最后几行") in r.evidence
+    assert run(None, "unit").items["c"][1] == "失败的单元逐个报告"
