@@ -7,6 +7,7 @@
 #include "terminal.h"
 #include "text.h"
 #include "timeline.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@
 
 #define SINCE_DEFAULT_USEC (7 * USEC_PER_DAY)
 #define EVENTS_MAX 10000
+#define NUMBER_COLUMNS 6
+#define DURATION_COLUMNS 20 /* "23 h 59 min, lasts" */
 #define LINE_COLUMNS_MAX 96
 #define LINE_EVENTS_MAX 2000 /* more are no line that a person reads */
 
@@ -44,7 +47,7 @@ static int add_filter(const struct cli *cli, json_t *parameters)
 
 	if (cli->since) {
 		if (parse_since(cli->since, &since) < 0) {
-			fprintf(stderr, "tocsin: --since %s: expected a time like 2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00\n",
+			cli_error("--since %s: expected a time like 2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00",
 				cli->since);
 			return EX_USAGE;
 		}
@@ -53,32 +56,18 @@ static int add_filter(const struct cli *cli, json_t *parameters)
 	}
 	json_t *check = cli->check ? json_string(cli->check) : json_null();
 	if (!check) {
-		fputs("tocsin: --check is not UTF-8\n", stderr);
+		cli_error("--check is not UTF-8");
 		return EX_USAGE;
 	}
 	json_object_set_new(parameters, "check", check);
 	return 0;
 }
 
-/* "2026-11-25 18:38:12", local; "" for null. */
-static void append_time(struct buf *b, const char *rfc3339)
-{
-	int64_t usec;
-	struct tm tm;
-	char text[32];
-
-	if (parse_time_rfc3339(rfc3339, &usec) < 0)
-		return;
-	time_t seconds = (time_t)(usec / USEC_PER_SEC);
-	if (localtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
-		buf_puts(b, text);
-}
-
 static void print_time(const json_t *object, const char *name)
 {
 	_cleanup_buf_ struct buf b = BUF(100);
 
-	append_time(&b, cli_text_of(object, name));
+	cli_append_time(&b, cli_text_of(object, name));
 	cli_print_padded(buf_text(&b), 19);
 }
 
@@ -91,7 +80,7 @@ static void append_names(struct buf *b, const json_t *array)
 	json_array_foreach(array, i, name) {
 		_cleanup_free_ char *cleaned = text_cleaned(json_string_value(name), 100);
 
-		buf_printf(b, "%s%s", i ? ", " : "", cleaned ? cleaned : "");
+		buf_printf(b, "%s%s", i ? _(", ") : "", cleaned ? cleaned : "");
 	}
 }
 
@@ -116,12 +105,46 @@ static int show(const struct cli *cli, const char *method, json_t *parameters,
 	else
 		show_reply(reply, since);
 	if (!cli->json && json_is_true(json_object_get(reply, "cut")))
-		fputs("tocsin: older ones are not shown; ask with --since or --check for fewer\n", stderr);
+		cli_error("older ones are not shown; ask with --since or --check for fewer");
 	json_decref(reply);
 	return EX_OK;
 }
 
 /* ---- history ---- */
+
+/* In the language in use. The words of daemons to come are shown as they are. */
+static const char *event_words(const json_t *event)
+{
+	static const char *const words[][2] = {
+		{ "found", CN_("event", "found") }, { "problem", CN_("event", "problem") }, { "worse", CN_("event", "worse") },
+		{ "eased", CN_("event", "eased") }, { "blind", CN_("event", "blind") }, { "seen-again", CN_("event", "seen-again") },
+		{ "recovered", CN_("event", "recovered") }, { "relapsed", CN_("event", "relapsed") },
+		{ "unstable", CN_("event", "unstable") }, { "steady", CN_("event", "steady") }, { "late", CN_("event", "late") },
+		{ "reminder", CN_("event", "reminder") }, { "escalated", CN_("event", "escalated") },
+		{ "acknowledged", CN_("event", "acknowledged") }, { "silenced", CN_("event", "silenced") },
+		{ "removed", CN_("event", "removed") }, { "restarted", CN_("event", "restarted") },
+		{ "crashed", CN_("event", "crashed") }, { "test", CN_("event", "test") },
+	};
+	const char *name = cli_text_of(event, "event");
+
+	for (size_t i = 0; i < ELEMENTS(words); i++)
+		if (strcmp(words[i][0], name) == 0)
+			return _(words[i][1]);
+	return name;
+}
+
+static size_t widest_event(const json_t *events)
+{
+	size_t width = text_columns(_("EVENT")), i;
+	const json_t *event;
+
+	json_array_foreach(events, i, event) {
+		size_t columns = text_columns(event_words(event));
+
+		width = columns > width ? columns : width;
+	}
+	return width;
+}
 
 /* What follows the text of an event: who did it, and why the mail did not go as usual. */
 static void print_remarks(const json_t *event)
@@ -131,11 +154,11 @@ static void print_remarks(const json_t *event)
 
 	append_names(&waiting, json_object_get(event, "waiting"));
 	if (*who && !strstr(text, who))
-		printf(" [by %s]", who);
+		printf(_(" [by %s]"), who);
 	if (*note)
 		printf(" [%s]", note);
 	if (*buf_text(&waiting))
-		printf(" [waits for a mail to %s]", buf_text(&waiting));
+		printf(_(" [waits for a mail to %s]"), buf_text(&waiting));
 	putchar('\n');
 }
 
@@ -206,6 +229,16 @@ static void print_line(const json_t *events, size_t i, const struct timeline *em
 	puts(buf_text(&line));
 }
 
+/* Where a line of COLUMNS begins, and that it ends now. */
+static void print_axis(const char *since, size_t columns)
+{
+	const char *now = _("now");
+	size_t end = text_columns(now), used = text_columns(since);
+
+	fputs(since, stdout);
+	printf("%*s%s\n", columns > used + end ? (int)(columns - used - end) : 1, "", now);
+}
+
 /* A line for each check that something happened to: the states of its items, the worst of them, from the beginning of the
  * question till now. For a person only, so not in a pipe. */
 static void print_lines(const json_t *events, int64_t since_usec, size_t check_width)
@@ -221,7 +254,7 @@ static void print_lines(const json_t *events, int64_t since_usec, size_t check_w
 	format_clock(&since, since_usec, empty.until_usec);
 	putchar('\n');
 	cli_print_padded("", check_width);
-	printf("%-*s%s\n", (int)empty.n - 3, buf_text(&since), "now");
+	print_axis(buf_text(&since), empty.n);
 	for (size_t i = 0; i < n; i++)
 		if (*cli_text_of(json_array_get(events, i), "check") && !came_before(events, i, false))
 			print_line(events, i, &empty, check_width);
@@ -230,22 +263,22 @@ static void print_lines(const json_t *events, int64_t since_usec, size_t check_w
 static void show_history(const json_t *reply, int64_t since_usec)
 {
 	const json_t *events = json_object_get(reply, "events"), *event;
-	size_t event_width = cli_widest(events, "event", 5), check_width = cli_widest(events, "check", 5);
-	size_t item_width = cli_widest(events, "item", 4), i;
+	size_t event_width = widest_event(events), check_width = cli_widest(events, "check", text_columns(_("CHECK")));
+	size_t item_width = cli_widest(events, "item", text_columns(_("ITEM"))), i;
 
 	if (json_array_size(events) == 0) {
-		puts("nothing happened");
+		puts(_("nothing happened"));
 		return;
 	}
-	cli_print_padded("TIME", 19);
-	cli_print_padded("EVENT", event_width);
-	printf("%-8s  ", "STATE");
-	cli_print_padded("CHECK", check_width);
-	cli_print_padded("ITEM", item_width);
-	puts("TEXT");
+	cli_print_padded(_("TIME"), 19);
+	cli_print_padded(_("EVENT"), event_width);
+	cli_print_padded(_("STATE"), 8);
+	cli_print_padded(_("CHECK"), check_width);
+	cli_print_padded(_("ITEM"), item_width);
+	puts(_("TEXT"));
 	json_array_foreach(events, i, event) {
 		print_time(event, "time");
-		cli_print_padded(cli_text_of(event, "event"), event_width);
+		cli_print_padded(event_words(event), event_width);
 		cli_print_state(cli_text_of(event, "to"), 8);
 		fputs("  ", stdout);
 		cli_print_padded(cli_text_of(event, "check"), check_width);
@@ -278,8 +311,8 @@ static void print_duration(const json_t *incident)
 		(is_open || parse_time_rfc3339(cli_text_of(incident, "closed"), &closed) == 0))
 		format_duration(&b, closed > opened ? closed - opened : 0);
 	if (is_open)
-		buf_puts(&b, ", lasts");
-	cli_print_padded(buf_text(&b), 20);
+		buf_puts(&b, _(", lasts"));
+	cli_print_padded(buf_text(&b), DURATION_COLUMNS);
 }
 
 static void print_acknowledgement(const json_t *acknowledged)
@@ -288,9 +321,12 @@ static void print_acknowledgement(const json_t *acknowledged)
 
 	if (!json_is_object(acknowledged))
 		return;
-	append_time(&until, cli_text_of(acknowledged, "until"));
-	printf("        acknowledged by %s%s%s", cli_text_of(acknowledged, "who"), *buf_text(&until) ? " until " : "",
-		buf_text(&until));
+	cli_append_time(&until, cli_text_of(acknowledged, "until"));
+	fputs("        ", stdout);
+	if (*buf_text(&until))
+		printf(_("acknowledged by %s until %s"), cli_text_of(acknowledged, "who"), buf_text(&until));
+	else
+		printf(_("acknowledged by %s"), cli_text_of(acknowledged, "who"));
 	printf("%s%s\n", *cli_text_of(acknowledged, "reason") ? ": " : "", cli_text_of(acknowledged, "reason"));
 }
 
@@ -300,25 +336,26 @@ static void print_escalation(const json_t *names)
 
 	append_names(&b, names);
 	if (*buf_text(&b))
-		printf("        escalated to %s\n", buf_text(&b));
+		printf(_("        escalated to %s\n"), buf_text(&b));
 }
 
 static void show_incidents(const json_t *reply, int64_t since_usec)
 {
 	const json_t *incidents = json_object_get(reply, "incidents"), *incident;
-	size_t check_width = cli_widest(incidents, "check", 5), item_width = cli_widest(incidents, "item", 4), i;
+	size_t check_width = cli_widest(incidents, "check", text_columns(_("CHECK")));
+	size_t item_width = cli_widest(incidents, "item", text_columns(_("ITEM"))), i;
 
 	if (json_array_size(incidents) == 0) {
-		puts("no incidents");
+		puts(_("no incidents"));
 		return;
 	}
-	printf("%6s  ", "NUMBER");
-	cli_print_padded("OPENED", 19);
-	cli_print_padded("DURATION", 20);
-	printf("%-8s  ", "WORST");
-	cli_print_padded("CHECK", check_width);
-	cli_print_padded("ITEM", item_width);
-	puts("TEXT");
+	cli_print_padded(_("NUMBER"), NUMBER_COLUMNS);
+	cli_print_padded(_("OPENED"), 19);
+	cli_print_padded(_("DURATION"), DURATION_COLUMNS);
+	cli_print_padded(_("WORST"), 8);
+	cli_print_padded(_("CHECK"), check_width);
+	cli_print_padded(_("ITEM"), item_width);
+	puts(_("TEXT"));
 	json_array_foreach(incidents, i, incident) {
 		printf("%6lld  ", (long long)json_integer_value(json_object_get(incident, "number")));
 		print_time(incident, "opened");
