@@ -3,12 +3,15 @@
 #include "cli.h"
 
 #include "clock.h"
+#include "history-view.h"
+#include "notice.h"
 #include "state.h"
 #include "terminal.h"
 #include "text.h"
 #include "timeline.h"
 #include "translate.h"
 #include "units.h"
+#include "varlink.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,9 +20,12 @@
 
 #define SINCE_DEFAULT_USEC (7 * USEC_PER_DAY)
 #define EVENTS_MAX 10000
+#define TEXT_COLUMNS_LEAST 30
+#define OWN_LINE_INDENT 4
+#define CHARTS_MAX 40 /* without --check */
+#define CHARTS_USEC (5 * USEC_PER_SEC) /* charts adorn: who asks waits no longer for them */
 #define NUMBER_COLUMNS 6
 #define DURATION_COLUMNS 20 /* "23 h 59 min, lasts" */
-#define LINE_COLUMNS_MAX 96
 #define LINE_EVENTS_MAX 2000 /* more are no line that a person reads */
 
 /* "2d" ago, a local date, or RFC 3339. */
@@ -86,7 +92,7 @@ static void append_names(struct buf *b, const json_t *array)
 
 /* Asks; unless JSON was wanted, SHOW prints the answer. */
 static int show(const struct cli *cli, const char *method, json_t *parameters,
-	void (*show_reply)(const json_t *reply, int64_t since_usec))
+	void (*show_reply)(const struct cli *cli, const json_t *reply, int64_t since_usec))
 {
 	int64_t since = 0;
 	json_t *reply;
@@ -103,7 +109,7 @@ static int show(const struct cli *cli, const char *method, json_t *parameters,
 	if (cli->json)
 		cli_print_json(reply);
 	else
-		show_reply(reply, since);
+		show_reply(cli, reply, since);
 	if (!cli->json && json_is_true(json_object_get(reply, "cut")))
 		cli_error("older ones are not shown; ask with --since or --check for fewer");
 	json_decref(reply);
@@ -147,19 +153,30 @@ static size_t widest_event(const json_t *events)
 }
 
 /* What follows the text of an event: who did it, and why the mail did not go as usual. */
-static void print_remarks(const json_t *event)
+static void append_remarks(struct buf *b, const json_t *event)
 {
 	_cleanup_buf_ struct buf waiting = BUF(4000);
 	const char *who = cli_text_of(event, "who"), *note = cli_text_of(event, "note"), *text = cli_text_of(event, "text");
 
 	append_names(&waiting, json_object_get(event, "waiting"));
 	if (*who && !strstr(text, who))
-		printf(_(" [by %s]"), who);
+		buf_printf(b, _(" [by %s]"), who);
 	if (*note)
-		printf(" [%s]", note);
+		buf_printf(b, " [%s]", note);
 	if (*buf_text(&waiting))
-		printf(_(" [waits for a mail to %s]"), buf_text(&waiting));
-	putchar('\n');
+		buf_printf(b, _(" [waits for a mail to %s]"), buf_text(&waiting));
+}
+
+/* The last column of a table, which begins at INDENT; on a narrow terminal it has lines of its own. */
+static void print_last(const char *text, size_t indent)
+{
+	size_t columns = terminal_look().columns;
+
+	if (columns && columns < indent + TEXT_COLUMNS_LEAST) {
+		printf("\n%*s", OWN_LINE_INDENT, "");
+		indent = OWN_LINE_INDENT;
+	}
+	cli_print_lines(text, indent);
 }
 
 /* ---- the line of states ---- */
@@ -229,16 +246,6 @@ static void print_line(const json_t *events, size_t i, const struct timeline *em
 	puts(buf_text(&line));
 }
 
-/* Where a line of COLUMNS begins, and that it ends now. */
-static void print_axis(const char *since, size_t columns)
-{
-	const char *now = _("now");
-	size_t end = text_columns(now), used = text_columns(since);
-
-	fputs(since, stdout);
-	printf("%*s%s\n", columns > used + end ? (int)(columns - used - end) : 1, "", now);
-}
-
 /* A line for each check that something happened to: the states of its items, the worst of them, from the beginning of the
  * question till now. For a person only, so not in a pipe. */
 static void print_lines(const json_t *events, int64_t since_usec, size_t check_width)
@@ -246,21 +253,134 @@ static void print_lines(const json_t *events, int64_t since_usec, size_t check_w
 	size_t columns = terminal_look().columns, n = json_array_size(events);
 	struct timeline empty = { .since_usec = since_usec, .until_usec = clock_realtime_usec(),
 		.n = columns > check_width + 12 ? columns - check_width - 3 : 0 };
-	_cleanup_buf_ struct buf since = BUF(100);
+	_cleanup_buf_ struct buf axis = BUF(1000);
 
-	empty.n = empty.n > LINE_COLUMNS_MAX ? LINE_COLUMNS_MAX : empty.n;
-	if (empty.n == 0 || n > LINE_EVENTS_MAX)
+	empty.n = empty.n > HISTORY_VIEW_COLUMNS ? HISTORY_VIEW_COLUMNS : empty.n;
+	if (empty.n == 0 || n == 0 || n > LINE_EVENTS_MAX)
 		return;
-	format_clock(&since, since_usec, empty.until_usec);
+	history_view_append_axis(&axis, since_usec, empty.until_usec, empty.n);
 	putchar('\n');
 	cli_print_padded("", check_width);
-	print_axis(buf_text(&since), empty.n);
+	fputs(buf_text(&axis), stdout);
 	for (size_t i = 0; i < n; i++)
 		if (*cli_text_of(json_array_get(events, i), "check") && !came_before(events, i, false))
 			print_line(events, i, &empty, check_width);
 }
 
-static void show_history(const json_t *reply, int64_t since_usec)
+/* ---- the charts of metrics ---- */
+
+static bool has_limit(const json_t *metric)
+{
+	return json_is_number(json_object_get(metric, "warning")) || json_is_number(json_object_get(metric, "critical"));
+}
+
+/* The one that `tocsin status` draws: the first with a limit, else the first. */
+static size_t main_metric(const json_t *metrics)
+{
+	const json_t *metric;
+	size_t i;
+
+	json_array_foreach(metrics, i, metric)
+		if (has_limit(metric))
+			return i;
+	return 0;
+}
+
+/* What is measured of ITEM goes to SERIES: its main metric, and with IS_WHOLE each other that has a limit. */
+static void add_series(json_t *series, const json_t *item, bool is_whole)
+{
+	static const char *const copied[] = { "warning", "critical", "min", "max" };
+	const json_t *metrics = json_object_get(item, "metrics"), *metric;
+	size_t chosen = main_metric(metrics), i;
+
+	json_array_foreach(metrics, i, metric) {
+		if (i != chosen && !(is_whole && has_limit(metric)))
+			continue;
+		json_t *one = json_pack("{s:O, s:O, s:O}", "check", json_object_get(item, "check"), "item",
+			json_object_get(item, "item"), "metric", json_object_get(metric, "name"));
+		for (size_t k = 0; k < ELEMENTS(copied); k++)
+			json_object_set(one, copied[k], json_object_get(metric, copied[k]));
+		json_array_append_new(series, one);
+	}
+}
+
+/* Of all items that match; NULL: the daemon does not say. */
+static json_t *list_series(const struct cli *cli, int fd)
+{
+	_cleanup_free_ char *error = NULL;
+	json_t *status = NULL, *series = json_array(), *item;
+	size_t i;
+
+	varlink_query(fd, "org.tocsin.Control.Status", NULL, CHARTS_USEC, NULL, NULL, &status, &error);
+	json_array_foreach(json_object_get(status, "items"), i, item) {
+		const char *check = json_string_value(json_object_get(item, "check"));
+		const char *name = json_string_value(json_object_get(item, "item"));
+
+		if (check && name && (!cli->check || notice_matches(cli->check, check, name)))
+			add_series(series, item, cli->check);
+	}
+	json_decref(status);
+	return series;
+}
+
+/* What was measured since then. False: there is no answer just now. */
+static bool fill_series(json_t *one, int fd, int64_t since_usec, int64_t limit_usec)
+{
+	static const char *const names[] = { "check", "item", "metric" };
+	_cleanup_buf_ struct buf since = BUF(100);
+	_cleanup_free_ char *error = NULL;
+	json_t *parameters, *reply = NULL;
+
+	format_time_rfc3339(&since, since_usec);
+	parameters = json_pack("{s:s}", "since", buf_text(&since));
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		json_object_set(parameters, names[i], json_object_get(one, names[i]));
+	int r = varlink_query(fd, "org.tocsin.Control.Samples", parameters, limit_usec, NULL, NULL, &reply, &error);
+	if (r == 0 && !error)
+		json_object_update(one, reply);
+	json_decref(reply);
+	return r == 0 && !error;
+}
+
+/* How many of SERIES are filled, one after the other in one connection, in the time that there is. */
+static size_t fill_all(const struct cli *cli, json_t *series, int fd, int64_t since_usec)
+{
+	int64_t end = clock_boottime_usec() + CHARTS_USEC;
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(series, i, one) {
+		int64_t left = end - clock_boottime_usec();
+
+		if ((!cli->check && i == CHARTS_MAX) || left <= 0 || !fill_series(one, fd, since_usec, left))
+			return i;
+	}
+	return i;
+}
+
+/* For a person only, too. */
+static void print_charts(const struct cli *cli, int64_t since_usec)
+{
+	_cleanup_buf_ struct buf text = BUF(16 * 1024 * 1024);
+	struct history_view v = { .terminal = terminal_look(), .since_usec = since_usec, .until_usec = clock_realtime_usec() };
+	_cleanup_close_ int fd = v.terminal.columns ? varlink_connect(cli->control_path) : -1;
+
+	if (fd < 0)
+		return;
+	json_t *series = list_series(cli, fd);
+	size_t n = json_array_size(series), filled = fill_all(cli, series, fd, since_usec);
+	v.series = series;
+	history_view_append(&text, &v);
+	if (text.len)
+		printf("\n%s", buf_text(&text));
+	if (filled < n)
+		printf(_("%zu more metrics are not drawn; choose by --check GLOB\n"), n - filled);
+	json_decref(series);
+}
+
+/* ---- events as a table ---- */
+
+static void show_events(const json_t *reply, int64_t since_usec)
 {
 	const json_t *events = json_object_get(reply, "events"), *event;
 	size_t event_width = widest_event(events), check_width = cli_widest(events, "check", text_columns(_("CHECK")));
@@ -277,16 +397,25 @@ static void show_history(const json_t *reply, int64_t since_usec)
 	cli_print_padded(_("ITEM"), item_width);
 	puts(_("TEXT"));
 	json_array_foreach(events, i, event) {
+		_cleanup_buf_ struct buf text = BUF(20000);
+
 		print_time(event, "time");
 		cli_print_padded(event_words(event), event_width);
 		cli_print_state(cli_text_of(event, "to"), 8);
 		fputs("  ", stdout);
 		cli_print_padded(cli_text_of(event, "check"), check_width);
 		cli_print_padded(cli_text_of(event, "item"), item_width);
-		fputs(cli_text_of(event, "text"), stdout);
-		print_remarks(event);
+		buf_puts(&text, cli_text_of(event, "text"));
+		append_remarks(&text, event);
+		print_last(buf_text(&text), 19 + 2 + event_width + 2 + 8 + 2 + check_width + 2 + item_width + 2);
 	}
 	print_lines(events, since_usec, check_width);
+}
+
+static void show_history(const struct cli *cli, const json_t *reply, int64_t since_usec)
+{
+	show_events(reply, since_usec);
+	print_charts(cli, since_usec);
 }
 
 int cli_history(const struct cli *cli, char **arguments)
@@ -339,7 +468,7 @@ static void print_escalation(const json_t *names)
 		printf(_("        escalated to %s\n"), buf_text(&b));
 }
 
-static void show_incidents(const json_t *reply, int64_t since_usec)
+static void show_incidents(const struct cli *cli, const json_t *reply, int64_t since_usec)
 {
 	const json_t *incidents = json_object_get(reply, "incidents"), *incident;
 	size_t check_width = cli_widest(incidents, "check", text_columns(_("CHECK")));
@@ -364,7 +493,8 @@ static void show_incidents(const json_t *reply, int64_t since_usec)
 		fputs("  ", stdout);
 		cli_print_padded(cli_text_of(incident, "check"), check_width);
 		cli_print_padded(cli_text_of(incident, "item"), item_width);
-		puts(cli_text_of(incident, "text"));
+		print_last(cli_text_of(incident, "text"), NUMBER_COLUMNS + 2 + 19 + 2 + DURATION_COLUMNS + 2 + 8 + 2 + check_width + 2 +
+			item_width + 2);
 		print_acknowledgement(json_object_get(incident, "acknowledged"));
 		print_escalation(json_object_get(incident, "escalated"));
 	}

@@ -189,13 +189,23 @@ static void print_evidence(const json_t *evidence)
 		printf("      %s\n", line);
 }
 
+/* What stands behind a state. */
+static void print_said(const char *name, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(20000);
+
+	buf_printf(&b, "%s: %s", name, text);
+	fputs("  ", stdout);
+	cli_print_lines(buf_text(&b), 8 + 2);
+}
+
 static void print_item(const json_t *item)
 {
 	const json_t *part;
 	size_t i;
 
 	cli_print_state(cli_text_of(item, "state"), 8);
-	printf("  %s: %s\n", cli_text_of(item, "item"), cli_text_of(item, "text"));
+	print_said(cli_text_of(item, "item"), cli_text_of(item, "text"));
 	size_t width = cli_widest(json_object_get(item, "metrics"), "name", 1);
 	json_array_foreach(json_object_get(item, "metrics"), i, part)
 		print_metric(part, width);
@@ -263,7 +273,7 @@ int cli_print_result(const struct cli *cli, const json_t *result)
 		print_item(item);
 	if (json_is_string(json_object_get(result, "error"))) {
 		cli_print_state(json_is_true(json_object_get(result, "not_applicable")) ? _("n/a") : "UNKNOWN", 8);
-		printf("  %s: %s\n", cli_text_of(result, "check"), cli_text_of(result, "error"));
+		print_said(cli_text_of(result, "check"), cli_text_of(result, "error"));
 	}
 	print_traces(result);
 	return worst_of(result);
