@@ -144,8 +144,8 @@ static void print_check_error(const char *error, const json_t *reply)
 		return;
 	}
 	json_array_foreach(names, i, name)
-		buf_printf(&known, " %s", json_string_value(name));
-	cli_error("there is no check called '%s'; there are:%s", cli_text_of(reply, "name"), buf_text(&known));
+		buf_printf(&known, "%s%s", i ? " " : "", json_string_value(name));
+	cli_error("there is no check called '%s'; there are: %s", cli_text_of(reply, "name"), buf_text(&known));
 }
 
 int cli_check(const struct cli *cli, char **arguments)
@@ -189,6 +189,8 @@ int cli_reload(const struct cli *cli, char **arguments)
 		cli_print_error(error, reply);
 	else if (error)
 		cli_error("not reloaded: the configuration in force stays in force");
+	else
+		puts(_("reloaded"));
 	json_decref(reply);
 	return error ? EX_CONFIG : EX_OK;
 }

@@ -215,8 +215,8 @@ static json_t *find_or_tell(const json_t *objects, const char *none, const char 
 	if (found)
 		return found;
 	json_array_foreach(objects, i, object)
-		buf_printf(&known, " %s", cli_text_of(object, "name"));
-	cli_error("%s: %s; there are:%s", name, none, buf_text(&known));
+		buf_printf(&known, "%s%s", i ? " " : "", cli_text_of(object, "name"));
+	cli_error("%s: %s; there are: %s", name, none, buf_text(&known));
 	return NULL;
 }
 

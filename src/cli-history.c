@@ -167,12 +167,12 @@ static void append_remarks(struct buf *b, const json_t *event)
 		buf_printf(b, _(" [waits for a mail to %s]"), buf_text(&waiting));
 }
 
-/* The last column of a table, which begins at INDENT; on a narrow terminal it has lines of its own. */
+/* The last column of a table, which begins at INDENT; where there is little room for it, it has lines of its own. */
 static void print_last(const char *text, size_t indent)
 {
 	size_t columns = terminal_look().columns;
 
-	if (columns && columns < indent + TEXT_COLUMNS_LEAST) {
+	if (columns && columns < indent + TEXT_COLUMNS_LEAST && columns < indent + text_columns(text)) {
 		printf("\n%*s", OWN_LINE_INDENT, "");
 		indent = OWN_LINE_INDENT;
 	}

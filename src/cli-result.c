@@ -172,7 +172,7 @@ static void print_metric(const json_t *metric, size_t width)
 
 		if (!json_is_number(limit))
 			continue;
-		buf_printf(&b, ", %s ", _(limits[i].words));
+		buf_printf(&b, _(", %s "), _(limits[i].words));
 		append_value(&b, json_number_value(limit), unit);
 	}
 	puts(buf_text(&b));

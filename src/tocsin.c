@@ -87,7 +87,7 @@ static int run_verb(const struct cli *cli, int argc, char **argv)
 /* ---- options ---- */
 
 #define FIRST 256 /* what getopt_long() returns for the first row */
-#define HELP_COLUMN 24
+#define HELP_COLUMN 28
 
 enum kind { KIND_FLAG, KIND_TEXT, KIND_TIME, KIND_UNTIL, KIND_HELP, KIND_VERSION };
 
@@ -255,6 +255,17 @@ static int read_options(struct cli *cli, int argc, char *argv[], bool is_early)
 	return status;
 }
 
+/* What tells the language. getopt_long() puts arguments into another order, so it gets a copy. */
+static void read_early(struct cli *cli, int argc, char *argv[])
+{
+	_cleanup_free_ char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+
+	if (!copy)
+		return;
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+	read_options(cli, argc, copy, true);
+}
+
 /* Before anything is said. Returns an exit status, or -1 to go on. */
 static int choose_language(const struct cli *cli)
 {
@@ -291,7 +302,7 @@ int main(int argc, char *argv[])
 
 	log_open("tocsin");
 	opterr = 0; /* the words are ours */
-	read_options(&cli, argc, argv, true);
+	read_early(&cli, argc, argv);
 	choose_files(&cli);
 	int status = choose_language(&cli);
 	if (status < 0)
