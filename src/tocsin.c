@@ -169,7 +169,7 @@ static void print_help(void)
 {
 	puts(_("Usage: tocsin [OPTION]... VERB [ARGUMENT]...\n"));
 	for (size_t i = 0; i < ELEMENTS(verbs); i++) {
-		printf("  %s%s%s\n      ", verbs[i].name, *verbs[i].arguments ? " " : "", verbs[i].arguments);
+		printf("  %s %s\n      ", verbs[i].name, verbs[i].arguments);
 		cli_print_lines(_(verbs[i].help), 6);
 	}
 	putchar('\n');
