@@ -291,3 +291,12 @@ def test_it_goes_on_in_the_language_that_was_chosen(folder, catcher):
     mail = catcher.wait("测试邮件")
     assert "这是 tocsin 的测试邮件" in mail.message.get_content()
     assert "[tocsin]\nlanguage = zh_CN\n" in folder.mail.read_text()
+
+
+def test_a_known_service_is_explained_in_chinese(folder):
+    p = Person(folder, "--no-test", "--address", "10000@qq.com", "--to", "ops@example.org", LC_ALL="zh_CN.UTF-8")
+    p.sees("[zh_CN]: ").types("\n").sees("[qq]: ").types("\n").sees("qq：用户名是完整的邮箱地址；密码是邮箱设置中生成的授权码，不是登录密码。")
+    p.sees("（输入时不显示）：")
+    harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
+    p.types("code\n").sees("已写入：").sees("00-mail.conf")
+    assert p.leaves() == 0
