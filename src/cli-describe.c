@@ -205,8 +205,10 @@ static json_t *find(const json_t *objects, const char *name)
 	return NULL;
 }
 
-/* As find(), and says NONE, and what there is, when it is not found. */
-static json_t *find_or_tell(const json_t *objects, const char *none, const char *name)
+enum what { MODULE, SECTION, OPTION };
+
+/* As find(), and says what there is when it is not found. */
+static json_t *find_or_tell(const json_t *objects, enum what what, const char *name)
 {
 	json_t *found = find(objects, name), *object;
 	_cleanup_buf_ struct buf known = BUF(100000);
@@ -216,7 +218,9 @@ static json_t *find_or_tell(const json_t *objects, const char *none, const char 
 		return found;
 	json_array_foreach(objects, i, object)
 		buf_printf(&known, "%s%s", i ? " " : "", cli_text_of(object, "name"));
-	cli_error("%s: %s; there are: %s", name, none, buf_text(&known));
+	cli_error(what == MODULE ? N_("there is no module '%s'; there are: %s") :
+		what == SECTION ? N_("there is no section '%s'; there are: %s") :
+			N_("there is no option '%s'; there are: %s"), name, buf_text(&known));
 	return NULL;
 }
 
@@ -254,8 +258,8 @@ static void show_all(const struct cli *cli, const json_t *modules)
 
 static int show_one(const struct cli *cli, const json_t *modules, const char *name, const char *key)
 {
-	const json_t *module = find_or_tell(modules, cli->sections ? _("no such section") : _("no such module"), name);
-	const json_t *option = module && key ? find_or_tell(json_object_get(module, "options"), _("no such option"), key) : NULL;
+	const json_t *module = find_or_tell(modules, cli->sections ? SECTION : MODULE, name);
+	const json_t *option = module && key ? find_or_tell(json_object_get(module, "options"), OPTION, key) : NULL;
 
 	if (!module || (key && !option))
 		return EX_CONFIG;
