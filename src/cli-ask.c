@@ -209,7 +209,8 @@ static int print_results(const json_t *results)
 	size_t i;
 
 	json_array_foreach(results, i, result) {
-		printf("%s %s: %s\n", cli_outcome(cli_text_of(result, "outcome")), cli_text_of(result, "recipient"), cli_text_of(result, "answer"));
+		printf("%s %s: %s\n", cli_outcome(cli_text_of(result, "outcome")), cli_text_of(result, "recipient"),
+			cli_text_of(result, "answer"));
 		status = cli_worse(status, atoi(cli_text_of(result, "status")));
 	}
 	if (json_array_size(results) == 0) {

@@ -274,8 +274,8 @@ static void print_result(const struct msg *m, bool is_test)
 {
 	_cleanup_free_ char *text = text_cleaned(m->field[5], 2000);
 
-	printf("%s %s: %s%s%s%s%s\n", is_test ? cli_outcome(m->field[2]) : m->field[2], m->field[1], m->field[3], *m->field[3] ? " " : "", m->field[4],
-		*m->field[4] ? " " : "", text ? text : "");
+	printf("%s %s: %s%s%s%s%s\n", is_test ? cli_outcome(m->field[2]) : m->field[2], m->field[1], m->field[3],
+		*m->field[3] ? " " : "", m->field[4], *m->field[4] ? " " : "", text ? text : "");
 	fflush(stdout);
 }
 

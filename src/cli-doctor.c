@@ -426,8 +426,9 @@ static void tell_recipients(struct visit *v)
 		bool is_fine = strcmp(outcome, "accepted") == 0 || strcmp(outcome, "sent") == 0;
 		bool is_temporary = strcmp(outcome, "temporary") == 0;
 
-		tell_finding(v->doctor, v->sends ? N_("test mail") : stages[RECIPIENT].what, is_fine ? "OK" : is_temporary ? "WARNING" : "CRITICAL", is_temporary ?
-			N_("tocsin tries again by itself; if it stays so, ask the server's administrator") : stages[RECIPIENT].remedy,
+		tell_finding(v->doctor, v->sends ? N_("test mail") : stages[RECIPIENT].what,
+			is_fine ? "OK" : is_temporary ? "WARNING" : "CRITICAL", is_temporary ?
+				N_("tocsin tries again by itself; if it stays so, ask the server's administrator") : stages[RECIPIENT].remedy,
 			"%s: %s%s%s", recipient, cli_outcome(outcome), *text && !is_fine ? ": " : "", is_fine ? "" : text);
 	}
 }
@@ -672,7 +673,8 @@ static void examine_enablement(struct doctor *d)
 static void examine_service(struct doctor *d)
 {
 	if (access("/run/systemd/system", F_OK) < 0) {
-		tell_finding(d, N_("service"), NULL, NULL, "systemd does not run here: what starts tocsind, at boot and after a crash, is unknown");
+		tell_finding(d, N_("service"), NULL, NULL,
+			"systemd does not run here: what starts tocsind, at boot and after a crash, is unknown");
 		return;
 	}
 	look(d, N_("service"), "unit", "unit", UNIT, "systemctl enable --now tocsin; systemctl status tocsin");

@@ -233,7 +233,8 @@ static const struct question {
 	bool (*is_asked)(const struct setup *s); /* NULL: always */
 } questions[] = {
 	/* The first, so that the others can be asked in it; it is asked in words that everybody knows. */
-	{ LANGUAGE, "language", "Language, 语言 (en, zh_CN)", offsetof(struct cli, language), default_language, check_language, true, NULL },
+	{ LANGUAGE, "language", "Language, 语言 (en, zh_CN)", offsetof(struct cli, language), default_language, check_language, true,
+		NULL },
 	{ ADDRESS, "address", N_("Mail address that tocsin sends from"), offsetof(struct cli, address), no_default,
 		check_address, false, NULL },
 	{ PROVIDER, "provider", N_("Mail service (like qq, 163, gmail), or the name of a mail server"), offsetof(struct cli, provider),

@@ -20,8 +20,10 @@ static const struct verb {
 	bool is_plugin; /* exit status of a Nagios plugin: usage errors are 3 */
 } verbs[] = {
 	{ "setup", "[--address A] [--provider P] [--to A] [--password-file F] [--yes]...",
-		N_("asks for the mail account, writes the configuration, sends a test mail and starts the service"), cli_setup, 0, 0, false },
-	{ "status", "[--watch [--interval TIME]] [--json]", N_("states of all checks, worst first, and mails that wait"), cli_status, 0, 0, true },
+		N_("asks for the mail account, writes the configuration, sends a test mail and starts the service"), cli_setup, 0, 0,
+		false },
+	{ "status", "[--watch [--interval TIME]] [--json]", N_("states of all checks, worst first, and mails that wait"), cli_status,
+		0, 0, true },
 	{ "check", "NAME [--direct] [--json]", N_("runs one check now and shows all of it"), cli_check, 1, 1, true },
 	{ "try", "MODULE [KEY=VALUE]... [--again TIME] [--root DIR] [--json]",
 		N_("runs a check module once with these options and shows all of it"), cli_try, 1, 1000, true },

@@ -88,6 +88,17 @@ static int check_config(const struct options *o)
 	return status;
 }
 
+/* Who asks for help gets it, and who is WRONG is told so. (The daemon itself learns its language with its configuration.) */
+static int instruct(const struct options *o, const char *wrong)
+{
+	choose_language(o);
+	if (wrong)
+		log_error(_("unexpected argument '%s'; see tocsind --help"), wrong);
+	else
+		print_help();
+	return wrong ? EX_USAGE : EX_OK;
+}
+
 int main(int argc, char *argv[])
 {
 	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_STATE, OPT_CONTROL, OPT_CHECK_CONFIG, OPT_DEBUG, OPT_VERSION, OPT_HELP };
@@ -143,16 +154,7 @@ int main(int argc, char *argv[])
 		print_version(versions > 1);
 		return EX_OK;
 	}
-	/* The daemon itself learns its language with its configuration. */
 	if (wants_help || optind < argc)
-		choose_language(&o);
-	if (wants_help) {
-		print_help();
-		return EX_OK;
-	}
-	if (optind < argc) {
-		log_error(_("unexpected argument '%s'; see tocsind --help"), argv[optind]);
-		return EX_USAGE;
-	}
+		return instruct(&o, wants_help ? NULL : argv[optind]);
 	return only_check ? check_config(&o) : daemon_run(&o);
 }
