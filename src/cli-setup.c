@@ -145,10 +145,15 @@ static const char *default_provider(const struct setup *s)
 	return "";
 }
 
-/* What the terminal of an administrator speaks proposes what the mails should; scripts say it themselves. */
+/* A language that somebody has chosen before, in the configuration or the environment, else what the terminal of the
+ * administrator speaks proposes what the mails should; scripts say it themselves. */
 static const char *default_language(const struct setup *s)
 {
 	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *used = getenv(LANGUAGE_VARIABLE);
+
+	if (s->is_interactive && used && strcmp(used, language_names[0]) != 0)
+		return used;
 
 	for (size_t i = 0; s->is_interactive && i < ELEMENTS(names); i++) {
 		const char *value = getenv(names[i]);
@@ -310,8 +315,8 @@ static int ask_secret(struct setup *s)
 
 	if (p)
 		printf(_("For %s %s.\n"), p->name, _(p->login));
-	fputs(p ? _("Password or authorization code (it is not shown): ") :
-		_("Password or authorization code (it is not shown; empty where none is wanted): "), stdout);
+	printf("%s: ", p ? _("Password or authorization code (it is not shown)") :
+		_("Password or authorization code (it is not shown; empty where none is wanted)"));
 	fflush(stdout);
 	s->secret = secret_free(s->secret);
 	s->secret = read_hidden_line();

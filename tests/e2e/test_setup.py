@@ -266,6 +266,13 @@ def test_the_locale_proposes_a_language(folder, locale, proposed):
     p.leaves()
 
 
+def test_the_language_of_the_configuration_is_proposed_again(folder):
+    folder.main.write_text(folder.main.read_text().replace("host = web1\n", "host = web1\nlanguage = zh_CN\n"))
+    p = Person(folder)
+    p.sees("[zh_CN]: ").types("en\n").sees("Mail address that tocsin sends from: ").types("\x04")
+    p.leaves()
+
+
 def test_scripts_say_the_language_themselves(folder):
     r = subprocess.run([*folder.command, "--address", "a@qq.com", "--yes", "--no-test"], input="", capture_output=True, text=True,
                        timeout=60, env={**folder.environment(), "LC_ALL": "zh_CN.UTF-8"})
@@ -281,7 +288,7 @@ def test_it_goes_on_in_the_language_that_was_chosen(folder, catcher):
     p.sees("邮件服务器的名称: ").types("qqq\n").sees("不行：应为邮件服务器的名称").sees("邮件服务器的名称: ").types("127.0.0.1\n")
     p.sees("加密方式").sees("[tls]: ").types("\n")
     p.sees("收件人地址（多个用空格分隔）").sees("]: ").types(",\n").sees("不行：应为 1 至 32 个邮件地址").sees("]: ")
-    p.types("ops@example.org\n").sees("密码或授权码（输入时不显示；不需要则留空）：")
+    p.types("ops@example.org\n").sees("密码或授权码（输入时不显示；不需要则留空）: ")
     harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
     p.types("a wrong code\n").sees("正在发送测试邮件").sees("暂时失败 ops@example.org").sees("535 5.7.8")
     p.sees("测试邮件没有发出").sees("密码或授权码")
@@ -296,7 +303,7 @@ def test_it_goes_on_in_the_language_that_was_chosen(folder, catcher):
 def test_a_known_service_is_explained_in_chinese(folder):
     p = Person(folder, "--no-test", "--address", "10000@qq.com", "--to", "ops@example.org", LC_ALL="zh_CN.UTF-8")
     p.sees("[zh_CN]: ").types("\n").sees("[qq]: ").types("\n").sees("qq：用户名是完整的邮箱地址；密码是邮箱设置中生成的授权码，不是登录密码。")
-    p.sees("（输入时不显示）：")
+    p.sees("（输入时不显示）: ")
     harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
     p.types("code\n").sees("已写入：").sees("00-mail.conf")
     assert p.leaves() == 0
