@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "clock.h"
 #include "status-view.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -85,13 +86,6 @@ static json_t *json_duration(int64_t usec)
 	return usec ? json_sprintf("%" PRId64 "us", usec) : json_null();
 }
 
-static void print_until(const json_t *reply)
-{
-	const char *until = cli_text_of(reply, "until");
-
-	printf(*until ? ", until %s\n" : "\n", until);
-}
-
 /* Prints REPLY where a program asked, or calls PRINT; frees it. */
 static int show(const struct cli *cli, json_t *reply, void (*print)(const json_t *reply))
 {
@@ -107,8 +101,13 @@ static int show(const struct cli *cli, json_t *reply, void (*print)(const json_t
 
 static void print_acknowledged(const json_t *reply)
 {
-	fputs("acknowledged: no reminders and no escalation", stdout);
-	print_until(reply);
+	_cleanup_buf_ struct buf until = BUF(100);
+
+	cli_append_time(&until, cli_text_of(reply, "until"));
+	if (until.len)
+		printf(_("acknowledged: no reminders and no escalation, until %s\n"), buf_text(&until));
+	else
+		puts(_("acknowledged: no reminders and no escalation"));
 }
 
 int cli_ack(const struct cli *cli, char **arguments)
@@ -117,8 +116,8 @@ int cli_ack(const struct cli *cli, char **arguments)
 	int64_t number;
 
 	if (parse_int(arguments[0][0] == '#' ? arguments[0] + 1 : arguments[0], &number) < 0) {
-		fprintf(stderr, "tocsin: '%s' is no number of an incident: it stands in the mail, and \"tocsin incidents\" lists "
-			"them\n", arguments[0]);
+		cli_error("'%s' is no number of an incident: it stands in the mail, and \"tocsin incidents\" lists them",
+			arguments[0]);
 		return EX_USAGE;
 	}
 	int r = cli_ask(cli, "Acknowledge", json_pack("{s:I, s:o, s:s, s:s}", "incident", (json_int_t)number, "duration",
@@ -126,24 +125,30 @@ int cli_ack(const struct cli *cli, char **arguments)
 	return r ? r : show(cli, reply, print_acknowledged);
 }
 
+/* Lines of the answer of Status, as `tocsin status` has them, or NONE. */
+static void print_part(const json_t *status, void (*append)(struct buf *b, const struct status_view *v), const char *none)
+{
+	const struct status_view v = { .terminal = terminal_look(), .now_usec = clock_realtime_usec(), .status = status };
+	_cleanup_buf_ struct buf text = BUF(16 * 1024 * 1024);
+
+	append(&text, &v);
+	if (text.len)
+		fputs(buf_text(&text), stdout);
+	else
+		puts(none);
+}
+
 static void print_silences(const json_t *reply)
 {
-	const json_t *silences = json_object_get(reply, "silences"), *s;
-	size_t i;
-
-	if (json_array_size(silences) == 0)
-		puts("nothing is silenced");
-	json_array_foreach(silences, i, s) {
-		printf("%-4s  %s  until %s, by %s", cli_text_of(s, "id"), cli_text_of(s, "glob"), cli_text_of(s, "until"),
-			cli_text_of(s, "who"));
-		printf(*cli_text_of(s, "reason") ? ": %s\n" : "\n", cli_text_of(s, "reason"));
-	}
+	print_part(reply, status_view_append_silences, _("nothing is silenced"));
 }
 
 static void print_silenced(const json_t *reply)
 {
-	printf("silenced as %s", cli_text_of(reply, "id"));
-	print_until(reply);
+	_cleanup_buf_ struct buf until = BUF(100);
+
+	cli_append_time(&until, cli_text_of(reply, "until"));
+	printf(_("silenced as %s, until %s\n"), cli_text_of(reply, "id"), buf_text(&until));
 }
 
 int cli_silence(const struct cli *cli, char **arguments)
@@ -156,11 +161,11 @@ int cli_silence(const struct cli *cli, char **arguments)
 		return r ? r : show(cli, reply, print_silences);
 	}
 	if (arguments[1] && cli_parse_until(arguments[1], &duration) < 0) {
-		fprintf(stderr, "tocsin: %s: expected a time to come, like 2h, 18:00 or 2026-12-24\n", arguments[1]);
+		cli_error("%s: expected a time to come, like 2h, 18:00 or 2026-12-24", arguments[1]);
 		return EX_USAGE;
 	}
 	if (duration == 0 || !cli->message || !*cli->message) {
-		fputs("Usage: tocsin silence GLOB TIME -m WHY: a silence always ends, and says why it is there\n", stderr);
+		fputs(_("Usage: tocsin silence GLOB TIME -m WHY: a silence always ends, and says why it is there\n"), stderr);
 		return EX_USAGE;
 	}
 	int r = cli_ask(cli, "Silence", json_pack("{s:s, s:o, s:s, s:s}", "glob", arguments[0], "duration",
@@ -170,7 +175,7 @@ int cli_silence(const struct cli *cli, char **arguments)
 
 static void print_done(const json_t *reply)
 {
-	puts("done");
+	puts(_("done"));
 }
 
 int cli_unsilence(const struct cli *cli, char **arguments)
@@ -185,13 +190,7 @@ int cli_unsilence(const struct cli *cli, char **arguments)
 
 static void print_outbox(const json_t *reply)
 {
-	const json_t *outbox = json_object_get(reply, "outbox");
-	_cleanup_buf_ struct buf text = BUF(16 * 1024 * 1024);
-
-	if (json_array_size(outbox) == 0)
-		puts("no mail waits for delivery");
-	status_view_append_mails(&text, outbox);
-	fputs(buf_text(&text), stdout);
+	print_part(reply, status_view_append_mails, _("no mail waits for delivery"));
 }
 
 static void print_content(const json_t *reply)
@@ -232,7 +231,7 @@ int cli_outbox(const struct cli *cli, char **arguments)
 		int r = cli_ask(cli, verbs[i].method, json_pack("{s:s?, s:s}", "id", id, "name", own_name()), &reply);
 		return r ? r : show(cli, reply, verbs[i].print);
 	}
-	fputs("Usage: tocsin outbox, or tocsin outbox show ID | retry [ID] | drop ID\n", stderr);
+	fputs(_("Usage: tocsin outbox, or tocsin outbox show ID | retry [ID] | drop ID\n"), stderr);
 	return EX_USAGE;
 }
 
@@ -243,7 +242,7 @@ static void print_report(const json_t *reply)
 	const char *text = json_string_value(json_object_get(reply, "text"));
 
 	if (json_is_true(json_object_get(reply, "sent")))
-		puts("the report is on its way");
+		puts(_("the report is on its way"));
 	else
 		fputs(text ? text : "", stdout);
 }
@@ -273,8 +272,8 @@ int cli_forget(const struct cli *cli, char **arguments)
 
 static void print_test(const json_t *reply)
 {
-	puts("on its way: a mail that says CRITICAL, then one that says RECOVERED, both marked as a test; \"tocsin outbox\" shows "
-	     "what has not been delivered yet");
+	puts(_("on its way: a mail that says CRITICAL, then one that says RECOVERED, both marked as a test; \"tocsin outbox\" "
+	       "shows what has not been delivered yet"));
 }
 
 int cli_test_alert(const struct cli *cli, char **arguments)

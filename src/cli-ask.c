@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 #include "varlink.h"
 
@@ -42,6 +43,15 @@ void cli_print_dialogue(const char *direction, const char *line)
 	fflush(stdout);
 }
 
+int cli_no_daemon(const struct cli *cli, int error)
+{
+	if (error == -EACCES)
+		cli_error("%s: permission denied: ask as root or as a member of the group tocsin", cli->control_path);
+	else
+		cli_error("%s: %s; is tocsind running? (systemctl status tocsin)", cli->control_path, strerror(-error));
+	return error == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+}
+
 /* Asks and prints what is wrong. Returns 0 with *ret_reply (which may be that of *ret_error), or an exit status. */
 static int ask(const struct cli *cli, const char *method, json_t *parameters, int64_t timeout_usec,
 	void (*answer)(json_t *parameters, void *userdata), void *userdata, json_t **ret_reply, char **ret_error)
@@ -50,13 +60,11 @@ static int ask(const struct cli *cli, const char *method, json_t *parameters, in
 
 	if (fd < 0) {
 		json_decref(parameters);
-		fprintf(stderr, "tocsin: %s: %s; is tocsind running? (systemctl status tocsin)\n", cli->control_path,
-			fd == -EACCES ? "permission denied: ask as root or as a member of the group tocsin" : strerror(-fd));
-		return fd == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+		return cli_no_daemon(cli, fd);
 	}
 	int r = varlink_query(fd, method, parameters, timeout_usec, answer, userdata, ret_reply, ret_error);
 	if (r < 0) {
-		fprintf(stderr, "tocsin: no answer from tocsind: %s\n", strerror(-r));
+		cli_error("no answer from tocsind: %s", strerror(-r));
 		return EX_UNAVAILABLE;
 	}
 	return 0;
@@ -69,13 +77,13 @@ void cli_print_error(const char *error, const json_t *reply)
 	const char *reason = json_string_value(json_object_get(reply, "reason"));
 
 	if (reason)
-		fprintf(stderr, "tocsin: %s\n", cli_text_of(reply, "reason"));
+		cli_error("%s", cli_text_of(reply, "reason"));
 	else if (last && strcmp(last, ".PermissionDenied") == 0)
-		fprintf(stderr, "tocsin: only root may do this\n");
+		cli_error("only root may do this");
 	else if (last && strcmp(last, ".NotReady") == 0)
-		fprintf(stderr, "tocsin: tocsind is still starting; try again in a moment\n");
+		cli_error("tocsind is still starting; try again in a moment");
 	else
-		fprintf(stderr, "tocsin: tocsind refused: %s\n", error);
+		cli_error("tocsind refused: %s", error);
 }
 
 static void print_check_error(const char *error, const json_t *reply);
@@ -86,19 +94,19 @@ static void print_refusal(const char *error, const json_t *reply)
 	static const struct {
 		const char *error, *words, *member;
 	} errors[] = {
-		{ ".NoSuchIncident", "no such incident is open; \"tocsin incidents\" lists them", NULL },
-		{ ".NoSuchSilence", "there is no such silence; \"tocsin silence\" lists them", "silence" },
-		{ ".NoSuchMail", "there is no such mail in the outbox; \"tocsin outbox\" lists them", "id" },
-		{ ".MailInFlight", "the mail is on its way just now; try again in a moment", "id" },
-		{ ".NoSuchItem", "the check has no such item; \"tocsin status\" lists them", "item" },
+		{ ".NoSuchIncident", N_("no such incident is open; \"tocsin incidents\" lists them"), NULL },
+		{ ".NoSuchSilence", N_("there is no such silence; \"tocsin silence\" lists them"), "silence" },
+		{ ".NoSuchMail", N_("there is no such mail in the outbox; \"tocsin outbox\" lists them"), "id" },
+		{ ".MailInFlight", N_("the mail is on its way just now; try again in a moment"), "id" },
+		{ ".NoSuchItem", N_("the check has no such item; \"tocsin status\" lists them"), "item" },
 	};
 	const char *last = strrchr(error, '.');
 
 	for (size_t i = 0; last && i < ELEMENTS(errors); i++) {
 		if (strcmp(errors[i].error, last) != 0)
 			continue;
-		fprintf(stderr, "tocsin: %s%s%s\n", errors[i].member ? cli_text_of(reply, errors[i].member) : "",
-			errors[i].member ? ": " : "", errors[i].words);
+		cli_error("%s%s%s", errors[i].member ? cli_text_of(reply, errors[i].member) : "",
+			errors[i].member ? ": " : "", _(errors[i].words));
 		return;
 	}
 	print_check_error(error, reply);
@@ -128,16 +136,16 @@ int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_
 static void print_check_error(const char *error, const json_t *reply)
 {
 	const json_t *names = json_object_get(reply, "checks"), *name;
+	_cleanup_buf_ struct buf known = BUF(100000);
 	size_t i;
 
 	if (!names) {
 		cli_print_error(error, reply);
 		return;
 	}
-	fprintf(stderr, "tocsin: there is no check called '%s'; there are:", cli_text_of(reply, "name"));
 	json_array_foreach(names, i, name)
-		fprintf(stderr, " %s", json_string_value(name));
-	fputc('\n', stderr);
+		buf_printf(&known, "%s%s", i ? " " : "", json_string_value(name));
+	cli_error("there is no check called '%s'; there are: %s", cli_text_of(reply, "name"), buf_text(&known));
 }
 
 int cli_check(const struct cli *cli, char **arguments)
@@ -180,7 +188,9 @@ int cli_reload(const struct cli *cli, char **arguments)
 	if (error && !problems)
 		cli_print_error(error, reply);
 	else if (error)
-		fprintf(stderr, "tocsin: not reloaded: the configuration in force stays in force\n");
+		cli_error("not reloaded: the configuration in force stays in force");
+	else
+		puts(_("reloaded"));
 	json_decref(reply);
 	return error ? EX_CONFIG : EX_OK;
 }
@@ -199,11 +209,12 @@ static int print_results(const json_t *results)
 	size_t i;
 
 	json_array_foreach(results, i, result) {
-		printf("%s %s: %s\n", cli_text_of(result, "outcome"), cli_text_of(result, "recipient"), cli_text_of(result, "answer"));
+		printf("%s %s: %s\n", cli_outcome(cli_text_of(result, "outcome")), cli_text_of(result, "recipient"),
+			cli_text_of(result, "answer"));
 		status = cli_worse(status, atoi(cli_text_of(result, "status")));
 	}
 	if (json_array_size(results) == 0) {
-		fputs("tocsin: the mailer reported no recipient\n", stderr);
+		cli_error("the mailer reported no recipient");
 		status = EX_PROTOCOL;
 	}
 	return status;

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "conf-loader.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -41,7 +42,7 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	struct asked *a = userdata;
 
 	if (helper_phase(h) == HELPER_STUCK)
-		buf_puts(&a->why, "is stuck in the kernel");
+		buf_puts(&a->why, _("is stuck in the kernel"));
 	else
 		helper_describe_end(end, &a->why);
 	sd_event_exit(a->event, 0);
@@ -96,7 +97,7 @@ int cli_ask_checker(const struct cli_checker *checker, char **ret_why)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r == 0 && !a.is_done) {
 		if (a.why.len == 0)
-			buf_puts(&a.why, "was interrupted");
+			buf_puts(&a.why, _("was interrupted"));
 		*ret_why = buf_take(&a.why);
 		r = *ret_why ? -ECANCELED : -ENOMEM;
 	}

@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static void tell_problem(struct description *d, const struct msg *m)
 {
 	_cleanup_free_ char *text = text_cleaned(m->field[3], 4000);
 
-	fprintf(stderr, "tocsin: %s: %s\n", m->field[1], text ? text : "");
+	cli_error("%s: %s", m->field[1], text ? text : "");
 	d->status = EX_CONFIG;
 }
 
@@ -85,7 +86,7 @@ static void ask(bool of_sections, const char *name, struct description *d)
 	d->modules = json_array();
 	int r = d->modules ? cli_ask_checker(&checker, &why) : -ENOMEM;
 	if (r < 0) {
-		fprintf(stderr, "tocsin: tocsin-check: %s\n", why ? why : strerror(-r));
+		cli_error("tocsin-check: %s", why ? why : strerror(-r));
 		d->status = EX_UNAVAILABLE;
 	}
 }
@@ -93,22 +94,15 @@ static void ask(bool of_sections, const char *name, struct description *d)
 /* ---- as text ---- */
 
 /* TEXT in lines of at most COLUMNS, each after INDENT blanks. */
-static void print_folded(const char *text, int indent)
+static void print_folded(const char *text, size_t indent)
 {
-	int column = 0;
-
 	while (*text) {
-		int len = (int)strcspn(text, " ");
+		const char *next;
+		size_t n = text_line(text, COLUMNS - indent, &next);
 
-		if (column > 0 && column + 1 + len > COLUMNS) {
-			putchar('\n');
-			column = 0;
-		}
-		column += printf("%*s%.*s", column ? 1 : indent, "", len, text);
-		text += len;
-		text += strspn(text, " ");
+		printf("%*s%.*s\n", (int)indent, "", (int)n, text);
+		text = next;
 	}
-	putchar('\n');
 }
 
 /* "a duration, like 90s or 5m; from 1s to 7d" */
@@ -118,23 +112,22 @@ static void put_expects(const json_t *option, struct buf *b)
 
 	buf_puts(b, cli_text_of(option, "expects"));
 	if (*max)
-		buf_printf(b, "; from %s to %s", min, max);
+		buf_printf(b, _("; from %s to %s"), min, max);
 	else if (*min)
-		buf_printf(b, "; at least %s", min);
+		buf_printf(b, _("; at least %s"), min);
 }
 
 static void print_option(const json_t *option)
 {
-	_cleanup_buf_ struct buf text = BUF(10000);
+	_cleanup_buf_ struct buf text = BUF(10000), expects = BUF(10000);
 	const char *fallback = cli_text_of(option, "default");
 
 	printf("\n  %s%s%s\n", cli_text_of(option, "name"), *fallback ? " = " : "", fallback);
-	buf_printf(&text, "%s.", cli_text_of(option, "help"));
+	buf_printf(&text, C_("sentence", "%s."), cli_text_of(option, "help"));
 	print_folded(buf_text(&text), 6);
 	buf_clear(&text);
-	buf_puts(&text, "Expects ");
-	put_expects(option, &text);
-	buf_putc(&text, '.');
+	put_expects(option, &expects);
+	buf_printf(&text, _("Expects %s."), buf_text(&expects));
 	print_folded(buf_text(&text), 6);
 }
 
@@ -143,8 +136,8 @@ static void print_flags(const json_t *module)
 	static const struct {
 		const char *flag, *text;
 	} meanings[] = {
-		{ "slow", "Waits for something outside, so it runs in a process of its own." },
-		{ "event", "One bad look is proof: it is not confirmed by further ones." },
+		{ "slow", N_("Waits for something outside, so it runs in a process of its own.") },
+		{ "event", N_("One bad look is proof: it is not confirmed by further ones.") },
 	};
 	const json_t *flag;
 	size_t i;
@@ -152,7 +145,7 @@ static void print_flags(const json_t *module)
 	json_array_foreach(json_object_get(module, "flags"), i, flag)
 		for (size_t k = 0; k < ELEMENTS(meanings); k++)
 			if (strcmp(meanings[k].flag, json_string_value(flag)) == 0)
-				puts(meanings[k].text);
+				puts(_(meanings[k].text));
 }
 
 static void print_module(const json_t *module)
@@ -212,18 +205,22 @@ static json_t *find(const json_t *objects, const char *name)
 	return NULL;
 }
 
+enum what { MODULE, SECTION, OPTION };
+
 /* As find(), and says what there is when it is not found. */
-static json_t *find_or_tell(const json_t *objects, const char *what, const char *name)
+static json_t *find_or_tell(const json_t *objects, enum what what, const char *name)
 {
 	json_t *found = find(objects, name), *object;
+	_cleanup_buf_ struct buf known = BUF(100000);
 	size_t i;
 
 	if (found)
 		return found;
-	fprintf(stderr, "tocsin: there is no %s '%s'; there are:", what, name);
 	json_array_foreach(objects, i, object)
-		fprintf(stderr, " %s", cli_text_of(object, "name"));
-	fputc('\n', stderr);
+		buf_printf(&known, "%s%s", i ? " " : "", cli_text_of(object, "name"));
+	cli_error(what == MODULE ? N_("there is no module '%s'; there are: %s") :
+		what == SECTION ? N_("there is no section '%s'; there are: %s") :
+			N_("there is no option '%s'; there are: %s"), name, buf_text(&known));
 	return NULL;
 }
 
@@ -261,8 +258,8 @@ static void show_all(const struct cli *cli, const json_t *modules)
 
 static int show_one(const struct cli *cli, const json_t *modules, const char *name, const char *key)
 {
-	const json_t *module = find_or_tell(modules, cli->sections ? "section" : "module", name);
-	const json_t *option = module && key ? find_or_tell(json_object_get(module, "options"), "option", key) : NULL;
+	const json_t *module = find_or_tell(modules, cli->sections ? SECTION : MODULE, name);
+	const json_t *option = module && key ? find_or_tell(json_object_get(module, "options"), OPTION, key) : NULL;
 
 	if (!module || (key && !option))
 		return EX_CONFIG;
@@ -280,8 +277,8 @@ int cli_describe(const struct cli *cli, char **arguments)
 
 	int r = arguments[0] ? cli_find_module(arguments[0], &name) : 0;
 	if (r < 0) {
-		fprintf(stderr, "tocsin: %s: %s\n", arguments[0],
-			r == -EINVAL ? "expected the name of a module, or a path that ends in .so" : strerror(-r));
+		cli_error("%s: %s", arguments[0],
+			r == -EINVAL ? _("expected the name of a module, or a path that ends in .so") : strerror(-r));
 		return EX_USAGE;
 	}
 	ask(cli->sections, name, &d);

@@ -9,6 +9,7 @@
 #include "mime.h"
 #include "state.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -62,7 +63,7 @@ static int load(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
 	int r = read_configuration(cli, flags, ret);
 
 	if (r < 0) {
-		fprintf(stderr, "tocsin: cannot read the configuration: %s\n", strerror(-r));
+		cli_error("cannot read the configuration: %s", strerror(-r));
 		return EX_OSERR;
 	}
 	for (size_t i = 0; i < ret->problems.n; i++) {
@@ -99,7 +100,7 @@ int cli_config(const struct cli *cli, char **arguments)
 		name = s->name;
 		buf_printf(&text, "%s = ", s->key);
 		text_clean(&text, s->value, 4000);
-		buf_puts(&origin, s->file);
+		buf_puts(&origin, s->line ? s->file : _("default"));
 		if (s->line)
 			buf_printf(&origin, ":%u", s->line);
 		printf("%s%*s  # %s\n", buf_text(&text), text_columns(buf_text(&text)) < 40 ?
@@ -185,8 +186,12 @@ static int direct_receive(struct direct *h, int64_t deadline, struct msg **ret)
 
 static void print_helper_failure(const char *program, int r)
 {
-	fprintf(stderr, "tocsin: %s %s\n", program,
-		r == -EPIPE ? "ended without an answer" : r == -ETIMEDOUT ? "gave no answer in time" : strerror(-r));
+	if (r == -EPIPE)
+		cli_error("%s ended without an answer", program);
+	else if (r == -ETIMEDOUT)
+		cli_error("%s gave no answer in time", program);
+	else
+		cli_error("%s: %s", program, strerror(-r));
 }
 
 /* ---- check NAME --direct ---- */
@@ -208,7 +213,7 @@ int cli_check_direct(const struct cli *cli, const char *name)
 		return 3;
 	c = find_check(loaded.conf, name);
 	if (!c) {
-		fprintf(stderr, "tocsin: %s has no [check %s]\n", cli->conf_path, name);
+		cli_error("%s has no [check %s]", cli->conf_path, name);
 		return 3;
 	}
 	const struct cli_look look = {
@@ -225,6 +230,7 @@ struct letter {
 	const char *sender, *content;
 	const char *const *recipients;
 	size_t n_recipients;
+	bool is_test; /* a person reads what became of it; of others it is for scripts, and the same in every language */
 };
 
 static bool is_wanted(const struct cli *cli, const struct conf_setting *s)
@@ -238,7 +244,7 @@ static const struct conf_mail *find_relay(const struct cli *cli, const struct co
 	for (size_t i = 0; i < conf->n_mails; i++)
 		if (!cli->relay || strcmp(cli->relay, conf->mails[i].name) == 0)
 			return &conf->mails[i];
-	fprintf(stderr, "tocsin: %s has no [mail%s%s]\n", cli->conf_path, cli->relay && *cli->relay ? " " : "",
+	cli_error("%s has no [mail%s%s]", cli->conf_path, cli->relay && *cli->relay ? " " : "",
 		cli->relay ? cli->relay : "");
 	return NULL;
 }
@@ -264,12 +270,12 @@ static void greet(const struct cli *cli, struct direct *h, const struct conf_loa
 	msg_send(h->socket, MSG_LOAD, -1);
 }
 
-static void print_result(const struct msg *m)
+static void print_result(const struct msg *m, bool is_test)
 {
 	_cleanup_free_ char *text = text_cleaned(m->field[5], 2000);
 
-	printf("%s %s: %s%s%s%s%s\n", m->field[2], m->field[1], m->field[3], *m->field[3] ? " " : "", m->field[4],
-		*m->field[4] ? " " : "", text ? text : "");
+	printf("%s %s: %s%s%s%s%s\n", is_test ? cli_outcome(m->field[2]) : m->field[2], m->field[1], m->field[3],
+		*m->field[3] ? " " : "", m->field[4], *m->field[4] ? " " : "", text ? text : "");
 	fflush(stdout);
 }
 
@@ -288,11 +294,11 @@ static int collect(struct direct *h, const struct letter *letter, int64_t deadli
 		if (m->kind == MSG_READY && *m->field[0]) {
 			_cleanup_free_ char *note = text_cleaned(m->field[0], 1000);
 
-			fprintf(stderr, "tocsin: note: %s\n", note ? note : "");
+			cli_error("note: %s", note ? note : "");
 		} else if (m->kind == MSG_DIALOGUE) {
 			cli_print_dialogue(m->field[0], m->field[1]);
 		} else if (m->kind == MSG_RESULT) {
-			print_result(m);
+			print_result(m, letter->is_test);
 			status = cli_worse(status, atoi(m->field[7]));
 			n_results++;
 		} else if (m->kind == MSG_DONE) {
@@ -363,17 +369,17 @@ static int read_input(struct buf *b)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			fprintf(stderr, "tocsin: cannot read standard input: %s\n", strerror(errno));
+			cli_error("cannot read standard input: %s", strerror(errno));
 			return EX_NOINPUT;
 		}
 		buf_append(b, bytes, (size_t)n);
 		if (buf_error(b)) {
-			fprintf(stderr, "tocsin: the message is larger than %d MiB\n", MESSAGE_MAX >> 20);
+			cli_error("the message is larger than %d MiB", MESSAGE_MAX >> 20);
 			return EX_DATAERR;
 		}
 	}
 	if (b->len && memchr(b->data, '\0', b->len)) {
-		fprintf(stderr, "tocsin: the message has a NUL byte in it, which no mail may have\n");
+		cli_error("the message has a NUL byte in it, which no mail may have");
 		return EX_DATAERR;
 	}
 	return 0;
@@ -408,12 +414,10 @@ static int check_raw(const char *message)
 		line += len + 1;
 	}
 	if (number == 1)
-		fprintf(stderr,
-			"tocsin: this is no finished message: it does not begin with a header field such as 'From: …'; "
-			"leave out --raw to have one composed\n");
+		cli_error("this is no finished message: it does not begin with a header field such as 'From: …'; "
+			"leave out --raw to have one composed");
 	else
-		fprintf(stderr,
-			"tocsin: this is no finished message: line %u is no header field, and no empty line comes before it\n",
+		cli_error("this is no finished message: line %u is no header field, and no empty line comes before it",
 			number);
 	return EX_DATAERR;
 }
@@ -423,20 +427,20 @@ static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_
 	size_t n = 0;
 
 	if (cli->raw && (cli->subject || cli->from_name)) {
-		fprintf(stderr, "tocsin: --raw takes a message that is finished, so --%s has no place in it\n",
+		cli_error("--raw takes a message that is finished, so --%s has no place in it",
 			cli->subject ? "subject" : "from-name");
 		return EX_USAGE;
 	}
 	if (cli->to_configured ? arguments[0] != NULL : arguments[0] == NULL) {
-		fprintf(stderr, "tocsin: %s\n", cli->to_configured ?
-			"--to-configured is in place of addresses" : "to whom? expected addresses, or --to-configured");
+		cli_error(cli->to_configured ? N_("--to-configured is in place of addresses") :
+			N_("to whom? expected addresses, or --to-configured"));
 		return EX_USAGE;
 	}
 	for (; arguments[n]; n++) {
 		if (!mime_is_address(arguments[n])) {
 			_cleanup_free_ char *shown = text_cleaned(arguments[n], 200);
 
-			fprintf(stderr, "tocsin: '%s' is no mail address\n", shown ? shown : "");
+			cli_error("'%s' is no mail address", shown ? shown : "");
 			return EX_USAGE;
 		}
 	}
@@ -485,7 +489,7 @@ static int configured_recipients(const struct conf *conf, const char ***ret, siz
 		for (size_t j = 0; conf->recipients[i].escalate_after == 0 && j < conf->recipients[i].to.n; j++)
 			to[n++] = conf->recipients[i].to.items[j];
 	if (n == 0)
-		fprintf(stderr, "tocsin: nobody to write to: 'to' is missing in [mail]\n");
+		cli_error("nobody to write to: 'to' is missing in [mail]");
 	*ret = to;
 	*ret_n = n;
 	return n ? 0 : EX_CONFIG;
@@ -523,11 +527,11 @@ int cli_send(const struct cli *cli, char **arguments)
 	if (cli->to_configured)
 		to = configured;
 	if (!cli->raw) {
-		int r = compose(cli, &loaded, relay, cli->subject ? cli->subject : "(no subject)", buf_text(&input),
+		int r = compose(cli, &loaded, relay, cli->subject ? cli->subject : _("(no subject)"), buf_text(&input),
 			to, n, &content);
 
 		if (r < 0) {
-			fprintf(stderr, "tocsin: cannot compose the message: %s\n", strerror(-r));
+			cli_error("cannot compose the message: %s", strerror(-r));
 			return EX_DATAERR;
 		}
 	}
@@ -538,11 +542,12 @@ int cli_send(const struct cli *cli, char **arguments)
 	return deliver(cli, &helper, &loaded, &letter);
 }
 
+#define SAY_TEST_MAIL \
+	_("This is a test mail of tocsin, sent by \"tocsin test-mail --direct\".\n\n" \
+	  "It went past the daemon: with the rights, the network and the secrets of whoever called it.\n")
+
 int cli_test_mail_direct(const struct cli *cli)
 {
-	static const char text[] =
-		"This is a test mail of tocsin, sent by \"tocsin test-mail --direct\".\n\n"
-		"It went past the daemon: with the rights, the network and the secrets of whoever called it.\n";
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
 	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf content = BUF(MIME_MESSAGE_MAX), subject = BUF(1000);
@@ -556,17 +561,18 @@ int cli_test_mail_direct(const struct cli *cli)
 	relay = find_relay(cli, loaded.conf);
 	if (!relay || relay->to.n == 0) {
 		if (relay)
-			fprintf(stderr, "tocsin: nobody to write to: 'to' is missing in [mail]\n");
+			cli_error("nobody to write to: 'to' is missing in [mail]");
 		return EX_CONFIG;
 	}
-	buf_printf(&subject, "[%s] test mail", loaded.conf->host);
-	int r = compose(cli, &loaded, relay, buf_text(&subject), text, relay->to.items, relay->to.n, &content);
+	buf_printf(&subject, _("[%s] test mail"), loaded.conf->host);
+	int r = compose(cli, &loaded, relay, buf_text(&subject), SAY_TEST_MAIL, relay->to.items, relay->to.n, &content);
 	if (r < 0) {
-		fprintf(stderr, "tocsin: cannot compose the message: %s\n", strerror(-r));
+		cli_error("cannot compose the message: %s", strerror(-r));
 		return EX_DATAERR;
 	}
 	const struct letter letter = {
 		.sender = relay->from, .content = buf_text(&content), .recipients = relay->to.items, .n_recipients = relay->to.n,
+		.is_test = true,
 	};
 	return deliver(cli, &helper, &loaded, &letter);
 }
@@ -588,14 +594,14 @@ static int hear_all(struct direct *h, int64_t deadline, void (*hear)(const struc
 int cli_probe(const struct cli *cli, const struct conf_loaded *loaded, const struct conf_mail *relay,
 	const struct cli_letter *letter, void (*hear)(const struct msg *m, void *userdata), void *userdata)
 {
-	static const char text[] = "This is a test mail of tocsin, sent by \"tocsin doctor --send\".\n";
+	const char *text = _("This is a test mail of tocsin, sent by \"tocsin doctor --send\".\n");
 	static const char *const argv[] = { "tocsin-mail", NULL };
 	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf content = BUF(MIME_MESSAGE_MAX), subject = BUF(1000);
 	struct cli one = *cli;
 
 	one.relay = relay->name;
-	buf_printf(&subject, "[%s] test mail", loaded->conf->host);
+	buf_printf(&subject, _("[%s] test mail"), loaded->conf->host);
 	int r = compose(&one, loaded, relay, buf_text(&subject), text, letter->to, letter->n_to, &content);
 	if (r == 0)
 		r = direct_start("tocsin-mail", argv, &helper);

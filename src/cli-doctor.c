@@ -10,6 +10,7 @@
 #include "status-view.h"
 #include "terminal.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 #include "varlink.h"
 
@@ -31,11 +32,12 @@
 #define LOOK_USEC (10 * USEC_PER_SEC)
 #define CERTIFICATE_WARNING_DAYS 14
 #define SUBJECT_COLUMNS 24
-#define AS_ROOT "ask again as root: sudo tocsin doctor"
+#define AS_ROOT N_("ask again as root: sudo tocsin doctor")
 
 struct doctor {
 	const struct cli *cli;
 	struct conf_loaded loaded;
+	const struct conf_mail *relay; /* whose findings come; NULL: they are about none */
 	json_t *findings;
 	enum tocsin_state worst;
 	const char **recipients; /* all addresses of the configuration, each once; they are LOADED's */
@@ -44,31 +46,18 @@ struct doctor {
 
 /* ---- findings ---- */
 
-static void print_lines(const char *text, size_t indent)
-{
-	size_t columns = terminal_look().columns, room = columns > indent + 20 ? columns - indent : columns ? 20 : SIZE_MAX;
-
-	while (*text) {
-		const char *next;
-		size_t n = text_line(text, room, &next);
-
-		printf("%.*s\n%*s", (int)n, text, *next ? (int)indent : 0, "");
-		text = next;
-	}
-}
-
-static void print_finding(const json_t *finding)
+static void print_finding(const json_t *finding, const char *subject)
 {
 	const char *state = cli_text_of(finding, "state"), *remedy = cli_text_of(finding, "remedy");
-	_cleanup_buf_ struct buf subject = BUF(1000);
+	_cleanup_buf_ struct buf padded = BUF(1000);
 
-	text_pad(&subject, cli_text_of(finding, "subject"), SUBJECT_COLUMNS);
-	cli_print_state(*state ? state : "n/a", 8);
-	printf("  %s  ", buf_text(&subject));
-	print_lines(cli_text_of(finding, "text"), 8 + 2 + SUBJECT_COLUMNS + 2);
+	text_pad(&padded, subject, SUBJECT_COLUMNS);
+	cli_print_state(*state ? state : _("n/a"), 8);
+	printf("  %s  ", buf_text(&padded));
+	cli_print_lines(cli_text_of(finding, "text"), 8 + 2 + SUBJECT_COLUMNS + 2);
 	if (*remedy) {
 		fputs("          → ", stdout);
-		print_lines(remedy, 12);
+		cli_print_lines(remedy, 12);
 	}
 	fflush(stdout);
 }
@@ -80,27 +69,67 @@ static json_t *json_clean(const char *text)
 	return json_string(cleaned ? cleaned : "");
 }
 
-/* STATE NULL: nothing of the kind is here. The remedy belongs to what is not OK; NULL: there is none to tell. */
-static void _printf_(5, 6) find(struct doctor *d, const char *subject, const char *state, const char *remedy,
+/* "mail backup: login". */
+static void put_subject(struct buf *b, const struct conf_mail *relay, const char *mail, const char *what)
+{
+	if (relay)
+		buf_printf(b, "%s%s%.20s: ", mail, *relay->name ? " " : "", relay->name);
+	buf_puts(b, what);
+}
+
+/* SUBJECT is marked, and the same for programs in every language. STATE NULL: nothing of the kind is here. The remedy, which
+ * is marked too, belongs to what is not OK; NULL: there is none to tell. */
+static void _printf_(5, 6) tell_finding(struct doctor *d, const char *subject, const char *state, const char *remedy,
 	const char *format, ...)
 {
-	_cleanup_buf_ struct buf text = BUF(16000);
+	_cleanup_buf_ struct buf text = BUF(16000), name = BUF(1000), shown = BUF(1000);
+	bool is_fine = !state || strcmp(state, "OK") == 0;
 	enum tocsin_state value;
 	va_list arguments;
 
 	va_start(arguments, format);
-	buf_vprintf(&text, format, arguments);
+	buf_vprintf(&text, _(format), arguments);
 	va_end(arguments);
-	bool is_fine = !state || strcmp(state, "OK") == 0;
-	json_t *finding = json_pack("{s:o, s:o, s:o, s:o}", "subject", json_clean(subject), "state",
+	put_subject(&name, d->relay, "mail", subject);
+	put_subject(&shown, d->relay, _("mail"), _(subject));
+	json_t *finding = json_pack("{s:o, s:o, s:o, s:o}", "subject", json_clean(buf_text(&name)), "state",
 		state ? json_string(state) : json_null(), "text", json_clean(buf_text(&text)), "remedy",
-		remedy && !is_fine ? json_clean(remedy) : json_null());
+		remedy && !is_fine ? json_clean(_(remedy)) : json_null());
 	if (state && state_parse(state, &value) == 0 && state_rank(value) < state_rank(d->worst))
 		d->worst = value;
 	if (!d->cli->json)
-		print_finding(finding);
+		print_finding(finding, buf_text(&shown));
 	json_array_append_new(d->findings, finding);
 }
+
+/* ---- what may go wrong with a mail server ---- */
+
+enum stage { BEGIN, SECRET, NAME, CONNECT, TLS, GREETING, LOGIN, SENDER, RECIPIENT, CONTENT, STAGES };
+
+/* WORD: of the stages that the mailer tells; COMMAND: of SMTP. FINE: that it went well, with what is known of it (%s). */
+static const struct {
+	const char *word, *command, *what, *fine, *remedy;
+} stages[STAGES] = {
+	[BEGIN] = { "", "", N_("mailer"), "", N_("see whether tocsin is installed wholly") },
+	[SECRET] = { "secret", "", N_("password"), "",
+		N_("write the password where the configuration says, readable for tocsin only") },
+	[NAME] = { "name", "", N_("name"), N_("%s is known"),
+		N_("see 'server' for a slip; and the resolver: getent hosts NAME") },
+	[CONNECT] = { "connect", "", N_("connection"), N_("connected to %s"),
+		N_("see 'port' (465 with security = tls, 587 with starttls), and whether a firewall, or the network's provider, "
+		   "lets this host through") },
+	[TLS] = { "tls", "STARTTLS", N_("encryption"), N_("TLS, and the certificate is trusted"),
+		N_("see 'server', 'port' and 'security'; an authority of your own is named by tls_ca_file") },
+	[GREETING] = { "", "EHLO", N_("greeting"), N_("it speaks SMTP"), N_("see 'port', and 'hello' if it refuses our name") },
+	[LOGIN] = { "", "AUTH", N_("login"), N_("the login was accepted"),
+		N_("see 'username' and the password; a consumer mailbox wants an authorization code or app password, and SMTP switched "
+		   "on in its settings") },
+	[SENDER] = { "", "MAIL", N_("sender"), N_("%s is accepted"),
+		N_("'from' must be an address that this login may use, as a rule the username") },
+	[RECIPIENT] = { "", "RCPT", N_("recipient"), N_("%s is accepted"),
+		N_("see 'to' for a slip; ask the server's administrator why") },
+	[CONTENT] = { "", "DATA", N_("content"), N_("the content was accepted"), N_("ask the server's administrator why") },
+};
 
 /* ---- the configuration ---- */
 
@@ -112,8 +141,8 @@ static void tell_problems(struct doctor *d)
 
 		if (p->line)
 			snprintf(line, sizeof(line), ":%u", p->line);
-		find(d, "configuration", p->is_error ? "CRITICAL" : "WARNING", p->is_error ?
-			"correct the line, then: tocsin reload" : NULL, "%s%s: %s", p->file, line, p->text);
+		tell_finding(d, N_("configuration"), p->is_error ? "CRITICAL" : "WARNING", p->is_error ?
+			N_("correct the line, then: tocsin reload") : NULL, "%s%s: %s", p->file, line, p->text);
 	}
 }
 
@@ -144,17 +173,17 @@ static void examine_configuration(struct doctor *d)
 	const struct conf *conf = d->loaded.conf;
 
 	if (r < 0 || d->loaded.is_unread)
-		find(d, "configuration", "UNKNOWN", geteuid() ? AS_ROOT : "see whether tocsin is installed wholly",
-			"%s could not be read: %s", d->cli->conf_path, r < 0 ? strerror(-r) : "tocsin-check gave no answer");
+		tell_finding(d, N_("configuration"), "UNKNOWN", geteuid() ? AS_ROOT : stages[BEGIN].remedy, "%s could not be read: %s",
+			d->cli->conf_path, r < 0 ? strerror(-r) : _("tocsin-check gave no answer"));
 	tell_problems(d);
 	if (!conf)
 		return;
 	collect_recipients(d);
 	if (d->loaded.problems.n == 0)
-		find(d, "configuration", "OK", NULL, "%s; checks: %zu, mail servers: %zu, recipients: %zu", d->cli->conf_path,
+		tell_finding(d, N_("configuration"), "OK", NULL, "%s; checks: %zu, mail servers: %zu, recipients: %zu", d->cli->conf_path,
 			conf->n_checks, conf->n_mails, d->n_recipients);
 	if (conf->n_checks == 0)
-		find(d, "configuration", "WARNING", "add a [check NAME]; \"tocsin describe\" lists what there is",
+		tell_finding(d, N_("configuration"), "WARNING", N_("add a [check NAME]; \"tocsin describe\" lists what there is"),
 			"nothing is watched: there is no [check NAME]");
 }
 
@@ -180,25 +209,26 @@ static int is_readable_by(const struct passwd *user, const char *path)
 
 static void examine_file(struct doctor *d, const char *subject, const char *path)
 {
-	static const char remedy[] = "chown root:" DAEMON_USER " and chmod 0640 for it";
+	static const char remedy[] = N_("chown root:tocsin and chmod 0640 for it");
 	const struct passwd *user = getpwnam(DAEMON_USER);
 	struct stat st;
 
 	if (stat(path, &st) < 0 || access(path, R_OK) < 0) {
 		bool is_ours = errno == EACCES && geteuid() != 0;
 
-		find(d, subject, is_ours ? "UNKNOWN" : "CRITICAL", is_ours ? AS_ROOT :
-			"write the password into it: of a consumer mailbox the authorization code or app password", "%s: %s", path,
+		tell_finding(d, subject, is_ours ? "UNKNOWN" : "CRITICAL", is_ours ? AS_ROOT :
+			N_("write the password into it: of a consumer mailbox the authorization code or app password"), "%s: %s", path,
 			strerror(errno));
 	} else if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-		find(d, subject, "CRITICAL", "write the password into it, in one line", "%s %s", path,
-			S_ISREG(st.st_mode) ? "is empty" : "is no file");
+		tell_finding(d, subject, "CRITICAL", N_("write the password into it, in one line"),
+			S_ISREG(st.st_mode) ? N_("%s is empty") : N_("%s is no file"), path);
 	} else if (st.st_mode & S_IROTH) {
-		find(d, subject, "WARNING", remedy, "%s can be read by everybody on this host", path);
+		tell_finding(d, subject, "WARNING", remedy, "%s can be read by everybody on this host", path);
 	} else if (user && geteuid() == 0 && is_readable_by(user, path) == 0) {
-		find(d, subject, "CRITICAL", remedy, "%s cannot be read by the user " DAEMON_USER, path);
+		tell_finding(d, subject, "CRITICAL", remedy, "%s cannot be read by the user tocsin", path);
 	} else {
-		find(d, subject, "OK", NULL, "%s is readable%s", path, user && geteuid() == 0 ? " for " DAEMON_USER : "");
+		tell_finding(d, subject, "OK", NULL, user && geteuid() == 0 ? N_("%s is readable for tocsin") : N_("%s is readable"),
+			path);
 	}
 }
 
@@ -211,60 +241,30 @@ static void examine_credential(struct doctor *d, const char *subject, const char
 	if (!folder && access(CREDENTIALS, F_OK) == 0 && setenv("CREDENTIALS_DIRECTORY", CREDENTIALS, 1) == 0)
 		folder = CREDENTIALS;
 	if (!folder)
-		find(d, subject, "UNKNOWN", "start the service, then ask again as root: sudo tocsin doctor",
-			"the credential %s can be seen only while " UNIT " runs", name);
+		tell_finding(d, subject, "UNKNOWN", N_("start the service, then ask again as root: sudo tocsin doctor"),
+			"the credential %s can be seen only while tocsin.service runs", name);
 	else if (asprintf(&path, "%s/%s", folder, name) >= 0 && access(path, R_OK) == 0)
-		find(d, subject, "OK", NULL, "the credential %s was given to the service", name);
+		tell_finding(d, subject, "OK", NULL, "the credential %s was given to the service", name);
 	else
-		find(d, subject, errno == EACCES ? "UNKNOWN" : "CRITICAL", errno == EACCES ? AS_ROOT :
-			"store it: systemd-creds encrypt, or LoadCredential=NAME:PATH in a drop-in of the unit",
+		tell_finding(d, subject, errno == EACCES ? "UNKNOWN" : "CRITICAL", errno == EACCES ? AS_ROOT :
+			N_("store it: systemd-creds encrypt, or LoadCredential=NAME:PATH in a drop-in of the unit"),
 			"the credential %s: %s", name, strerror(errno));
-}
-
-static void relay_subject(const struct conf_mail *m, const char *what, char *subject, size_t size)
-{
-	snprintf(subject, size, "mail%s%.20s: %s", *m->name ? " " : "", m->name, what);
 }
 
 static void examine_secrets(struct doctor *d)
 {
 	for (size_t i = 0; d->loaded.conf && i < d->loaded.conf->n_mails; i++) {
-		const struct conf_mail *m = &d->loaded.conf->mails[i];
-		char subject[64];
+		const struct conf_mail *m = d->relay = &d->loaded.conf->mails[i];
 
-		relay_subject(m, "password", subject, sizeof(subject));
 		if (m->password_file)
-			examine_file(d, subject, m->password_file);
+			examine_file(d, stages[SECRET].what, m->password_file);
 		if (m->credential)
-			examine_credential(d, subject, m->credential);
+			examine_credential(d, stages[SECRET].what, m->credential);
 	}
+	d->relay = NULL;
 }
 
 /* ---- the way to the mail server ---- */
-
-enum stage { BEGIN, SECRET, NAME, CONNECT, TLS, GREETING, LOGIN, SENDER, RECIPIENT, CONTENT, STAGES };
-
-/* WORD: of the stages that the mailer tells; COMMAND: of SMTP. FINE: that it went well, with what is known of it. */
-static const struct {
-	const char *word, *command, *what, *fine, *remedy;
-} stages[STAGES] = {
-	[BEGIN] = { "", "", "mailer", "", "see whether tocsin is installed wholly" },
-	[SECRET] = { "secret", "", "password", "",
-		"write the password where the configuration says, readable for " DAEMON_USER " only" },
-	[NAME] = { "name", "", "name", "%s is known", "see 'server' for a slip; and the resolver: getent hosts NAME" },
-	[CONNECT] = { "connect", "", "connection", "connected to %s",
-		"see 'port' (465 with security = tls, 587 with starttls), and whether a firewall, or the network's provider, "
-		"lets this host through" },
-	[TLS] = { "tls", "STARTTLS", "encryption", "TLS, and the certificate is trusted",
-		"see 'server', 'port' and 'security'; an authority of your own is named by tls_ca_file" },
-	[GREETING] = { "", "EHLO", "greeting", "it speaks SMTP", "see 'port', and 'hello' if it refuses our name" },
-	[LOGIN] = { "", "AUTH", "login", "accepted",
-		"see 'username' and the password; a consumer mailbox wants an authorization code or app password, and SMTP switched on "
-		"in its settings" },
-	[SENDER] = { "", "MAIL", "sender", "accepted", "'from' must be an address that this login may use, as a rule the username" },
-	[RECIPIENT] = { "", "RCPT", "recipient", "accepted", "see 'to' for a slip; ask the server's administrator why" },
-	[CONTENT] = { "", "DATA", "content", "accepted", "ask the server's administrator why" },
-};
 
 struct visit {
 	struct doctor *doctor;
@@ -349,10 +349,7 @@ static void hear(const struct msg *m, void *userdata)
 
 static void find_at(struct visit *v, enum stage stage, const char *state, const char *remedy, const char *text)
 {
-	char subject[64];
-
-	relay_subject(v->relay, stages[stage].what, subject, sizeof(subject));
-	find(v->doctor, subject, state, remedy, "%s", text);
+	tell_finding(v->doctor, stages[stage].what, state, remedy, "%s", text);
 }
 
 static bool is_here(const char *server)
@@ -364,13 +361,23 @@ static void tell_certificate(struct visit *v)
 {
 	int64_t end = v->until_usec < v->chain_until_usec ? v->until_usec : v->chain_until_usec;
 	int64_t days = (end - clock_realtime_usec()) / USEC_PER_DAY;
-	char subject[64];
 
 	if (!v->certificate)
 		return;
-	relay_subject(v->relay, "certificate", subject, sizeof(subject));
-	find(v->doctor, subject, days < CERTIFICATE_WARNING_DAYS ? "WARNING" : "OK", "the server's administrator must renew it",
-		"%s: %s%lld days left", v->certificate, end < v->until_usec ? "its authority has " : "", (long long)days);
+	tell_finding(v->doctor, N_("certificate"), days < CERTIFICATE_WARNING_DAYS ? "WARNING" : "OK",
+		N_("the server's administrator must renew it"), end < v->until_usec ?
+			N_("%s: its authority has %lld days left") : N_("%s: %lld days left"), v->certificate, (long long)days);
+}
+
+/* SENTENCE with DETAIL, or "it", in the place of its %s; where it has none, before it. */
+static void put_fine(struct buf *b, const char *sentence, const char *detail)
+{
+	const char *place = strstr(sentence, "%s");
+
+	if (place)
+		buf_printf(b, "%.*s%s%s", (int)(place - sentence), sentence, detail ? detail : _("it"), place + strlen("%s"));
+	else
+		buf_printf(b, "%s%s%s", detail ? detail : "", detail ? ": " : "", sentence);
 }
 
 /* What went well before it came to the stage where it is. */
@@ -381,18 +388,14 @@ static void tell_passed(struct visit *v, enum stage end)
 
 		if (!v->was_at[s] || !*stages[s].fine || s == RECIPIENT)
 			continue;
-		if (strstr(stages[s].fine, "%s"))
-			buf_printf(&text, "%.*s%s%s", (int)(strstr(stages[s].fine, "%s") - stages[s].fine), stages[s].fine,
-				v->detail[s] ? v->detail[s] : "it", strstr(stages[s].fine, "%s") + 2);
-		else
-			buf_printf(&text, "%s%s%s", v->detail[s] ? v->detail[s] : "", v->detail[s] ? " " : "", stages[s].fine);
+		put_fine(&text, _(stages[s].fine), v->detail[s]);
 		find_at(v, s, "OK", NULL, buf_text(&text));
 		if (s == TLS)
 			tell_certificate(v);
 	}
 	if (end > TLS && v->relay->security == CONF_NONE)
-		find_at(v, TLS, is_here(v->relay->server) ? "OK" : "WARNING", "set security = tls or starttls",
-			"not encrypted, as security = none says");
+		find_at(v, TLS, is_here(v->relay->server) ? "OK" : "WARNING", N_("set security = tls or starttls"),
+			_("not encrypted, as security = none says"));
 }
 
 /* What the first recipient was told is what the session ended with. */
@@ -401,15 +404,13 @@ static void tell_failure(struct visit *v)
 	const json_t *first = json_array_get(v->results, 0);
 	bool is_ours = v->stage == SECRET && geteuid() != 0;
 	_cleanup_buf_ struct buf text = BUF(16000);
-	char until[64] = "";
 
 	buf_puts(&text, cli_text_of(first, "text"));
 	if (v->stage == TLS && v->certificate) {
 		_cleanup_buf_ struct buf time = BUF(60);
 
 		format_time(&time, v->until_usec);
-		snprintf(until, sizeof(until), "%s", buf_text(&time));
-		buf_printf(&text, "; it showed a certificate %s, valid until %s", v->certificate, until);
+		buf_printf(&text, _("; it showed a certificate %s, valid until %s"), v->certificate, buf_text(&time));
 	}
 	find_at(v, v->stage, is_ours ? "UNKNOWN" : "CRITICAL", is_ours ? AS_ROOT : stages[v->stage].remedy, buf_text(&text));
 }
@@ -424,12 +425,11 @@ static void tell_recipients(struct visit *v)
 		const char *text = cli_text_of(result, "text");
 		bool is_fine = strcmp(outcome, "accepted") == 0 || strcmp(outcome, "sent") == 0;
 		bool is_temporary = strcmp(outcome, "temporary") == 0;
-		char subject[64];
 
-		relay_subject(v->relay, v->sends ? "test mail" : stages[RECIPIENT].what, subject, sizeof(subject));
-		find(v->doctor, subject, is_fine ? "OK" : is_temporary ? "WARNING" : "CRITICAL", is_temporary ?
-			"tocsin tries again by itself; if it stays so, ask the server's administrator" : stages[RECIPIENT].remedy,
-			"%s: %s%s%s", recipient, outcome, *text && !is_fine ? ": " : "", is_fine ? "" : text);
+		tell_finding(v->doctor, v->sends ? N_("test mail") : stages[RECIPIENT].what,
+			is_fine ? "OK" : is_temporary ? "WARNING" : "CRITICAL", is_temporary ?
+				N_("tocsin tries again by itself; if it stays so, ask the server's administrator") : stages[RECIPIENT].remedy,
+			"%s: %s%s%s", recipient, cli_outcome(outcome), *text && !is_fine ? ": " : "", is_fine ? "" : text);
 	}
 }
 
@@ -437,8 +437,8 @@ static void tell_recipients(struct visit *v)
 static void tell_visit(struct visit *v, int r)
 {
 	if (r < 0 || json_array_size(v->results) == 0) {
-		find_at(v, v->stage, "UNKNOWN", stages[BEGIN].remedy, r == -ETIMEDOUT ? "tocsin-mail gave no answer in time" :
-			r == -EPIPE || r == 0 ? "tocsin-mail ended without an answer" : strerror(-r));
+		find_at(v, v->stage, "UNKNOWN", stages[BEGIN].remedy, r == -ETIMEDOUT ? _("tocsin-mail gave no answer in time") :
+			r == -EPIPE || r == 0 ? _("tocsin-mail ended without an answer") : strerror(-r));
 		return;
 	}
 	if (!v->sends)
@@ -483,11 +483,15 @@ static void examine_relays(struct doctor *d)
 	if (!conf)
 		return;
 	if (conf->n_mails == 0 || d->n_recipients == 0)
-		find(d, "mail", "CRITICAL", "tocsin.conf(5) has an example for each provider", "no mail can be sent: [mail] with %s",
-			conf->n_mails ? "'to' is missing" : "a server is missing");
-	for (size_t i = 0; i < conf->n_mails && d->n_recipients; i++)
-		if (visit_relay(d, &conf->mails[i], false) && d->cli->send)
-			visit_relay(d, &conf->mails[i], true);
+		tell_finding(d, N_("mail"), "CRITICAL", N_("tocsin.conf(5) has an example for each provider"), conf->n_mails ?
+				N_("no mail can be sent: [mail] with 'to' is missing") :
+				N_("no mail can be sent: [mail] with a server is missing"));
+	for (size_t i = 0; i < conf->n_mails && d->n_recipients; i++) {
+		d->relay = &conf->mails[i];
+		if (visit_relay(d, d->relay, false) && d->cli->send)
+			visit_relay(d, d->relay, true);
+	}
+	d->relay = NULL;
 }
 
 /* ---- the daemon ---- */
@@ -495,35 +499,33 @@ static void examine_relays(struct doctor *d)
 static void tell_notes(struct doctor *d, const json_t *status)
 {
 	static const struct {
-		const char *words, *subject, *remedy;
+		const char *kind, *subject, *remedy, *fine; /* what is told when there is no such note; or NULL */
 	} known[] = {
-		{ "memory is not locked", "memory", "LimitMEMLOCK=64M in the unit: systemctl cat " UNIT " shows what is in force" },
-		{ "state file cannot be written", "state file", "see to its disk and its owner: ls -ld /var/lib/tocsin; df /var/lib/tocsin" },
-		{ "[mail", "mail", "see the findings about mail" },
-		{ "tocsin-mail", "helpers", "see journalctl -u tocsin" },
-		{ "tocsin-check", "helpers", "see journalctl -u tocsin" },
+		{ "memory", N_("memory"), N_("LimitMEMLOCK=64M in the unit: systemctl cat tocsin.service shows what is in force"),
+			N_("the helpers that stand by are locked in memory") },
+		{ "state", N_("state file"), N_("see to its disk and its owner: ls -ld /var/lib/tocsin; df /var/lib/tocsin"),
+			N_("tocsind can write it") },
+		{ "mail", N_("mail"), N_("see the findings about mail"), NULL },
+		{ "helper", N_("helpers"), N_("see journalctl -u tocsin"), N_("nothing is remarked") },
 	};
-	const json_t *note;
+	const json_t *notes = json_object_get(status, "notes"), *kinds = json_object_get(status, "note_kinds"), *note;
 	bool was_found[ELEMENTS(known)] = { false };
 	size_t i;
 
-	json_array_foreach(json_object_get(status, "notes"), i, note) {
-		const char *text = json_string_value(note) ? json_string_value(note) : "";
+	json_array_foreach(notes, i, note) {
+		const char *text = json_string_value(note), *kind = json_string_value(json_array_get(kinds, i));
 		size_t k = 0;
 
-		while (k < ELEMENTS(known) && !strstr(text, known[k].words))
+		while (k < ELEMENTS(known) && (!kind || strcmp(kind, known[k].kind) != 0))
 			k++;
 		if (k < ELEMENTS(known))
 			was_found[k] = true;
-		find(d, k < ELEMENTS(known) ? known[k].subject : "daemon", "WARNING",
-			k < ELEMENTS(known) ? known[k].remedy : NULL, "%s", text);
+		tell_finding(d, k < ELEMENTS(known) ? known[k].subject : N_("daemon"), "WARNING",
+			k < ELEMENTS(known) ? known[k].remedy : NULL, "%s", text ? text : "");
 	}
-	if (!was_found[0])
-		find(d, "memory", "OK", NULL, "the helpers that stand by are locked in memory");
-	if (!was_found[1])
-		find(d, "state file", "OK", NULL, "tocsind can write it");
-	if (!was_found[3] && !was_found[4])
-		find(d, "helpers", "OK", NULL, "nothing is remarked");
+	for (i = 0; i < ELEMENTS(known); i++)
+		if (!was_found[i] && known[i].fine)
+			tell_finding(d, known[i].subject, "OK", NULL, "%s", _(known[i].fine));
 }
 
 /* A time of the control socket for a person; "" for null. */
@@ -544,12 +546,13 @@ static void tell_outbox(struct doctor *d, const json_t *status)
 	append_time(&last, status, "last_mail");
 	append_time(&queued, mail, "queued");
 	if (json_array_size(outbox))
-		find(d, "outbox", "WARNING", "\"tocsin outbox\" shows all answers; \"tocsin outbox retry\" tries now",
+		tell_finding(d, N_("outbox"), "WARNING", N_("\"tocsin outbox\" shows all answers; \"tocsin outbox retry\" tries now"),
 			"%zu mails wait, the first since %s; last answer: %s", json_array_size(outbox), buf_text(&queued),
 			cli_text_of(recipient, "answer"));
+	else if (last.len)
+		tell_finding(d, N_("outbox"), "OK", NULL, "no mail waits, the last one arrived %s", buf_text(&last));
 	else
-		find(d, "outbox", "OK", NULL, "no mail waits%s%s", last.len ? ", the last one arrived " : "; none was sent yet",
-			buf_text(&last));
+		tell_finding(d, N_("outbox"), "OK", NULL, "no mail waits; none was sent yet");
 }
 
 static void tell_status(struct doctor *d, const json_t *status)
@@ -559,8 +562,11 @@ static void tell_status(struct doctor *d, const json_t *status)
 	_cleanup_buf_ struct buf started = BUF(100);
 
 	append_time(&started, status, "started");
-	find(d, "daemon", is_ours ? "OK" : "WARNING", "systemctl restart tocsin", "tocsind %s runs since %s%s%s", version,
-		buf_text(&started), is_ours ? "" : ", and this is ", is_ours ? "" : PACKAGE_VERSION);
+	if (is_ours)
+		tell_finding(d, N_("daemon"), "OK", NULL, "tocsind %s runs since %s", version, buf_text(&started));
+	else
+		tell_finding(d, N_("daemon"), "WARNING", "systemctl restart tocsin", "tocsind %s runs since %s, and this is %s", version,
+			buf_text(&started), PACKAGE_VERSION);
 	tell_notes(d, status);
 	tell_outbox(d, status);
 }
@@ -575,9 +581,9 @@ static void examine_daemon(struct doctor *d)
 	if (r == 0 && !error)
 		tell_status(d, status);
 	else if (r == -EACCES)
-		find(d, "daemon", "UNKNOWN", AS_ROOT, "%s: %s", d->cli->control_path, strerror(-r));
+		tell_finding(d, N_("daemon"), "UNKNOWN", AS_ROOT, "%s: %s", d->cli->control_path, strerror(-r));
 	else
-		find(d, "daemon", "CRITICAL", "systemctl start tocsin; if it does not stay: journalctl -u tocsin", "%s: %s",
+		tell_finding(d, N_("daemon"), "CRITICAL", N_("systemctl start tocsin; if it does not stay: journalctl -u tocsin"), "%s: %s",
 			d->cli->control_path, r < 0 ? strerror(-r) : error);
 	json_decref(status);
 }
@@ -596,19 +602,19 @@ static void look(struct doctor *d, const char *subject, const char *module, cons
 	size_t i;
 
 	json_array_foreach(json_object_get(result, "items"), i, item)
-		find(d, subject, cli_text_of(item, "state"), remedy, "%s", cli_text_of(item, "text"));
+		tell_finding(d, subject, cli_text_of(item, "state"), remedy, "%s", cli_text_of(item, "text"));
 	if (!result)
-		find(d, subject, "UNKNOWN", stages[BEGIN].remedy, "tocsin-check cannot be started");
+		tell_finding(d, subject, "UNKNOWN", stages[BEGIN].remedy, "tocsin-check cannot be started");
 	else if (json_is_string(json_object_get(result, "error")))
-		find(d, subject, json_is_true(json_object_get(result, "not_applicable")) ? NULL : "UNKNOWN", remedy, "%s",
+		tell_finding(d, subject, json_is_true(json_object_get(result, "not_applicable")) ? NULL : "UNKNOWN", remedy, "%s",
 			cli_text_of(result, "error"));
 	json_decref(result);
 }
 
 static void examine_clock(struct doctor *d)
 {
-	look(d, "clock", "clock", NULL, NULL,
-		"a wrong clock spoils certificates and the dates of mails: start systemd-timesyncd or chrony");
+	look(d, N_("clock"), "clock", NULL, NULL,
+		N_("a wrong clock spoils certificates and the dates of mails: start systemd-timesyncd or chrony"));
 }
 
 static void examine_state_folder(struct doctor *d)
@@ -620,10 +626,11 @@ static void examine_state_folder(struct doctor *d)
 		return;
 	*slash = '\0';
 	if (access(folder, F_OK) < 0)
-		find(d, "state folder", "WARNING", "the service makes it at its start: systemctl start tocsin", "%s: %s", folder,
+		tell_finding(d, N_("state folder"), "WARNING", N_("the service makes it at its start: systemctl start tocsin"), "%s: %s", folder,
 			strerror(errno));
 	else
-		look(d, "state folder", "disk", "path", folder, "make room: without it alerts go out, but a crash may lose or repeat some");
+		look(d, N_("state folder"), "disk", "path", folder,
+			N_("make room: without it alerts go out, but a crash may lose or repeat some"));
 }
 
 static void examine_programs(struct doctor *d)
@@ -634,7 +641,7 @@ static void examine_programs(struct doctor *d)
 		_cleanup_free_ char *path = helper_path(programs[i]);
 
 		if (!path || access(path, X_OK) < 0)
-			find(d, "helpers", "CRITICAL", "install tocsin anew", "%s: %s", path ? path : programs[i], strerror(errno));
+			tell_finding(d, N_("helpers"), "CRITICAL", N_("install tocsin anew"), "%s: %s", path ? path : programs[i], strerror(errno));
 	}
 }
 
@@ -653,12 +660,12 @@ static void examine_enablement(struct doctor *d)
 	if (r >= 0)
 		r = sd_bus_message_read(reply, "s", &state);
 	if (r < 0)
-		find(d, "service", "UNKNOWN", "systemctl is-enabled " UNIT, "whether it is started at boot: %s",
+		tell_finding(d, N_("service"), "UNKNOWN", "systemctl is-enabled " UNIT, "whether it is started at boot: %s",
 			error.message ? error.message : strerror(-r));
 	else if (strcmp(state, "enabled") == 0)
-		find(d, "service", "OK", NULL, "it is started at boot");
+		tell_finding(d, N_("service"), "OK", NULL, "it is started at boot");
 	else
-		find(d, "service", "WARNING", "systemctl enable tocsin", "it is not started at boot: %s", state);
+		tell_finding(d, N_("service"), "WARNING", "systemctl enable tocsin", "it is not started at boot: %s", state);
 	sd_bus_message_unref(reply);
 	sd_bus_flush_close_unref(bus);
 }
@@ -666,10 +673,11 @@ static void examine_enablement(struct doctor *d)
 static void examine_service(struct doctor *d)
 {
 	if (access("/run/systemd/system", F_OK) < 0) {
-		find(d, "service", NULL, NULL, "systemd does not run here: what starts tocsind, at boot and after a crash, is unknown");
+		tell_finding(d, N_("service"), NULL, NULL,
+			"systemd does not run here: what starts tocsind, at boot and after a crash, is unknown");
 		return;
 	}
-	look(d, "service", "unit", "unit", UNIT, "systemctl enable --now tocsin; systemctl status tocsin");
+	look(d, N_("service"), "unit", "unit", UNIT, "systemctl enable --now tocsin; systemctl status tocsin");
 	examine_enablement(d);
 }
 

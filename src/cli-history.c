@@ -3,11 +3,15 @@
 #include "cli.h"
 
 #include "clock.h"
+#include "history-view.h"
+#include "notice.h"
 #include "state.h"
 #include "terminal.h"
 #include "text.h"
 #include "timeline.h"
+#include "translate.h"
 #include "units.h"
+#include "varlink.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,7 +20,12 @@
 
 #define SINCE_DEFAULT_USEC (7 * USEC_PER_DAY)
 #define EVENTS_MAX 10000
-#define LINE_COLUMNS_MAX 96
+#define TEXT_COLUMNS_LEAST 30
+#define OWN_LINE_INDENT 4
+#define CHARTS_MAX 40 /* without --check */
+#define CHARTS_USEC (5 * USEC_PER_SEC) /* charts adorn: who asks waits no longer for them */
+#define NUMBER_COLUMNS 6
+#define DURATION_COLUMNS 20 /* "23 h 59 min, lasts" */
 #define LINE_EVENTS_MAX 2000 /* more are no line that a person reads */
 
 /* "2d" ago, a local date, or RFC 3339. */
@@ -44,7 +53,7 @@ static int add_filter(const struct cli *cli, json_t *parameters)
 
 	if (cli->since) {
 		if (parse_since(cli->since, &since) < 0) {
-			fprintf(stderr, "tocsin: --since %s: expected a time like 2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00\n",
+			cli_error("--since %s: expected a time like 2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00",
 				cli->since);
 			return EX_USAGE;
 		}
@@ -53,32 +62,18 @@ static int add_filter(const struct cli *cli, json_t *parameters)
 	}
 	json_t *check = cli->check ? json_string(cli->check) : json_null();
 	if (!check) {
-		fputs("tocsin: --check is not UTF-8\n", stderr);
+		cli_error("--check is not UTF-8");
 		return EX_USAGE;
 	}
 	json_object_set_new(parameters, "check", check);
 	return 0;
 }
 
-/* "2026-11-25 18:38:12", local; "" for null. */
-static void append_time(struct buf *b, const char *rfc3339)
-{
-	int64_t usec;
-	struct tm tm;
-	char text[32];
-
-	if (parse_time_rfc3339(rfc3339, &usec) < 0)
-		return;
-	time_t seconds = (time_t)(usec / USEC_PER_SEC);
-	if (localtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
-		buf_puts(b, text);
-}
-
 static void print_time(const json_t *object, const char *name)
 {
 	_cleanup_buf_ struct buf b = BUF(100);
 
-	append_time(&b, cli_text_of(object, name));
+	cli_append_time(&b, cli_text_of(object, name));
 	cli_print_padded(buf_text(&b), 19);
 }
 
@@ -91,13 +86,13 @@ static void append_names(struct buf *b, const json_t *array)
 	json_array_foreach(array, i, name) {
 		_cleanup_free_ char *cleaned = text_cleaned(json_string_value(name), 100);
 
-		buf_printf(b, "%s%s", i ? ", " : "", cleaned ? cleaned : "");
+		buf_printf(b, "%s%s", i ? _(", ") : "", cleaned ? cleaned : "");
 	}
 }
 
 /* Asks; unless JSON was wanted, SHOW prints the answer. */
 static int show(const struct cli *cli, const char *method, json_t *parameters,
-	void (*show_reply)(const json_t *reply, int64_t since_usec))
+	void (*show_reply)(const struct cli *cli, const json_t *reply, int64_t since_usec))
 {
 	int64_t since = 0;
 	json_t *reply;
@@ -114,29 +109,74 @@ static int show(const struct cli *cli, const char *method, json_t *parameters,
 	if (cli->json)
 		cli_print_json(reply);
 	else
-		show_reply(reply, since);
+		show_reply(cli, reply, since);
 	if (!cli->json && json_is_true(json_object_get(reply, "cut")))
-		fputs("tocsin: older ones are not shown; ask with --since or --check for fewer\n", stderr);
+		cli_error("older ones are not shown; ask with --since or --check for fewer");
 	json_decref(reply);
 	return EX_OK;
 }
 
 /* ---- history ---- */
 
+/* In the language in use. The words of daemons to come are shown as they are. */
+static const char *event_words(const json_t *event)
+{
+	static const char *const words[][2] = {
+		{ "found", CN_("event", "found") }, { "problem", CN_("event", "problem") }, { "worse", CN_("event", "worse") },
+		{ "eased", CN_("event", "eased") }, { "blind", CN_("event", "blind") }, { "seen-again", CN_("event", "seen-again") },
+		{ "recovered", CN_("event", "recovered") }, { "relapsed", CN_("event", "relapsed") },
+		{ "unstable", CN_("event", "unstable") }, { "steady", CN_("event", "steady") }, { "late", CN_("event", "late") },
+		{ "reminder", CN_("event", "reminder") }, { "escalated", CN_("event", "escalated") },
+		{ "acknowledged", CN_("event", "acknowledged") }, { "silenced", CN_("event", "silenced") },
+		{ "removed", CN_("event", "removed") }, { "restarted", CN_("event", "restarted") },
+		{ "crashed", CN_("event", "crashed") }, { "test", CN_("event", "test") },
+	};
+	const char *name = cli_text_of(event, "event");
+
+	for (size_t i = 0; i < ELEMENTS(words); i++)
+		if (strcmp(words[i][0], name) == 0)
+			return _(words[i][1]);
+	return name;
+}
+
+static size_t widest_event(const json_t *events)
+{
+	size_t width = text_columns(_("EVENT")), i;
+	const json_t *event;
+
+	json_array_foreach(events, i, event) {
+		size_t columns = text_columns(event_words(event));
+
+		width = columns > width ? columns : width;
+	}
+	return width;
+}
+
 /* What follows the text of an event: who did it, and why the mail did not go as usual. */
-static void print_remarks(const json_t *event)
+static void append_remarks(struct buf *b, const json_t *event)
 {
 	_cleanup_buf_ struct buf waiting = BUF(4000);
 	const char *who = cli_text_of(event, "who"), *note = cli_text_of(event, "note"), *text = cli_text_of(event, "text");
 
 	append_names(&waiting, json_object_get(event, "waiting"));
 	if (*who && !strstr(text, who))
-		printf(" [by %s]", who);
+		buf_printf(b, _(" [by %s]"), who);
 	if (*note)
-		printf(" [%s]", note);
+		buf_printf(b, " [%s]", note);
 	if (*buf_text(&waiting))
-		printf(" [waits for a mail to %s]", buf_text(&waiting));
-	putchar('\n');
+		buf_printf(b, _(" [waits for a mail to %s]"), buf_text(&waiting));
+}
+
+/* The last column of a table, which begins at INDENT; where there is little room for it, it has lines of its own. */
+static void print_last(const char *text, size_t indent)
+{
+	size_t columns = terminal_look().columns;
+
+	if (columns && columns < indent + TEXT_COLUMNS_LEAST && columns < indent + text_columns(text)) {
+		printf("\n%*s", OWN_LINE_INDENT, "");
+		indent = OWN_LINE_INDENT;
+	}
+	cli_print_lines(text, indent);
 }
 
 /* ---- the line of states ---- */
@@ -213,47 +253,169 @@ static void print_lines(const json_t *events, int64_t since_usec, size_t check_w
 	size_t columns = terminal_look().columns, n = json_array_size(events);
 	struct timeline empty = { .since_usec = since_usec, .until_usec = clock_realtime_usec(),
 		.n = columns > check_width + 12 ? columns - check_width - 3 : 0 };
-	_cleanup_buf_ struct buf since = BUF(100);
+	_cleanup_buf_ struct buf axis = BUF(1000);
 
-	empty.n = empty.n > LINE_COLUMNS_MAX ? LINE_COLUMNS_MAX : empty.n;
-	if (empty.n == 0 || n > LINE_EVENTS_MAX)
+	empty.n = empty.n > HISTORY_VIEW_COLUMNS ? HISTORY_VIEW_COLUMNS : empty.n;
+	if (empty.n == 0 || n == 0 || n > LINE_EVENTS_MAX)
 		return;
-	format_clock(&since, since_usec, empty.until_usec);
+	history_view_append_axis(&axis, since_usec, empty.until_usec, empty.n);
 	putchar('\n');
 	cli_print_padded("", check_width);
-	printf("%-*s%s\n", (int)empty.n - 3, buf_text(&since), "now");
+	fputs(buf_text(&axis), stdout);
 	for (size_t i = 0; i < n; i++)
 		if (*cli_text_of(json_array_get(events, i), "check") && !came_before(events, i, false))
 			print_line(events, i, &empty, check_width);
 }
 
-static void show_history(const json_t *reply, int64_t since_usec)
+/* ---- the charts of metrics ---- */
+
+static bool has_limit(const json_t *metric)
+{
+	return json_is_number(json_object_get(metric, "warning")) || json_is_number(json_object_get(metric, "critical"));
+}
+
+/* The one that `tocsin status` draws: the first with a limit, else the first. */
+static size_t main_metric(const json_t *metrics)
+{
+	const json_t *metric;
+	size_t i;
+
+	json_array_foreach(metrics, i, metric)
+		if (has_limit(metric))
+			return i;
+	return 0;
+}
+
+/* What is measured of ITEM goes to SERIES: its main metric, and with IS_WHOLE each other that has a limit. */
+static void add_series(json_t *series, const json_t *item, bool is_whole)
+{
+	static const char *const copied[] = { "warning", "critical", "min", "max" };
+	const json_t *metrics = json_object_get(item, "metrics"), *metric;
+	size_t chosen = main_metric(metrics), i;
+
+	json_array_foreach(metrics, i, metric) {
+		if (i != chosen && !(is_whole && has_limit(metric)))
+			continue;
+		json_t *one = json_pack("{s:O, s:O, s:O}", "check", json_object_get(item, "check"), "item",
+			json_object_get(item, "item"), "metric", json_object_get(metric, "name"));
+		for (size_t k = 0; k < ELEMENTS(copied); k++)
+			json_object_set(one, copied[k], json_object_get(metric, copied[k]));
+		json_array_append_new(series, one);
+	}
+}
+
+/* Of all items that match; NULL: the daemon does not say. */
+static json_t *list_series(const struct cli *cli, int fd)
+{
+	_cleanup_free_ char *error = NULL;
+	json_t *status = NULL, *series = json_array(), *item;
+	size_t i;
+
+	varlink_query(fd, "org.tocsin.Control.Status", NULL, CHARTS_USEC, NULL, NULL, &status, &error);
+	json_array_foreach(json_object_get(status, "items"), i, item) {
+		const char *check = json_string_value(json_object_get(item, "check"));
+		const char *name = json_string_value(json_object_get(item, "item"));
+
+		if (check && name && (!cli->check || notice_matches(cli->check, check, name)))
+			add_series(series, item, cli->check);
+	}
+	json_decref(status);
+	return series;
+}
+
+/* What was measured since then. False: there is no answer just now. */
+static bool fill_series(json_t *one, int fd, int64_t since_usec, int64_t limit_usec)
+{
+	static const char *const names[] = { "check", "item", "metric" };
+	_cleanup_buf_ struct buf since = BUF(100);
+	_cleanup_free_ char *error = NULL;
+	json_t *parameters, *reply = NULL;
+
+	format_time_rfc3339(&since, since_usec);
+	parameters = json_pack("{s:s}", "since", buf_text(&since));
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		json_object_set(parameters, names[i], json_object_get(one, names[i]));
+	int r = varlink_query(fd, "org.tocsin.Control.Samples", parameters, limit_usec, NULL, NULL, &reply, &error);
+	if (r == 0 && !error)
+		json_object_update(one, reply);
+	json_decref(reply);
+	return r == 0 && !error;
+}
+
+/* How many of SERIES are filled, one after the other in one connection, in the time that there is. */
+static size_t fill_all(const struct cli *cli, json_t *series, int fd, int64_t since_usec)
+{
+	int64_t end = clock_boottime_usec() + CHARTS_USEC;
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(series, i, one) {
+		int64_t left = end - clock_boottime_usec();
+
+		if ((!cli->check && i == CHARTS_MAX) || left <= 0 || !fill_series(one, fd, since_usec, left))
+			return i;
+	}
+	return i;
+}
+
+/* For a person only, too. */
+static void print_charts(const struct cli *cli, int64_t since_usec)
+{
+	_cleanup_buf_ struct buf text = BUF(16 * 1024 * 1024);
+	struct history_view v = { .terminal = terminal_look(), .since_usec = since_usec, .until_usec = clock_realtime_usec() };
+	_cleanup_close_ int fd = v.terminal.columns ? varlink_connect(cli->control_path) : -1;
+
+	if (fd < 0)
+		return;
+	json_t *series = list_series(cli, fd);
+	size_t n = json_array_size(series), filled = fill_all(cli, series, fd, since_usec);
+	v.series = series;
+	history_view_append(&text, &v);
+	if (text.len)
+		printf("\n%s", buf_text(&text));
+	if (filled < n)
+		printf(_("%zu more metrics are not drawn; choose by --check GLOB\n"), n - filled);
+	json_decref(series);
+}
+
+/* ---- events as a table ---- */
+
+static void show_events(const json_t *reply, int64_t since_usec)
 {
 	const json_t *events = json_object_get(reply, "events"), *event;
-	size_t event_width = cli_widest(events, "event", 5), check_width = cli_widest(events, "check", 5);
-	size_t item_width = cli_widest(events, "item", 4), i;
+	size_t event_width = widest_event(events), check_width = cli_widest(events, "check", text_columns(_("CHECK")));
+	size_t item_width = cli_widest(events, "item", text_columns(_("ITEM"))), i;
 
 	if (json_array_size(events) == 0) {
-		puts("nothing happened");
+		puts(_("nothing happened"));
 		return;
 	}
-	cli_print_padded("TIME", 19);
-	cli_print_padded("EVENT", event_width);
-	printf("%-8s  ", "STATE");
-	cli_print_padded("CHECK", check_width);
-	cli_print_padded("ITEM", item_width);
-	puts("TEXT");
+	cli_print_padded(_("TIME"), 19);
+	cli_print_padded(_("EVENT"), event_width);
+	cli_print_padded(_("STATE"), 8);
+	cli_print_padded(_("CHECK"), check_width);
+	cli_print_padded(_("ITEM"), item_width);
+	puts(_("TEXT"));
 	json_array_foreach(events, i, event) {
+		_cleanup_buf_ struct buf text = BUF(20000);
+
 		print_time(event, "time");
-		cli_print_padded(cli_text_of(event, "event"), event_width);
+		cli_print_padded(event_words(event), event_width);
 		cli_print_state(cli_text_of(event, "to"), 8);
 		fputs("  ", stdout);
 		cli_print_padded(cli_text_of(event, "check"), check_width);
 		cli_print_padded(cli_text_of(event, "item"), item_width);
-		fputs(cli_text_of(event, "text"), stdout);
-		print_remarks(event);
+		buf_puts(&text, cli_text_of(event, "text"));
+		append_remarks(&text, event);
+		print_last(buf_text(&text), 19 + 2 + event_width + 2 + 8 + 2 + check_width + 2 + item_width + 2);
 	}
 	print_lines(events, since_usec, check_width);
+}
+
+static void show_history(const struct cli *cli, const json_t *reply, int64_t since_usec)
+{
+	show_events(reply, since_usec);
+	print_charts(cli, since_usec);
 }
 
 int cli_history(const struct cli *cli, char **arguments)
@@ -278,8 +440,8 @@ static void print_duration(const json_t *incident)
 		(is_open || parse_time_rfc3339(cli_text_of(incident, "closed"), &closed) == 0))
 		format_duration(&b, closed > opened ? closed - opened : 0);
 	if (is_open)
-		buf_puts(&b, ", lasts");
-	cli_print_padded(buf_text(&b), 20);
+		buf_puts(&b, _(", lasts"));
+	cli_print_padded(buf_text(&b), DURATION_COLUMNS);
 }
 
 static void print_acknowledgement(const json_t *acknowledged)
@@ -288,9 +450,12 @@ static void print_acknowledgement(const json_t *acknowledged)
 
 	if (!json_is_object(acknowledged))
 		return;
-	append_time(&until, cli_text_of(acknowledged, "until"));
-	printf("        acknowledged by %s%s%s", cli_text_of(acknowledged, "who"), *buf_text(&until) ? " until " : "",
-		buf_text(&until));
+	cli_append_time(&until, cli_text_of(acknowledged, "until"));
+	fputs("        ", stdout);
+	if (*buf_text(&until))
+		printf(_("acknowledged by %s until %s"), cli_text_of(acknowledged, "who"), buf_text(&until));
+	else
+		printf(_("acknowledged by %s"), cli_text_of(acknowledged, "who"));
 	printf("%s%s\n", *cli_text_of(acknowledged, "reason") ? ": " : "", cli_text_of(acknowledged, "reason"));
 }
 
@@ -300,25 +465,26 @@ static void print_escalation(const json_t *names)
 
 	append_names(&b, names);
 	if (*buf_text(&b))
-		printf("        escalated to %s\n", buf_text(&b));
+		printf(_("        escalated to %s\n"), buf_text(&b));
 }
 
-static void show_incidents(const json_t *reply, int64_t since_usec)
+static void show_incidents(const struct cli *cli, const json_t *reply, int64_t since_usec)
 {
 	const json_t *incidents = json_object_get(reply, "incidents"), *incident;
-	size_t check_width = cli_widest(incidents, "check", 5), item_width = cli_widest(incidents, "item", 4), i;
+	size_t check_width = cli_widest(incidents, "check", text_columns(_("CHECK")));
+	size_t item_width = cli_widest(incidents, "item", text_columns(_("ITEM"))), i;
 
 	if (json_array_size(incidents) == 0) {
-		puts("no incidents");
+		puts(_("no incidents"));
 		return;
 	}
-	printf("%6s  ", "NUMBER");
-	cli_print_padded("OPENED", 19);
-	cli_print_padded("DURATION", 20);
-	printf("%-8s  ", "WORST");
-	cli_print_padded("CHECK", check_width);
-	cli_print_padded("ITEM", item_width);
-	puts("TEXT");
+	cli_print_padded(_("NUMBER"), NUMBER_COLUMNS);
+	cli_print_padded(_("OPENED"), 19);
+	cli_print_padded(_("DURATION"), DURATION_COLUMNS);
+	cli_print_padded(_("WORST"), 8);
+	cli_print_padded(_("CHECK"), check_width);
+	cli_print_padded(_("ITEM"), item_width);
+	puts(_("TEXT"));
 	json_array_foreach(incidents, i, incident) {
 		printf("%6lld  ", (long long)json_integer_value(json_object_get(incident, "number")));
 		print_time(incident, "opened");
@@ -327,7 +493,8 @@ static void show_incidents(const json_t *reply, int64_t since_usec)
 		fputs("  ", stdout);
 		cli_print_padded(cli_text_of(incident, "check"), check_width);
 		cli_print_padded(cli_text_of(incident, "item"), item_width);
-		puts(cli_text_of(incident, "text"));
+		print_last(cli_text_of(incident, "text"), NUMBER_COLUMNS + 2 + 19 + 2 + DURATION_COLUMNS + 2 + 8 + 2 + check_width + 2 +
+			item_width + 2);
 		print_acknowledgement(json_object_get(incident, "acknowledged"));
 		print_escalation(json_object_get(incident, "escalated"));
 	}

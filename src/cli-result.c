@@ -5,11 +5,14 @@
 #include "clock.h"
 #include "status-view.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define UNKNOWN 3
 
@@ -31,11 +34,63 @@ int cli_exit_status(const char *state)
 	return UNKNOWN;
 }
 
-void cli_print_state(const char *state, int width)
+void cli_print_state(const char *state, size_t width)
 {
 	const char *colour = terminal_look().has_colour ? status_view_colour(state) : "";
+	_cleanup_buf_ struct buf padded = BUF(1000);
 
-	printf("%s%-*s%s", colour, width, state, *colour ? "\033[0m" : "");
+	text_pad(&padded, state, width);
+	printf("%s%s%s", colour, buf_text(&padded), *colour ? "\033[0m" : "");
+}
+
+void cli_error(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("tocsin: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, _(format), arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+void cli_append_time(struct buf *b, const char *rfc3339)
+{
+	int64_t usec;
+	struct tm tm;
+	char text[32];
+
+	if (parse_time_rfc3339(rfc3339, &usec) < 0)
+		return;
+	time_t seconds = (time_t)(usec / USEC_PER_SEC);
+	if (localtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+		buf_puts(b, text);
+}
+
+void cli_print_lines(const char *text, size_t indent)
+{
+	size_t columns = terminal_look().columns, room = columns > indent + 20 ? columns - indent : columns ? 20 : SIZE_MAX;
+
+	do {
+		const char *next;
+		size_t n = text_line(text, room, &next);
+
+		printf("%.*s\n%*s", (int)n, text, *next ? (int)indent : 0, "");
+		text = next;
+	} while (*text);
+}
+
+const char *cli_outcome(const char *outcome)
+{
+	static const char *const words[][2] = {
+		{ "sent", CN_("fate", "sent") }, { "accepted", CN_("fate", "accepted") }, { "temporary", CN_("fate", "temporary") },
+		{ "permanent", CN_("fate", "permanent") },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(words); i++)
+		if (strcmp(words[i][0], outcome) == 0)
+			return _(words[i][1]);
+	return outcome;
 }
 
 const char *cli_text_of(const json_t *object, const char *name)
@@ -97,7 +152,12 @@ static void print_metric(const json_t *metric, size_t width)
 {
 	_cleanup_buf_ struct buf b = BUF(1000);
 	const char *unit = cli_text_of(metric, "unit");
-	static const char *const names[] = { "warning", "critical", "min", "max" };
+	static const struct {
+		const char *name, *words;
+	} limits[] = {
+		{ "warning", CN_("limit", "warning") }, { "critical", CN_("limit", "critical") }, { "min", CN_("limit", "min") },
+		{ "max", CN_("limit", "max") },
+	};
 	const json_t *value = json_object_get(metric, "value");
 
 	buf_puts(&b, "    ");
@@ -106,13 +166,13 @@ static void print_metric(const json_t *metric, size_t width)
 	if (json_is_number(value))
 		append_value(&b, json_number_value(value), unit);
 	else
-		buf_puts(&b, "not known");
-	for (size_t i = 0; i < ELEMENTS(names); i++) {
-		const json_t *limit = json_object_get(metric, names[i]);
+		buf_puts(&b, _("not known"));
+	for (size_t i = 0; i < ELEMENTS(limits); i++) {
+		const json_t *limit = json_object_get(metric, limits[i].name);
 
 		if (!json_is_number(limit))
 			continue;
-		buf_printf(&b, ", %s ", names[i]);
+		buf_printf(&b, _(", %s "), _(limits[i].words));
 		append_value(&b, json_number_value(limit), unit);
 	}
 	puts(buf_text(&b));
@@ -129,18 +189,39 @@ static void print_evidence(const json_t *evidence)
 		printf("      %s\n", line);
 }
 
+/* What stands behind a state. */
+static void print_said(const char *name, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(20000);
+
+	buf_printf(&b, "%s: %s", name, text);
+	fputs("  ", stdout);
+	cli_print_lines(buf_text(&b), 8 + 2);
+}
+
 static void print_item(const json_t *item)
 {
 	const json_t *part;
 	size_t i;
 
 	cli_print_state(cli_text_of(item, "state"), 8);
-	printf("  %s: %s\n", cli_text_of(item, "item"), cli_text_of(item, "text"));
+	print_said(cli_text_of(item, "item"), cli_text_of(item, "text"));
 	size_t width = cli_widest(json_object_get(item, "metrics"), "name", 1);
 	json_array_foreach(json_object_get(item, "metrics"), i, part)
 		print_metric(part, width);
 	json_array_foreach(json_object_get(item, "evidence"), i, part)
 		print_evidence(part);
+}
+
+static void _printf_(2, 3) print_trace(const char *what, const char *format, ...)
+{
+	va_list arguments;
+
+	cli_print_padded(what, 10);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
 }
 
 /* What a look leaves behind, and how long it took. */
@@ -154,10 +235,10 @@ static void print_traces(const json_t *result)
 		return;
 	putchar('\n');
 	json_array_foreach(json_object_get(result, "watches"), i, watch)
-		printf("watches     %s (%s)\n", cli_text_of(watch, "what"), cli_text_of(watch, "events"));
+		print_trace(_("watches"), "%s (%s)", cli_text_of(watch, "what"), cli_text_of(watch, "events"));
 	json_object_foreach((json_t *)json_object_get(result, "memories"), key, value)
-		printf("remembers   %s = %.15g\n", key, json_number_value(value));
-	printf("took        %.1f ms\n", 1000 * json_number_value(elapsed));
+		print_trace(_("remembers"), "%s = %.15g", key, json_number_value(value));
+	print_trace(_("took"), "%.1f ms", 1000 * json_number_value(elapsed));
 }
 
 /* CRITICAL is the worst, then UNKNOWN (3), then WARNING; -1 is nothing at all. */
@@ -191,8 +272,8 @@ int cli_print_result(const struct cli *cli, const json_t *result)
 	json_array_foreach(json_object_get(result, "items"), i, item)
 		print_item(item);
 	if (json_is_string(json_object_get(result, "error"))) {
-		cli_print_state(json_is_true(json_object_get(result, "not_applicable")) ? "n/a" : "UNKNOWN", 8);
-		printf("  %s: %s\n", cli_text_of(result, "check"), cli_text_of(result, "error"));
+		cli_print_state(json_is_true(json_object_get(result, "not_applicable")) ? _("n/a") : "UNKNOWN", 8);
+		print_said(cli_text_of(result, "check"), cli_text_of(result, "error"));
 	}
 	print_traces(result);
 	return worst_of(result);

@@ -5,9 +5,11 @@
 #include "cli.h"
 
 #include "buf.h"
+#include "language.h"
 #include "mime.h"
 #include "provider.h"
 #include "secret.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +29,7 @@
 #define LOGIN_TRIES 3
 #define ADDRESSES_MAX 32
 
-enum answer { ADDRESS, PROVIDER, SECURITY, PORT, USERNAME, TO, LANGUAGE, ANSWERS };
+enum answer { LANGUAGE, ADDRESS, PROVIDER, SECURITY, PORT, USERNAME, TO, ANSWERS };
 
 struct setup {
 	const struct cli *cli;
@@ -44,6 +46,12 @@ static void setup_clear(struct setup *s)
 	secret_free(s->secret);
 	free(s->conf_path);
 	free(s->secret_path);
+}
+
+void cli_append_languages(struct buf *b)
+{
+	for (size_t i = 0; language_names[i]; i++)
+		buf_printf(b, "%s%s", i ? ", " : "", language_names[i]);
 }
 
 /* ---- the terminal ---- */
@@ -137,6 +145,25 @@ static const char *default_provider(const struct setup *s)
 	return "";
 }
 
+/* A language that somebody has chosen before, in the configuration or the environment, else what the terminal of the
+ * administrator speaks proposes what the mails should; scripts say it themselves. */
+static const char *default_language(const struct setup *s)
+{
+	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *used = getenv(LANGUAGE_VARIABLE);
+
+	if (s->is_interactive && used && strcmp(used, language_names[0]) != 0)
+		return used;
+
+	for (size_t i = 0; s->is_interactive && i < ELEMENTS(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && *value) /* the first that is set says it, locale(7) */
+			return strncmp(value, "zh", 2) == 0 ? "zh_CN" : "en";
+	}
+	return s->is_interactive ? "en" : "";
+}
+
 static const char *default_security(const struct setup *s)
 {
 	return has_server(s) ? "tls" : "";
@@ -147,7 +174,7 @@ static const char *default_security(const struct setup *s)
 static void check_address(const char *value, struct buf *why)
 {
 	if (!mime_is_address(value))
-		buf_puts(why, "expected one mail address, like web1@example.org");
+		buf_puts(why, _("expected one mail address, like web1@example.org"));
 }
 
 static void check_addresses(const char *value, struct buf *why)
@@ -158,15 +185,16 @@ static void check_addresses(const char *value, struct buf *why)
 
 	for (char *word = copy ? strsep(&rest, " ,") : NULL; word; word = strsep(&rest, " ,")) {
 		if (*word && !mime_is_address(word))
-			buf_printf(why, "'%s' is no mail address", word);
+			buf_printf(why, _("'%s' is no mail address"), word);
 		n += *word != '\0';
 	}
-	if (n == 0 || n > ADDRESSES_MAX)
-		buf_printf(why, "expected 1 to %d mail addresses, with blanks between them", ADDRESSES_MAX);
+	if (!why->len && (n == 0 || n > ADDRESSES_MAX))
+		buf_printf(why, _("expected 1 to %d mail addresses, with blanks between them"), ADDRESSES_MAX);
 }
 
 static void check_provider(const char *value, struct buf *why)
 {
+	_cleanup_buf_ struct buf known = BUF(4000);
 	const struct provider *p;
 	const char *comma = "";
 
@@ -174,16 +202,30 @@ static void check_provider(const char *value, struct buf *why)
 		(strchr(value, '.') &&
 			value[strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-")] == '\0'))
 		return;
-	buf_puts(why, "expected the name of a mail server, like smtp.example.org, or one of ");
 	for (size_t i = 0; (p = provider_get(i)); i++, comma = ", ")
-		buf_printf(why, "%s%s", comma, p->name);
+		buf_printf(&known, "%s%s", comma, p->name);
+	buf_printf(why, _("expected the name of a mail server, like smtp.example.org, or one of %s"), buf_text(&known));
 }
 
 static void check_line(const char *value, struct buf *why)
 {
+	bool has_control = false;
+
 	for (const char *c = value; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			buf_puts(why, "expected no control characters");
+		has_control |= (unsigned char)*c < ' ' || *c == 0x7f;
+	if (has_control)
+		buf_puts(why, _("expected no control characters"));
+}
+
+static void check_language(const char *value, struct buf *why)
+{
+	_cleanup_buf_ struct buf names = BUF(1000);
+
+	for (size_t i = 0; language_names[i]; i++)
+		if (strcmp(language_names[i], value) == 0)
+			return;
+	cli_append_languages(&names);
+	buf_printf(why, _("expected one of %s"), buf_text(&names));
 }
 
 static const struct question {
@@ -195,23 +237,24 @@ static const struct question {
 	bool is_optional;
 	bool (*is_asked)(const struct setup *s); /* NULL: always */
 } questions[] = {
-	{ ADDRESS, "address", "Mail address that tocsin sends from", offsetof(struct cli, address), no_default,
+	/* The first, so that the others can be asked in it; it is asked in words that everybody knows. */
+	{ LANGUAGE, "language", "Language, 语言 (en, zh_CN)", offsetof(struct cli, language), default_language, check_language, true,
+		NULL },
+	{ ADDRESS, "address", N_("Mail address that tocsin sends from"), offsetof(struct cli, address), no_default,
 		check_address, false, NULL },
-	{ PROVIDER, "provider", "Mail service (like qq, 163, gmail), or the name of a mail server", offsetof(struct cli, provider),
+	{ PROVIDER, "provider", N_("Mail service (like qq, 163, gmail), or the name of a mail server"), offsetof(struct cli, provider),
 		default_provider, check_provider, false, NULL },
-	{ SECURITY, "security", "Encryption: tls (port 465) or starttls (port 587)", offsetof(struct cli, security),
+	{ SECURITY, "security", N_("Encryption: tls (port 465) or starttls (port 587)"), offsetof(struct cli, security),
 		default_security, check_line, true, has_server },
 	{ PORT, "port", "", offsetof(struct cli, port), no_default, check_line, true, NULL },
 	{ USERNAME, "username", "", offsetof(struct cli, username), default_address, check_line, false, NULL },
-	{ TO, "to", "Who gets the mails (several with blanks between them)", offsetof(struct cli, to), default_address,
+	{ TO, "to", N_("Who gets the mails (several with blanks between them)"), offsetof(struct cli, to), default_address,
 		check_addresses, false, NULL },
-	{ LANGUAGE, "language", "Language of the mails, like en or zh_CN", offsetof(struct cli, language), no_default,
-		check_line, true, NULL },
 };
 
 static char *ask(const struct question *q, const char *fallback)
 {
-	printf("%s%s%s%s: ", q->text, *fallback ? " [" : "", fallback, *fallback ? "]" : "");
+	printf("%s%s%s%s: ", _(q->text), *fallback ? " [" : "", fallback, *fallback ? "]" : "");
 	fflush(stdout);
 	char *line = read_line();
 	if (line && !*line) {
@@ -232,7 +275,7 @@ static int answer_one(struct setup *s, const struct question *q)
 		char *value = is_asked ? ask(q, fallback) : strdup(given ? given : fallback);
 
 		if (!value) {
-			fprintf(stderr, "tocsin: no answer; nothing was changed\n");
+			cli_error("no answer; nothing was changed");
 			return EX_USAGE;
 		}
 		if (*value || !q->is_optional) {
@@ -243,9 +286,11 @@ static int answer_one(struct setup *s, const struct question *q)
 		s->answers[q->answer] = value;
 		if (!why.len)
 			return 0;
-		fprintf(stderr, "%s%s: %s\n", is_asked ? "" : "tocsin: --", is_asked ? "No" : q->option, buf_text(&why));
-		if (!is_asked)
+		if (!is_asked) {
+			cli_error("--%s: %s", q->option, buf_text(&why));
 			return EX_USAGE;
+		}
+		fprintf(stderr, _("No: %s\n"), buf_text(&why));
 		free(TAKE_PTR(s->answers[q->answer]));
 	}
 }
@@ -254,8 +299,11 @@ static int answer_all(struct setup *s)
 {
 	int status = 0;
 
-	for (size_t i = 0; status == 0 && i < ELEMENTS(questions); i++)
+	for (size_t i = 0; status == 0 && i < ELEMENTS(questions); i++) {
 		status = answer_one(s, &questions[i]);
+		if (status == 0 && questions[i].answer == LANGUAGE && *s->answers[LANGUAGE])
+			language_use(s->answers[LANGUAGE]);
+	}
 	return status;
 }
 
@@ -266,8 +314,9 @@ static int ask_secret(struct setup *s)
 	const struct provider *p = provider_find(s->answers[PROVIDER]);
 
 	if (p)
-		printf("For %s %s.\n", p->name, p->login);
-	printf("Password or authorization code (it is not shown%s): ", p ? "" : "; empty where none is wanted");
+		printf(_("For %s %s.\n"), p->name, _(p->login));
+	printf("%s: ", p ? _("Password or authorization code (it is not shown)") :
+		_("Password or authorization code (it is not shown; empty where none is wanted)"));
 	fflush(stdout);
 	s->secret = secret_free(s->secret);
 	s->secret = read_hidden_line();
@@ -289,12 +338,12 @@ static int take_secret(struct setup *s)
 		s->secret = read_line();
 		if (s->secret && *s->secret)
 			return 0;
-		fprintf(stderr, "tocsin: --password-file -: there is no password on standard input\n");
+		cli_error("--password-file -: there is no password on standard input");
 		return EX_NOINPUT;
 	}
 	if (secret_from_file("--password-file", file, &s->secret, &why) == 0)
 		return 0;
-	fprintf(stderr, "tocsin: %s\n", why ? why : "no memory");
+	cli_error("%s", why ? why : strerror(ENOMEM));
 	return EX_NOINPUT;
 }
 
@@ -416,12 +465,12 @@ static void compose(const struct setup *s, struct buf *b)
 
 static int try_mail(const struct cli *cli)
 {
-	printf("Sending a test mail ...\n");
+	puts(_("Sending a test mail …"));
 	fflush(stdout);
 	int status = cli_test_mail_direct(cli);
 	if (status != EX_OK)
-		fprintf(stderr, "The test mail did not go out: the server's answer stands above%s.\n",
-			cli->verbose ? "" : "; -v shows the whole dialogue");
+		fputs(cli->verbose ? _("The test mail did not go out: the server's answer stands above.\n") :
+			_("The test mail did not go out: the server's answer stands above; -v shows the whole dialogue.\n"), stderr);
 	return status;
 }
 
@@ -442,8 +491,10 @@ static int write_and_try(struct setup *s, struct file *conf, struct file *secret
 		r = file_replace(conf, buf_text(&text));
 	}
 	if (r < 0) {
-		fprintf(stderr, "tocsin: %s cannot be written: %s%s\n", wrong->path, strerror(-r),
-			r == -EACCES ? "; this verb is root's" : "");
+		if (r == -EACCES)
+			cli_error("%s cannot be written: %s; this verb is root's", wrong->path, strerror(-r));
+		else
+			cli_error("%s cannot be written: %s", wrong->path, strerror(-r));
 		return r == -EACCES ? EX_NOPERM : EX_CANTCREAT;
 	}
 	int status = cli_check_config(s->cli);
@@ -460,14 +511,14 @@ static int write_until_it_works(struct setup *s)
 		if (status == 0) {
 			file_keep(&conf);
 			file_keep(&secret);
-			printf("Written: %s%s%s\n", s->conf_path, *s->secret ? ", " : "", *s->secret ? s->secret_path : "");
+			printf(_("Written: %s%s%s\n"), s->conf_path, *s->secret ? _(", ") : "", *s->secret ? s->secret_path : "");
 			return 0;
 		}
 		file_restore(&conf);
 		file_restore(&secret);
 		/* Only a login that was refused is mended by another code. */
 		if (status != EX_NOPERM || !s->is_interactive || s->cli->password_file || tries == LOGIN_TRIES) {
-			fprintf(stderr, "Nothing was changed.\n");
+			fputs(_("Nothing was changed.\n"), stderr);
 			return status;
 		}
 		status = ask_secret(s);
@@ -496,17 +547,17 @@ static int start_service(const struct cli *cli)
 	if (cli->no_start || strcmp(cli->conf_path, SYSCONFDIR "/tocsin/tocsin.conf") != 0)
 		return 0;
 	if (access("/run/systemd/system", F_OK) < 0) {
-		printf("systemd does not run here: start tocsind yourself.\n");
+		puts(_("systemd does not run here: start tocsind yourself."));
 		return 0;
 	}
 	int r = run(enable);
 	if (r == 0)
 		r = run(start);
 	if (r < 0) {
-		fprintf(stderr, "tocsin: the service was not started; systemctl status tocsin shows why\n");
+		cli_error("the service was not started; systemctl status tocsin shows why");
 		return EX_UNAVAILABLE;
 	}
-	printf("The service runs; tocsin status shows what it sees.\n");
+	puts(_("The service runs; tocsin status shows what it sees."));
 	return 0;
 }
 
@@ -515,8 +566,8 @@ static int find_paths(struct setup *s)
 	const char *slash = strrchr(s->cli->conf_path, '/');
 
 	if (!s->cli->conf_dropins || !slash || *s->cli->conf_path != '/') {
-		fprintf(stderr, "tocsin: setup writes into the folder conf.d: with --config FILE, an absolute path, it needs "
-				"--conf-dir DIR\n");
+		cli_error("setup writes into the folder conf.d: with --config FILE, an absolute path, it needs --conf-dir "
+			  "DIR");
 		return EX_USAGE;
 	}
 	if (asprintf(&s->conf_path, "%s/" CONF_NAME, s->cli->conf_dropins) < 0 ||

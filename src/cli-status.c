@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "status-view.h"
 #include "text.h"
+#include "translate.h"
 #include "varlink.h"
 
 #include <errno.h>
@@ -48,14 +49,6 @@ static json_t *ask_charts(const struct cli *cli)
 	return reply;
 }
 
-static void explain(const struct cli *cli, int r, struct buf *b)
-{
-	buf_printf(b, "%s: %s", cli->control_path, r == -EACCES ?
-		"permission denied: ask as root or as a member of the group tocsin" : strerror(-r));
-	if (r != -EACCES)
-		buf_puts(b, "; is tocsind running? (systemctl status tocsin)");
-}
-
 static int state_of(const json_t *status)
 {
 	return cli_exit_status(json_string_value(json_object_get(status, "state")));
@@ -76,13 +69,11 @@ static void print_status(const struct cli *cli, const json_t *status)
 static int show_once(const struct cli *cli)
 {
 	_cleanup_free_ char *error = NULL;
-	_cleanup_buf_ struct buf why = BUF(5000);
 	int status = NO_DAEMON, r;
 	json_t *reply = question(cli, "org.tocsin.Control.Status", STATUS_USEC, &error, &r);
 
 	if (r < 0) {
-		explain(cli, r, &why);
-		fprintf(stderr, "tocsin: %s\n", buf_text(&why));
+		cli_no_daemon(cli, r);
 	} else if (error) {
 		cli_print_error(error, reply);
 	} else {
@@ -159,12 +150,12 @@ static void append_top(struct buf *b, const struct watching *w, const struct ter
 		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	buf_printf(b, "%s  ", clock);
 	if (w->error) {
-		buf_printf(&why, "tocsind does not answer (%s); trying again", strerror(-w->error));
+		buf_printf(&why, _("tocsind does not answer (%s); trying again"), strerror(-w->error));
 		buf_puts(b, t->has_colour ? "\033[1;31m" : "");
 		text_fit(b, buf_text(&why), t->columns > 11 ? t->columns - 11 : 1);
 		buf_puts(b, t->has_colour ? "\033[0m" : "");
 	} else {
-		text_fit(b, "q ends", t->columns > 11 ? t->columns - 11 : 1);
+		text_fit(b, _("q ends"), t->columns > 11 ? t->columns - 11 : 1);
 	}
 	buf_putc(b, '\n');
 }
@@ -186,9 +177,8 @@ static void put_picture(const struct buf *picture, const struct terminal *t)
 		line += len + 1;
 	}
 	if (lines > shown && t->rows > 1)
-		printf("… %zu more lines\033[K", lines - shown);
-	else
-		fputs("\033[J", stdout);
+		printf(_("… %zu more lines"), lines - shown);
+	fputs(lines > shown && t->rows > 1 ? "\033[K" : "\033[J", stdout);
 	fflush(stdout);
 }
 
@@ -264,7 +254,7 @@ static int watch(const struct cli *cli)
 	sigprocmask(SIG_BLOCK, &set, &before);
 	w.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (w.signals < 0) {
-		fprintf(stderr, "tocsin: %s\n", strerror(errno));
+		cli_error("%s", strerror(errno));
 		return NO_DAEMON;
 	}
 	enter(&w);
@@ -287,6 +277,6 @@ int cli_status(const struct cli *cli, char **arguments)
 		return show_once(cli);
 	if (terminal_look().columns && !cli->json)
 		return watch(cli);
-	fprintf(stderr, "tocsin: --watch draws on a terminal%s\n", cli->json ? ", not in JSON" : "");
+	cli_error(cli->json ? N_("--watch draws on a terminal, not in JSON") : N_("--watch draws on a terminal"));
 	return NO_DAEMON;
 }

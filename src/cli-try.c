@@ -8,6 +8,7 @@
 #include "conf-table.h"
 #include "state.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ static json_t *json_text(const char *text)
 {
 	json_t *string = json_string(text);
 
-	return string ? string : json_string("(text that is not UTF-8)");
+	return string ? string : json_string(_("(text that is not UTF-8)"));
 }
 
 static json_t *json_number(const char *text)
@@ -91,7 +92,7 @@ static void put_pid(int fd, struct buf *b)
 	_cleanup_fclose_ FILE *info = fopen(path, "re");
 	while (info && fgets(line, sizeof(line), info))
 		if (sscanf(line, "Pid: %d", &pid) == 1)
-			buf_printf(b, " of process %d", pid);
+			buf_printf(b, _(" of process %d"), pid);
 }
 
 static void put_target(int fd, struct buf *b)
@@ -101,7 +102,7 @@ static void put_target(int fd, struct buf *b)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
 	target[n < 0 ? 0 : n] = '\0';
-	text_clean(b, n < 0 ? "a descriptor" : target, sizeof(target));
+	text_clean(b, n < 0 ? _("a descriptor") : target, sizeof(target));
 	put_pid(fd, b);
 }
 
@@ -198,9 +199,10 @@ static void note_failure(struct trial *t, const char *why)
 {
 	_cleanup_buf_ struct buf words = BUF(2000);
 
-	buf_printf(&words, "the check %s", why);
 	if (t->announced)
-		buf_printf(&words, " while it looked at %s", t->announced);
+		buf_printf(&words, _("the check %s while it looked at %s"), why, t->announced);
+	else
+		buf_printf(&words, _("the check %s"), why);
 	json_object_set_new(t->result, "error", json_text(buf_text(&words)));
 	note_time(t);
 }
@@ -248,7 +250,7 @@ int cli_look(const struct cli *cli, const struct cli_look *l)
 		r = look(cli, &second);
 	}
 	if (r < 0)
-		fprintf(stderr, "tocsin: cannot run tocsin-check: %s\n", strerror(-r));
+		cli_error("cannot run tocsin-check: %s", strerror(-r));
 	else
 		status = cli_print_result(cli, is_twice ? second.result : first.result);
 	json_decref(first.result);
@@ -277,7 +279,7 @@ static int set_timeout(const char *value, int64_t *ret)
 
 	int r = conf_option_try(o, value ? value : o->fallback, &error);
 	if (r < 0) {
-		fprintf(stderr, "tocsin: timeout: %s\n", error ? error : strerror(-r));
+		cli_error("timeout: %s", error ? error : strerror(-r));
 		return r;
 	}
 	return parse_duration(value ? value : o->fallback, ret);
@@ -289,7 +291,7 @@ static int add_option(struct cli_look *l, struct conf_setting *options, char *ar
 	char *value = strchr(argument, '=');
 
 	if (!value || value == argument) {
-		fprintf(stderr, "tocsin: '%s': expected KEY=VALUE; see \"tocsin describe %s\"\n", argument, l->module);
+		cli_error("'%s': expected KEY=VALUE; see \"tocsin describe %s\"", argument, l->module);
 		return -EINVAL;
 	}
 	*value++ = '\0';
@@ -317,8 +319,8 @@ int cli_try(const struct cli *cli, char **arguments)
 
 	int r = cli_find_module(arguments[0], &name);
 	if (r < 0) {
-		fprintf(stderr, "tocsin: %s: %s\n", arguments[0],
-			r == -EINVAL ? "expected the name of a module, or a path that ends in .so" : strerror(-r));
+		cli_error("%s: %s", arguments[0],
+			r == -EINVAL ? _("expected the name of a module, or a path that ends in .so") : strerror(-r));
 		return UNKNOWN;
 	}
 	while (arguments[n])

@@ -53,8 +53,14 @@ int cli_parse_until(const char *text, int64_t *ret_usec);
  * or prints what is wrong and returns an exit status. */
 int cli_ask(const struct cli *cli, const char *method, json_t *parameters, json_t **ret_reply);
 
+/* Says why the daemon could not be asked: ERROR is that of varlink_connect() or varlink_query(). Returns an exit status. */
+int cli_no_daemon(const struct cli *cli, int error);
+
 /* An error that the daemon answered, in words on standard error. */
 void cli_print_error(const char *error, const json_t *reply);
+
+/* Says on standard error what is wrong; the format is looked up. */
+void cli_error(const char *format, ...) _printf_(1, 2);
 
 /* cli-direct.c: what needs no daemon */
 int cli_config(const struct cli *cli, char **arguments);
@@ -135,6 +141,9 @@ int cli_test_mail(const struct cli *cli, char **arguments);
 /* cli-setup.c: the first configuration */
 int cli_setup(const struct cli *cli, char **arguments);
 
+/* The languages that there are: "en, zh_CN". */
+void cli_append_languages(struct buf *b);
+
 /* cli-history.c: what was */
 int cli_history(const struct cli *cli, char **arguments);
 int cli_incidents(const struct cli *cli, char **arguments);
@@ -147,7 +156,17 @@ void cli_print_padded(const char *text, size_t width);
 int cli_exit_status(const char *state);
 
 /* Prints a state word in its colour if standard output is a terminal that wants colour, padded to WIDTH columns. */
-void cli_print_state(const char *state, int width);
+void cli_print_state(const char *state, size_t width);
+
+/* Prints TEXT and the end of the line, on a terminal in lines that it is wide enough for; what follows the first one is
+ * indented. */
+void cli_print_lines(const char *text, size_t indent);
+
+/* A time of the control socket as "2026-11-25 18:38:12", local; nothing for "". */
+void cli_append_time(struct buf *b, const char *rfc3339);
+
+/* What became of a mail for one recipient ("sent", "temporary" …), in the language in use. */
+const char *cli_outcome(const char *outcome);
 
 /* Of two exit statuses of sysexits.h the worse: 78 > 77 > 76 > 69 > 75 > 0. */
 int cli_worse(int a, int b);

@@ -2,6 +2,7 @@
 /* What the administrator may ask about the past. The answers come from the state file (daemon-history.c), in time or not
  * at all. */
 #include "control.h"
+#include "translate.h"
 #include "units.h"
 #include "varlink.h"
 
@@ -70,14 +71,15 @@ void control_no_history(struct varlink_call *call, const struct daemon *d, int e
 	_cleanup_buf_ struct buf reason = BUF(1000);
 
 	if (error == -ETIMEDOUT)
-		buf_puts(&reason, "the state file did not answer in time");
+		buf_puts(&reason, _("the state file did not answer in time"));
 	else if (error == -EBUSY)
-		buf_puts(&reason, "too many ask at once; try again in a moment");
+		buf_puts(&reason, _("too many ask at once; try again in a moment"));
 	else if (error == -ECANCELED)
-		buf_puts(&reason, "tocsind is stopping");
+		buf_puts(&reason, _("tocsind is stopping"));
+	else if (error == -EIO && d->state.trouble)
+		buf_printf(&reason, _("the state file cannot be read: %s"), d->state.trouble);
 	else if (error == -EIO)
-		buf_printf(&reason, "the state file cannot be read%s%s", d->state.trouble ? ": " : "",
-			d->state.trouble ? d->state.trouble : "");
+		buf_puts(&reason, _("the state file cannot be read"));
 	else
 		buf_puts(&reason, strerror(-error));
 	varlink_error(call, "HistoryUnavailable", json_pack("{s:o}", "reason", json_text(buf_text(&reason))));

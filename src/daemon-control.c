@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "log.h"
+#include "translate.h"
 #include "varlink.h"
 
 #include <errno.h>
@@ -33,13 +34,16 @@ static const char description[] =
 	"# fate: pending, sent, refused or given-up\n"
 	"type Recipient (address: string, fate: string, answer: string)\n\n"
 	"type MailResult (recipient: string, outcome: string, answer: string, status: string)\n\n"
-	"# notes: what is not as it should be with tocsin itself\n"
+	"# notes: what is not as it should be with tocsin itself; note_kinds: of each mail, state, memory, helper, or past\n"
 	"method Status() -> (\n"
 	"  host: string, version: string, started: string, state: string, summary: string, last_mail: ?string,\n"
-	"  notes: []string, items: []Item, silences: []Silence, outbox: []Mail\n"
+	"  notes: []string, note_kinds: []string, items: []Item, silences: []Silence, outbox: []Mail\n"
 	")\n\n"
-	"# Runs one check now; counts for nothing but the answer. error: why it could not look\n"
-	"method Check(name: string) -> (check: string, module: string, error: ?string, items: []Item)\n\n"
+	"# Runs one check now; counts for nothing but the answer. error: why it could not look; not_applicable: because there is\n"
+	"# nothing of the kind on this host\n"
+	"method Check(name: string) -> (\n"
+	"  check: string, module: string, error: ?string, not_applicable: bool, items: []Item\n"
+	")\n\n"
 	"# Sends a test mail. With \"more\" and dialogue, each line of the SMTP dialogue comes first:\n"
 	"# direction is > (sent), < (received) or * (remark)\n"
 	"method TestMail(dialogue: bool) -> (direction: ?string, line: ?string, results: ?[]MailResult)\n\n"
@@ -100,24 +104,46 @@ static const char description[] =
 	"error ReloadRefused (problems: []string)\n"
 	"error NotReady ()\n";
 
-static void add_note(json_t *notes, const char *program, const char *note)
+/* What is not as it should be with tocsin itself, and of each of that for programs what it is about. */
+struct notes {
+	json_t *texts, *kinds;
+};
+
+static void add_note(struct notes *notes, const char *kind, const char *subject, const char *note)
 {
-	if (*note)
-		json_array_append_new(notes, json_sprintf("%s: %s", program, note));
+	if (!*note)
+		return;
+	json_array_append_new(notes->texts, *subject ? json_sprintf("%s: %s", subject, note) : json_text(note));
+	json_array_append_new(notes->kinds, json_string(kind));
 }
 
-static json_t *json_notes(const struct daemon *d)
+/* What a helper says of itself when it is ready begins with these words if that is its memory. */
+static bool is_about_memory(const char *note)
 {
-	json_t *notes = json_array();
+	static const char words[] = N_("memory is not locked: %s");
+
+	return strncmp(note, words, strcspn(words, "%")) == 0 || strncmp(note, _(words), strcspn(_(words), "%")) == 0;
+}
+
+static void add_helper_note(struct notes *notes, const char *program, struct pool *pool)
+{
+	const char *note = pool ? pool_note(pool) : "";
+
+	add_note(notes, is_about_memory(note) ? "memory" : "helper", program, note);
+}
+
+static struct notes find_notes(const struct daemon *d)
+{
+	struct notes notes = { json_array(), json_array() };
 
 	if (!mail_is_configured(d))
-		add_note(notes, "mail", "none can be sent: [mail] with a relay and 'to' is missing in the configuration");
+		add_note(&notes, "mail", "", _("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration"));
 	if (d->state.phase == STATE_MEMORY)
-		add_note(notes, "state file cannot be written", d->state.trouble ? d->state.trouble : "no answer yet");
-	add_note(notes, "tocsin-check", d->checkers ? pool_note(d->checkers) : "");
-	add_note(notes, "tocsin-mail", d->mailers ? pool_note(d->mailers) : "");
+		add_note(&notes, "state", _("state file cannot be written"), d->state.trouble ? d->state.trouble : _("no answer yet"));
+	add_helper_note(&notes, "tocsin-check", d->checkers);
+	add_helper_note(&notes, "tocsin-mail", d->mailers);
 	for (size_t i = 0; i < d->n_remarks; i++)
-		json_array_append_new(notes, json_text(d->remarks[i]));
+		add_note(&notes, "past", "", d->remarks[i]);
 	return notes;
 }
 
@@ -130,15 +156,16 @@ static void method_status(struct varlink_call *call, json_t *parameters, void *u
 	_cleanup_free_ struct report_item *items = look_report_items(d, &n);
 	struct report report = { .items = items, .n_items = items ? n : 0 };
 	_cleanup_buf_ struct buf summary = BUF(1000);
+	struct notes notes = find_notes(d);
 	json_t *array = json_array();
 
 	report_counts(&summary, &report);
 	for (size_t i = 0; i < report.n_items; i++)
 		json_array_append_new(array, json_item(&items[i]));
-	varlink_reply(call, json_pack("{s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "host", json_text(d->conf->host),
+	varlink_reply(call, json_pack("{s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "host", json_text(d->conf->host),
 			"version", PACKAGE_VERSION, "started", json_time(d->started_usec), "state",
 			state_name(report_worst(&report)), "summary", buf_text(&summary), "last_mail",
-			json_time(d->last_mail_usec), "notes", json_notes(d), "items", array, "silences", json_silences(d),
+			json_time(d->last_mail_usec), "notes", notes.texts, "note_kinds", notes.kinds, "items", array, "silences", json_silences(d),
 			"outbox", json_outbox(d)));
 }
 
@@ -158,7 +185,8 @@ static void method_check(struct varlink_call *call, json_t *parameters, void *us
 		varlink_error(call, "NotReady", NULL);
 }
 
-void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error)
+void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error,
+	bool not_applicable)
 {
 	json_t *array = json_array();
 
@@ -170,8 +198,8 @@ void control_looked(struct varlink_call *caller, const struct check *c, const st
 
 		json_array_append_new(array, json_item(&item));
 	}
-	varlink_reply(caller, json_pack("{s:s, s:s, s:o, s:o}", "check", c->conf->name, "module", c->conf->module, "error",
-			json_text(error), "items", array));
+	varlink_reply(caller, json_pack("{s:s, s:s, s:o, s:b, s:o}", "check", c->conf->name, "module", c->conf->module, "error",
+			json_text(error), "not_applicable", not_applicable, "items", array));
 }
 
 static void method_test_mail(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -181,10 +209,10 @@ static void method_test_mail(struct varlink_call *call, json_t *parameters, void
 
 	if (r == -ENOTCONN)
 		varlink_error(call, "NoMail",
-			json_pack("{s:s}", "reason", "[mail] with a relay and 'to' is missing in the configuration"));
+			json_pack("{s:s}", "reason", _("[mail] with a relay and 'to' is missing in the configuration")));
 	else if (r == -EBUSY)
 		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason",
-				"no mailer is ready, or several test mails are on their way; try again in a moment"));
+				_("no mailer is ready, or several test mails are on their way; try again in a moment")));
 	else if (r < 0)
 		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason", strerror(-r)));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the daemon knows, as JSON for the control socket. The names are an interface: they stay. */
 #include "control.h"
+#include "translate.h"
 #include "units.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ json_t *json_text(const char *text)
 {
 	json_t *string = text ? json_string(text) : json_null();
 
-	return string ? string : json_string("(text that is not UTF-8)");
+	return string ? string : json_string(_("(text that is not UTF-8)"));
 }
 
 json_t *json_number(double value)

@@ -33,6 +33,7 @@ struct batch {
 	char *item; /* what it announced last, or NULL */
 	struct varlink_call *caller; /* `tocsin check`: the result is shown and counts for nothing else */
 	struct item *shown; /* items of a run for a caller */
+	bool is_not_applicable; /* so ended its last check */
 	sd_event_source *wait_source; /* while it waits for a helper */
 	bool is_stuck; /* its process hangs in the kernel; kept, with the check that it hangs over, until it is released */
 };
@@ -610,7 +611,7 @@ static void answer_caller(struct batch *b, struct check *c, const char *error)
 		i->last = i->incoming;
 		i->incoming = (struct result){ 0 };
 	}
-	control_looked(TAKE_PTR(b->caller), c, b->shown, error);
+	control_looked(TAKE_PTR(b->caller), c, b->shown, error, b->is_not_applicable);
 }
 
 static int on_end(struct batch *b, struct check *c, struct msg *m)
@@ -622,6 +623,7 @@ static int on_end(struct batch *b, struct check *c, struct msg *m)
 	set_announced(b, NULL);
 	b->at++;
 	arm_deadline(b);
+	b->is_not_applicable = error == EOPNOTSUPP;
 	if (b->caller)
 		answer_caller(b, c, error ? m->field[2] : NULL);
 	else
@@ -952,7 +954,7 @@ int look_now(struct daemon *d, const char *name, struct varlink_call *caller)
 		_cleanup_buf_ struct buf text = BUF(200);
 
 		describe_stuck(&text, c);
-		control_looked(caller, c, NULL, buf_text(&text));
+		control_looked(caller, c, NULL, buf_text(&text), false);
 		return 0;
 	}
 	if (count_callers(d) >= CALLERS_MAX)

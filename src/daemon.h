@@ -609,4 +609,5 @@ int control_start(struct daemon *d);
 void control_free(struct daemon *d);
 void control_reloaded(struct daemon *d, const struct conf_problems *problems); /* answers the reload callers */
 void control_drop_reloads(struct daemon *d); /* the daemon ends */
-void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error);
+void control_looked(struct varlink_call *caller, const struct check *c, const struct item *items, const char *error,
+	bool not_applicable); /* ERROR is that there is nothing of the kind here */

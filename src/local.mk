@@ -74,6 +74,7 @@ src_libtocsin_a_SOURCES += src/smtp.c src/smtp.h src/smtp-internal.h
 src_libtocsin_a_SOURCES += src/sparkline.c src/sparkline.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/status-view.c src/status-view.h
+src_libtocsin_a_SOURCES += src/history-view.c src/history-view.h
 src_libtocsin_a_SOURCES += src/store-history.c src/store-internal.h
 src_libtocsin_a_SOURCES += src/store-serve.c
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h

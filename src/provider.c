@@ -6,20 +6,22 @@
 #include "provider.h"
 
 #include "clock.h"
+#include "translate.h"
 
 #include <string.h>
 #include <strings.h>
 
-#define CODE_LOGIN "the user name is the whole address; the password is the authorization code (授权码) from the mail " \
-		   "settings, not the login password"
-#define APP_LOGIN "the user name is the whole address; the password is an app password made in the account's security " \
-		  "settings"
+#define CODE_LOGIN \
+	N_("the user name is the whole address; the password is the authorization code (授权码) from the mail settings, not the " \
+	   "login password")
+#define APP_LOGIN \
+	N_("the user name is the whole address; the password is an app password made in the account's security settings")
 
 static const struct provider providers[] = {
 	{ "qq", "smtp.qq.com", 465, SMTP_TLS, "qq.com,foxmail.com,vip.qq.com", "", CODE_LOGIN,
 		"from documentation by others: russky.net/zixun/189553.html, read 2026-11" },
 	{ "exmail", "smtp.exmail.qq.com", 465, SMTP_TLS, "", "hwsmtp.exmail.qq.com",
-		"the user name is the whole address; the password is the client password when the domain demands one",
+		N_("the user name is the whole address; the password is the client password when the domain demands one"),
 		"from documentation by others: t.zoukankan.com/lisicn-p-14858051.html; port: "
 		"github.com/nodemailer/nodemailer, services.json; read 2026-11" },
 	{ "163", "smtp.163.com", 465, SMTP_TLS, "163.com", "", CODE_LOGIN,
@@ -30,17 +32,18 @@ static const struct provider providers[] = {
 		"seen by others: github.com/fengkuangdestone/py-script, configs.py, with port 994; "
 		"port 465 and login not checked" },
 	{ "aliyun", "smtp.aliyun.com", 465, SMTP_TLS, "aliyun.com", "",
-		"the user name is the whole address; client access must be switched on in the mail settings",
+		N_("the user name is the whole address; client access must be switched on in the mail settings"),
 		"from documentation by others: onionseo.com/2445.html, read 2026-11; login not checked" },
 	{ "gmail", "smtp.gmail.com", 465, SMTP_TLS, "gmail.com,googlemail.com", "smtp-relay.gmail.com,smtp.googlemail.com",
-		APP_LOGIN " (it needs 2-step verification), or auth = XOAUTH2 with token_command",
+		N_("the user name is the whole address; the password is an app password made in the account's security settings (it "
+		   "needs 2-step verification), or auth = XOAUTH2 with token_command"),
 		"from documentation by others: cli.nylas.com/guides/gmail-smtp-settings, read 2026-11" },
 	{ "outlook", "smtp-mail.outlook.com", 587, SMTP_STARTTLS, "outlook.com,hotmail.com,live.com,msn.com", "",
-		"the user name is the whole address; passwords are being switched off: auth = XOAUTH2 with token_command",
+		N_("the user name is the whole address; passwords are being switched off: auth = XOAUTH2 with token_command"),
 		"from documentation by others: xenocept.com/docs/email-setup/microsoft.html, read 2026-11" },
 	{ "office365", "smtp.office365.com", 587, SMTP_STARTTLS, "", "*.office365.com,*.office.com",
-		"the user name is the whole address; SMTP AUTH must be enabled for the mailbox, and auth = XOAUTH2 with "
-		"token_command where passwords are switched off",
+		N_("the user name is the whole address; SMTP AUTH must be enabled for the mailbox, and auth = XOAUTH2 with "
+		   "token_command where passwords are switched off"),
 		"from documentation by others: smtptester.org/guides/outlook-365-smtp-test, read 2026-11" },
 	{ "icloud", "smtp.mail.me.com", 587, SMTP_STARTTLS, "icloud.com,me.com,mac.com", "", APP_LOGIN,
 		"from documentation by others: meshworld.in/blog/devops/email/icloud-smtp-server, read 2026-11" },
@@ -49,10 +52,10 @@ static const struct provider providers[] = {
 	{ "yahoo", "smtp.mail.yahoo.com", 465, SMTP_TLS, "yahoo.com,ymail.com,rocketmail.com", "", APP_LOGIN,
 		"from documentation by others: github.com/chatmail/provider-db, yahoo.md (2025-09), read 2026-11" },
 	{ "zoho", "smtp.zoho.com", 465, SMTP_TLS, "zohomail.com,zoho.com", "smtp.zoho.eu,smtppro.zoho.com",
-		"the user name is the whole address; with two-factor authentication the password is an app password",
+		N_("the user name is the whole address; with two-factor authentication the password is an app password"),
 		"from documentation: zoho.com/mail/help/zoho-smtp.html, read 2026-11" },
 	{ "gmx", "mail.gmx.net", 465, SMTP_TLS, "gmx.net,gmx.de", "mail.gmx.com",
-		"the user name is the whole address; POP3/IMAP access must be switched on in the mail settings",
+		N_("the user name is the whole address; POP3/IMAP access must be switched on in the mail settings"),
 		"from documentation by others: github.com/chatmail/provider-db, gmx.net.md (2017-06), read 2026-11" },
 	{ "yandex", "smtp.yandex.com", 465, SMTP_TLS, "yandex.com,yandex.ru", "smtp.yandex.ru", APP_LOGIN,
 		"from documentation by others: github.com/chatmail/provider-db, yandex.ru.md (2020-03); app password: "

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "sparkline.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <math.h>
@@ -13,7 +14,6 @@
 
 #define STATE_COLUMNS 8
 #define INDENT (STATE_COLUMNS + 2)
-#define SINCE_COLUMNS 11 /* "23 h 59 min" */
 #define TEXT_COLUMNS_LEAST 30 /* with fewer the names get a line of their own, and the text the next */
 #define TEXT_LINES_MAX 6 /* of a problem; what is well gets one */
 #define POINTS_MAX 24
@@ -52,7 +52,7 @@ static size_t rank(const json_t *item)
 /* Widths of one picture; 0: the column is not there, SIZE_MAX: it is never cut. */
 struct layout {
 	bool is_stacked;
-	size_t columns, check, item, chart, text;
+	size_t columns, check, item, since, chart, text;
 };
 
 /* A member as clean text. Free it; NULL without memory. */
@@ -210,7 +210,7 @@ static const char *state_of(const json_t *item)
 {
 	const char *state = json_string_value(json_object_get(item, "state"));
 
-	return state ? state : json_is_string(json_object_get(item, "not_applicable")) ? "n/a" : "-";
+	return state ? state : json_is_string(json_object_get(item, "not_applicable")) ? _("n/a") : "-";
 }
 
 static void put_since(struct buf *b, const struct status_view *v, const json_t *item)
@@ -229,7 +229,7 @@ static char *text_of(const json_t *item)
 {
 	if (json_is_string(json_object_get(item, "not_applicable")))
 		return member(item, "not_applicable");
-	return has_text(item, "text") ? member(item, "text") : strdup("not looked at yet");
+	return has_text(item, "text") ? member(item, "text") : strdup(_("not looked at yet"));
 }
 
 static void put_text(struct buf *b, const struct layout *l, const json_t *item, size_t indent)
@@ -253,24 +253,33 @@ static void put_remark(struct buf *b, const struct layout *l, const struct buf *
 	buf_putc(b, '\n');
 }
 
+/* ": because", where somebody has said why. */
+static void put_reason(struct buf *b, const json_t *object)
+{
+	buf_puts(b, has_text(object, "reason") ? ": " : "");
+	put(b, object, "reason");
+}
+
 /* What an administrator has said, and what is peculiar. */
 static void put_circumstances(struct buf *b, const struct layout *l, const json_t *item)
 {
 	const json_t *acknowledged = json_object_get(item, "acknowledged");
 	_cleanup_buf_ struct buf remark = BUF(10000);
 
-	if (!json_is_integer(json_object_get(item, "incident")) && !json_is_true(json_object_get(item, "flapping")))
-		return;
-	if (json_is_integer(json_object_get(item, "incident")))
-		buf_printf(&remark, "incident %lld", (long long)json_integer_value(json_object_get(item, "incident")));
-	if (json_is_object(acknowledged)) {
-		buf_puts(&remark, ", acknowledged by ");
-		put(&remark, acknowledged, "who");
-		buf_puts(&remark, has_text(acknowledged, "reason") ? ": " : "");
-		put(&remark, acknowledged, "reason");
+	if (json_is_true(json_object_get(item, "flapping"))) {
+		buf_puts(&remark, _("unstable: it changes too often"));
+		put_remark(b, l, &remark);
+		buf_clear(&remark);
 	}
-	if (json_is_true(json_object_get(item, "flapping")))
-		buf_puts(&remark, remark.len ? ", unstable" : "unstable");
+	if (!json_is_integer(json_object_get(item, "incident")))
+		return;
+	_cleanup_free_ char *who = member(acknowledged, "who");
+	long long number = json_integer_value(json_object_get(item, "incident"));
+	if (json_is_object(acknowledged))
+		buf_printf(&remark, _("incident %lld, acknowledged by %s"), number, who ? who : "");
+	else
+		buf_printf(&remark, _("incident %lld"), number);
+	put_reason(&remark, acknowledged);
 	put_remark(b, l, &remark);
 }
 
@@ -282,22 +291,22 @@ static void put_last_look(struct buf *b, const struct layout *l, const json_t *i
 	if (!json_is_string(json_object_get(item, "state")) || !json_is_string(json_object_get(item, "last_state")) ||
 		json_equal(json_object_get(item, "state"), json_object_get(item, "last_state")))
 		return;
-	put(&remark, item, "last_state");
-	buf_puts(&remark, " at the last look, not confirmed yet");
+	_cleanup_free_ char *state = member(item, "last_state");
+	buf_printf(&remark, _("%s at the last look, not confirmed yet"), state ? state : "");
 	put_remark(b, l, &remark);
 }
 
 static void put_row(struct buf *b, const struct status_view *v, const struct layout *l, const json_t *item)
 {
 	_cleanup_buf_ struct buf since = BUF(100);
-	size_t indent = INDENT + l->check + 2 + l->item + 2 + SINCE_COLUMNS + 2 + (l->chart ? l->chart + 2 : 0);
+	size_t indent = INDENT + l->check + 2 + l->item + 2 + l->since + 2 + (l->chart ? l->chart + 2 : 0);
 
 	put_since(&since, v, item);
 	put_state(b, v, state_of(item), STATE_COLUMNS);
 	buf_puts(b, "  ");
 	put_padded(b, item, "check", l->check);
 	put_padded(b, item, "item", l->item);
-	text_pad(b, buf_text(&since), SINCE_COLUMNS);
+	text_pad(b, buf_text(&since), l->since);
 	buf_puts(b, "  ");
 	if (l->chart) {
 		put_chart(b, v, item, l->chart);
@@ -330,7 +339,7 @@ static void put_stack(struct buf *b, const struct status_view *v, const struct l
 	if (find_chart(v, item) && l->chart) {
 		buf_puts(b, "  ");
 		put_chart(b, v, item, l->chart);
-		buf_puts(b, " 24 h\n");
+		buf_printf(b, " %s\n", _("24 h"));
 	}
 }
 
@@ -346,22 +355,37 @@ static void put_item(struct buf *b, const struct status_view *v, const struct la
 
 /* ---- the whole ---- */
 
+/* What a heading or a name needs; of names up to MOST. */
+static size_t column_of(const json_t *items, const char *name, const char *heading, size_t most)
+{
+	return widest(items, name, text_columns(heading), most);
+}
+
+/* The longest duration that has two units of two digits, "23 h 59 min". */
+static size_t since_columns(void)
+{
+	_cleanup_buf_ struct buf b = BUF(100);
+
+	format_duration(&b, 23 * USEC_PER_HOUR + 59 * USEC_PER_MINUTE);
+	return text_columns(buf_text(&b));
+}
+
 static struct layout lay_out(const struct status_view *v)
 {
 	const json_t *items = json_object_get(v->status, "items");
-	struct layout l = { .columns = v->terminal.columns };
+	struct layout l = { .columns = v->terminal.columns, .since = since_columns() };
 	static const size_t charts[] = { 24, 12, 0 }; /* the widest that leaves room for the text */
-	size_t fixed = INDENT + 2 + 2 + SINCE_COLUMNS + 2, share = l.columns > fixed ? (l.columns - fixed) / 4 : 1;
+	size_t fixed = INDENT + 2 + 2 + l.since + 2, share = l.columns > fixed ? (l.columns - fixed) / 4 : 1;
 
 	if (l.columns == 0) {
-		l.check = widest(items, "check", 5, SIZE_MAX);
-		l.item = widest(items, "item", 4, SIZE_MAX);
+		l.check = column_of(items, "check", _("CHECK"), SIZE_MAX);
+		l.item = column_of(items, "item", _("ITEM"), SIZE_MAX);
 		l.text = SIZE_MAX;
 		return l;
 	}
 	/* Names get what they need, up to a share, whether there are charts or not. */
-	l.check = widest(items, "check", 5, share);
-	l.item = widest(items, "item", 4, share);
+	l.check = column_of(items, "check", _("CHECK"), share);
+	l.item = column_of(items, "item", _("ITEM"), share);
 	fixed += l.check + l.item;
 	for (size_t i = v->charts ? 0 : ELEMENTS(charts) - 1; i < ELEMENTS(charts); i++) {
 		size_t used = fixed + (charts[i] ? charts[i] + 2 : 0);
@@ -383,13 +407,13 @@ static void put_heading(struct buf *b, const struct status_view *v, const struct
 	if (l->is_stacked)
 		return;
 	buf_puts(b, v->terminal.has_colour ? "\033[2m" : "");
-	text_pad(b, "STATE", STATE_COLUMNS + 2);
-	text_pad(b, "CHECK", l->check + 2);
-	text_pad(b, "ITEM", l->item + 2);
-	text_pad(b, "SINCE", SINCE_COLUMNS + 2);
+	text_pad(b, _("STATE"), STATE_COLUMNS + 2);
+	text_pad(b, _("CHECK"), l->check + 2);
+	text_pad(b, _("ITEM"), l->item + 2);
+	text_pad(b, _("SINCE"), l->since + 2);
 	if (l->chart)
-		text_pad(b, "24 H", l->chart + 2);
-	buf_puts(b, "LAST LOOK");
+		text_pad(b, _("24 H"), l->chart + 2);
+	buf_puts(b, _("LAST LOOK"));
 	buf_puts(b, v->terminal.has_colour ? "\033[0m\n" : "\n");
 }
 
@@ -417,25 +441,71 @@ static void put_summary(struct buf *b, const struct status_view *v, const struct
 	}
 }
 
-static void put_silence(struct buf *b, const struct layout *l, const json_t *silence)
+/* A time of the control socket as a person says it: "20:14" today. */
+static void put_time(struct buf *b, const struct status_view *v, const json_t *object, const char *name)
 {
-	_cleanup_buf_ struct buf text = BUF(10000);
+	const char *text = json_string_value(json_object_get(object, name));
+	int64_t usec;
 
-	put(&text, silence, "id");
-	buf_putc(&text, ' ');
-	put(&text, silence, "glob");
-	buf_puts(&text, ", until ");
-	put(&text, silence, "until");
-	buf_puts(&text, ", by ");
-	put(&text, silence, "who");
-	buf_puts(&text, has_text(silence, "reason") ? ": " : "");
-	put(&text, silence, "reason");
+	if (text && parse_time_rfc3339(text, &usec) == 0)
+		format_clock(b, usec, v->now_usec);
+}
+
+static void put_silence(struct buf *b, const struct status_view *v, const struct layout *l, const json_t *silence)
+{
+	_cleanup_free_ char *id = member(silence, "id"), *glob = member(silence, "glob"), *who = member(silence, "who");
+	_cleanup_buf_ struct buf text = BUF(10000), until = BUF(100);
+
+	put_time(&until, v, silence, "until");
+	buf_printf(&text, _("%s %s, until %s, by %s"), id ? id : "", glob ? glob : "", buf_text(&until), who ? who : "");
+	put_reason(&text, silence);
 	buf_puts(b, "  ");
 	put_lines(b, l, buf_text(&text), 4, SIZE_MAX);
 	buf_putc(b, '\n');
 }
 
-static void put_mail(struct buf *b, const struct layout *l, const json_t *mail)
+static void put_attempts(struct buf *b, const struct status_view *v, const json_t *mail)
+{
+	_cleanup_free_ char *id = member(mail, "id");
+	_cleanup_buf_ struct buf queued = BUF(100), next = BUF(100);
+	long long n = json_integer_value(json_object_get(mail, "attempts"));
+
+	put_time(&queued, v, mail, "queued");
+	put_time(&next, v, mail, "next_try");
+	if (n == 0)
+		buf_printf(b, _("id %s, queued %s, not tried yet"), id ? id : "", buf_text(&queued));
+	else
+		buf_printf(b, _("id %s, queued %s, attempts: %lld, next %s"), id ? id : "", buf_text(&queued), n, buf_text(&next));
+}
+
+static const char *fate_of(const json_t *recipient)
+{
+	static const char *const words[][2] = {
+		{ "pending", CN_("fate", "pending") }, { "sent", CN_("fate", "sent") }, { "refused", CN_("fate", "refused") },
+		{ "given-up", CN_("fate", "given-up") },
+	};
+	const char *fate = json_string_value(json_object_get(recipient, "fate"));
+
+	for (size_t i = 0; fate && i < ELEMENTS(words); i++)
+		if (strcmp(words[i][0], fate) == 0)
+			return _(words[i][1]);
+	return "?";
+}
+
+static void put_recipient(struct buf *b, const struct layout *l, const json_t *recipient)
+{
+	_cleanup_buf_ struct buf text = BUF(10000);
+
+	buf_printf(&text, "%s ", fate_of(recipient));
+	put(&text, recipient, "address");
+	buf_puts(&text, has_text(recipient, "answer") ? ": " : "");
+	put(&text, recipient, "answer");
+	buf_puts(b, "    ");
+	put_lines(b, l, buf_text(&text), 6, SIZE_MAX);
+	buf_putc(b, '\n');
+}
+
+static void put_mail(struct buf *b, const struct status_view *v, const struct layout *l, const json_t *mail)
 {
 	const json_t *recipient;
 	_cleanup_buf_ struct buf text = BUF(10000);
@@ -445,44 +515,40 @@ static void put_mail(struct buf *b, const struct layout *l, const json_t *mail)
 	put(&text, mail, "subject");
 	put_lines(b, l, buf_text(&text), 4, SIZE_MAX);
 	buf_clear(&text);
-	buf_puts(&text, "id ");
-	put(&text, mail, "id");
-	buf_puts(&text, ", queued ");
-	put(&text, mail, "queued");
-	buf_printf(&text, ", %lld attempt(s), next ", (long long)json_integer_value(json_object_get(mail, "attempts")));
-	put(&text, mail, "next_try");
+	put_attempts(&text, v, mail);
 	buf_puts(b, "\n    ");
 	put_lines(b, l, buf_text(&text), 6, SIZE_MAX);
 	buf_putc(b, '\n');
-	json_array_foreach(json_object_get(mail, "recipients"), i, recipient) {
-		buf_clear(&text);
-		put(&text, recipient, "fate");
-		buf_putc(&text, ' ');
-		put(&text, recipient, "address");
-		buf_puts(&text, ": ");
-		put(&text, recipient, "answer");
-		buf_puts(b, "    ");
-		put_lines(b, l, buf_text(&text), 6, SIZE_MAX);
-		buf_putc(b, '\n');
-	}
+	json_array_foreach(json_object_get(mail, "recipients"), i, recipient)
+		put_recipient(b, l, recipient);
 }
 
-void status_view_append_mails(struct buf *b, const json_t *mails)
+void status_view_append_mails(struct buf *b, const struct status_view *v)
 {
-	const struct layout l = { 0 };
+	const struct layout l = { .columns = v->terminal.columns };
 	const json_t *mail;
 	size_t i;
 
-	json_array_foreach(mails, i, mail)
-		put_mail(b, &l, mail);
+	json_array_foreach(json_object_get(v->status, "outbox"), i, mail)
+		put_mail(b, v, &l, mail);
+}
+
+void status_view_append_silences(struct buf *b, const struct status_view *v)
+{
+	const struct layout l = { .columns = v->terminal.columns };
+	const json_t *silence;
+	size_t i;
+
+	json_array_foreach(json_object_get(v->status, "silences"), i, silence)
+		put_silence(b, v, &l, silence);
 }
 
 void status_view_append(struct buf *b, const struct status_view *v)
 {
 	const json_t *items = json_object_get(v->status, "items"), *item;
-	const json_t *silences = json_object_get(v->status, "silences"), *outbox = json_object_get(v->status, "outbox");
+	size_t n_silences = json_array_size(json_object_get(v->status, "silences"));
+	size_t n_mails = json_array_size(json_object_get(v->status, "outbox")), i;
 	struct layout l = lay_out(v);
-	size_t i;
 
 	put_summary(b, v, &l);
 	buf_putc(b, '\n');
@@ -491,12 +557,10 @@ void status_view_append(struct buf *b, const struct status_view *v)
 		json_array_foreach(items, i, item)
 			if (rank(item) == r)
 				put_item(b, v, &l, item);
-	if (json_array_size(silences))
-		buf_printf(b, "\n%zu silence(s):\n", json_array_size(silences));
-	json_array_foreach(silences, i, item)
-		put_silence(b, &l, item);
-	if (json_array_size(outbox))
-		buf_printf(b, "\n%zu mail(s) wait for delivery:\n", json_array_size(outbox));
-	json_array_foreach(outbox, i, item)
-		put_mail(b, &l, item);
+	if (n_silences)
+		buf_printf(b, _("\nSilences (%zu):\n"), n_silences);
+	status_view_append_silences(b, v);
+	if (n_mails)
+		buf_printf(b, _("\nMails that wait for delivery (%zu):\n"), n_mails);
+	status_view_append_mails(b, v);
 }

@@ -18,8 +18,9 @@ struct status_view {
 
 void status_view_append(struct buf *b, const struct status_view *v);
 
-/* Mails of the outbox, as lines. */
-void status_view_append_mails(struct buf *b, const json_t *mails);
+/* The mails of the outbox alone, and the silences; nothing where there are none. */
+void status_view_append_mails(struct buf *b, const struct status_view *v);
+void status_view_append_silences(struct buf *b, const struct status_view *v);
 
 /* The escape sequence that a state word begins with, or "" for what is none. */
 const char *status_view_colour(const char *state);

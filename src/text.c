@@ -155,11 +155,24 @@ void text_pad(struct buf *b, const char *text, size_t columns)
 		buf_putc(b, ' ');
 }
 
-/* May a line end after AT bytes: is there a blank, or on one side of it a wide character? */
+static bool begins_with_one_of(const char *text, const char *const *marks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(text, marks[i], strlen(marks[i])) == 0)
+			return true;
+	return false;
+}
+
+/* May a line end after AT bytes: is there a blank, or on one side of it a wide character? But no Chinese line begins with a
+ * mark that closes something, or ends with one that opens it. */
 static bool may_break(const char *text, size_t begin, size_t at)
 {
+	static const char *const closing[] = { "，", "。", "；", "：", "、", "！", "？", "）", "”", "》", "」", "】", "…" };
+	static const char *const opening[] = { "（", "“", "《", "「", "【" };
 	size_t left = strlen(text), before, behind = 0;
 
+	if (begins_with_one_of(text + at, closing, ELEMENTS(closing)) || begins_with_one_of(text + begin, opening, ELEMENTS(opening)))
+		return false;
 	cluster(text + begin, left - begin, &before);
 	if (at < left)
 		cluster(text + at, left - at, &behind);

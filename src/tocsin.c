@@ -4,6 +4,7 @@
 #include "language.h"
 #include "log.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -19,34 +20,36 @@ static const struct verb {
 	bool is_plugin; /* exit status of a Nagios plugin: usage errors are 3 */
 } verbs[] = {
 	{ "setup", "[--address A] [--provider P] [--to A] [--password-file F] [--yes]...",
-		"asks for the mail account, writes the configuration, sends a test mail and starts the service", cli_setup, 0, 0, false },
-	{ "status", "[--watch [--interval TIME]] [--json]", "states of all checks, worst first, and mails that wait", cli_status, 0, 0, true },
-	{ "check", "NAME [--direct] [--json]", "runs one check now and shows all of it", cli_check, 1, 1, true },
+		N_("asks for the mail account, writes the configuration, sends a test mail and starts the service"), cli_setup, 0, 0,
+		false },
+	{ "status", "[--watch [--interval TIME]] [--json]", N_("states of all checks, worst first, and mails that wait"), cli_status,
+		0, 0, true },
+	{ "check", "NAME [--direct] [--json]", N_("runs one check now and shows all of it"), cli_check, 1, 1, true },
 	{ "try", "MODULE [KEY=VALUE]... [--again TIME] [--root DIR] [--json]",
-		"runs a check module once with these options and shows all of it", cli_try, 1, 1000, true },
-	{ "describe", "[MODULE [KEY]] [--sections] [--json]", "the check modules, and the options that each takes", cli_describe,
+		N_("runs a check module once with these options and shows all of it"), cli_try, 1, 1000, true },
+	{ "describe", "[MODULE [KEY]] [--sections] [--json]", N_("the check modules, and the options that each takes"), cli_describe,
 		0, 2, false },
-	{ "test-mail", "[-v] [--direct]", "sends a test mail; -v shows the SMTP dialogue", cli_test_mail, 0, 0, false },
-	{ "send", "[--raw] [--subject S] [--from-name N] RCPT...|--to-configured", "sends one mail from standard input", cli_send,
+	{ "test-mail", "[-v] [--direct]", N_("sends a test mail; -v shows the SMTP dialogue"), cli_test_mail, 0, 0, false },
+	{ "send", "[--raw] [--subject S] [--from-name N] RCPT...|--to-configured", N_("sends one mail from standard input"), cli_send,
 		0, 1000, false },
-	{ "config", "", "every value in force, and where it comes from", cli_config, 0, 0, false },
-	{ "ack", "INCIDENT [--until TIME] [-m WHY]", "no reminders and no escalation: somebody knows of it", cli_ack, 1, 1,
+	{ "config", "", N_("every value in force, and where it comes from"), cli_config, 0, 0, false },
+	{ "ack", "INCIDENT [--until TIME] [-m WHY]", N_("no reminders and no escalation: somebody knows of it"), cli_ack, 1, 1,
 		false },
-	{ "silence", "GLOB TIME -m WHY", "no mails about CHECK or CHECK/ITEM for so long; without arguments: which there are",
+	{ "silence", "GLOB TIME -m WHY", N_("no mails about CHECK or CHECK/ITEM for so long; without arguments: which there are"),
 		cli_silence, 0, 2, false },
-	{ "unsilence", "ID|GLOB", "ends a silence", cli_unsilence, 1, 1, false },
-	{ "outbox", "[show|retry|drop [ID]]", "mails that wait for delivery", cli_outbox, 0, 2, false },
-	{ "report", "[--send]", "prints the status report, or mails it", cli_report, 0, 0, false },
-	{ "forget", "CHECK[/ITEM]", "closes what is known of an item that is no longer there", cli_forget, 1, 1, false },
-	{ "test-alert", "CHECK", "mails a marked problem and its recovery, on the way of real ones", cli_test_alert, 1, 1,
+	{ "unsilence", "ID|GLOB", N_("ends a silence"), cli_unsilence, 1, 1, false },
+	{ "outbox", "[show|retry|drop [ID]]", N_("mails that wait for delivery"), cli_outbox, 0, 2, false },
+	{ "report", "[--send]", N_("prints the status report, or mails it"), cli_report, 0, 0, false },
+	{ "forget", "CHECK[/ITEM]", N_("closes what is known of an item that is no longer there"), cli_forget, 1, 1, false },
+	{ "test-alert", "CHECK", N_("mails a marked problem and its recovery, on the way of real ones"), cli_test_alert, 1, 1,
 		false },
-	{ "history", "[--since TIME] [--check GLOB] [--json]", "what happened in the last week, or since a time", cli_history, 0, 0,
+	{ "history", "[--since TIME] [--check GLOB] [--json]", N_("what happened in the last week, or since a time"), cli_history, 0, 0,
 		false },
-	{ "incidents", "[--all] [--since TIME] [--check GLOB] [--json]", "problems that are open, or all that ever were",
+	{ "incidents", "[--all] [--since TIME] [--check GLOB] [--json]", N_("problems that are open, or all that ever were"),
 		cli_incidents, 0, 0, false },
-	{ "doctor", "[--send] [--json]", "goes through everything between here and the mailbox: what is wrong, and what to do",
+	{ "doctor", "[--send] [--json]", N_("goes through everything between here and the mailbox: what is wrong, and what to do"),
 		cli_doctor, 0, 0, true },
-	{ "reload", "", "the daemon reads its configuration again", cli_reload, 0, 0, false },
+	{ "reload", "", N_("the daemon reads its configuration again"), cli_reload, 0, 0, false },
 };
 
 static void print_help(void);
@@ -61,8 +64,10 @@ static const struct verb *find_verb(const char *name)
 		names[i] = verbs[i].name;
 	}
 	const char *nearest = text_nearest(name, names, ELEMENTS(names));
-	fprintf(stderr, "tocsin: there is no verb '%s'%s%s%s; see tocsin --help\n", name, nearest ? "; did you mean '" : "",
-		nearest ? nearest : "", nearest ? "'?" : "");
+	if (nearest)
+		cli_error("there is no verb '%s'; did you mean '%s'? See tocsin --help", name, nearest);
+	else
+		cli_error("there is no verb '%s'; see tocsin --help", name);
 	return NULL;
 }
 
@@ -75,13 +80,16 @@ static int run_verb(const struct cli *cli, int argc, char **argv)
 	if (!verb)
 		return EX_USAGE;
 	if (argc - 1 < verb->min || argc - 1 > verb->max) {
-		fprintf(stderr, "Usage: tocsin %s %s\n", verb->name, verb->arguments);
+		fprintf(stderr, _("Usage: tocsin %s %s\n"), verb->name, verb->arguments);
 		return verb->is_plugin ? 3 : EX_USAGE;
 	}
 	return verb->run(cli, argv + 1);
 }
 
 /* ---- options ---- */
+
+#define FIRST 256 /* what getopt_long() returns for the first row */
+#define HELP_COLUMN 28
 
 enum kind { KIND_FLAG, KIND_TEXT, KIND_TIME, KIND_UNTIL, KIND_HELP, KIND_VERSION };
 
@@ -91,75 +99,87 @@ static const struct cli_option {
 	enum kind kind;
 	size_t offset; /* in struct cli */
 	const char *help; /* NULL: of a verb, which tells of it */
+	const char *fallback; /* what holds without it, told in the help; or NULL */
 } cli_options[] = {
-	{ "config", "FILE", 0, KIND_TEXT, offsetof(struct cli, conf_path), "configuration (" SYSCONFDIR "/tocsin/tocsin.conf)" },
+	{ "config", "FILE", 0, KIND_TEXT, offsetof(struct cli, conf_path), N_("configuration"), SYSCONFDIR "/tocsin/tocsin.conf" },
 	{ "conf-dir", "DIR", 0, KIND_TEXT, offsetof(struct cli, conf_dropins),
-		"folder of further *.conf files (" SYSCONFDIR "/tocsin/conf.d)" },
+		N_("folder of further *.conf files"), SYSCONFDIR "/tocsin/conf.d" },
 	{ "control", "SOCKET", 0, KIND_TEXT, offsetof(struct cli, control_path),
-		"control socket of the daemon ($TOCSIN_CONTROL, /run/tocsin/control)" },
+		N_("control socket of the daemon"), "$TOCSIN_CONTROL, /run/tocsin/control" },
 	{ "state", "FILE", 0, KIND_TEXT, offsetof(struct cli, state_path),
-		"state file of the daemon (" LOCALSTATEDIR "/lib/tocsin/state.db)" },
-	{ "direct", NULL, 0, KIND_FLAG, offsetof(struct cli, direct), "past the daemon, with the rights of the caller" },
-	{ "mail", "NAME", 0, KIND_TEXT, offsetof(struct cli, relay), "the relay [mail NAME]; '' is [mail]" },
-	{ "timeout", "TIME", 0, KIND_TIME, offsetof(struct cli, timeout_usec), "gives up after this time" },
+		N_("state file of the daemon"), LOCALSTATEDIR "/lib/tocsin/state.db" },
+	{ "direct", NULL, 0, KIND_FLAG, offsetof(struct cli, direct), N_("past the daemon, with the rights of the caller"), NULL },
+	{ "mail", "NAME", 0, KIND_TEXT, offsetof(struct cli, relay), N_("the relay [mail NAME]; '' is [mail]"), NULL },
+	{ "timeout", "TIME", 0, KIND_TIME, offsetof(struct cli, timeout_usec), N_("gives up after this time"), NULL },
 	{ "again", "TIME", 0, KIND_TIME, offsetof(struct cli, again_usec),
-		"looks a second time so much later, with what the first look remembered" },
-	{ "root", "DIR", 0, KIND_TEXT, offsetof(struct cli, root), "looks at the recorded tree in DIR instead of this host" },
+		N_("looks a second time so much later, with what the first look remembered"), NULL },
+	{ "root", "DIR", 0, KIND_TEXT, offsetof(struct cli, root), N_("looks at the recorded tree in DIR instead of this host"), NULL },
 	{ "sections", NULL, 0, KIND_FLAG, offsetof(struct cli, sections),
-		"the sections of the configuration instead of the modules" },
-	{ "message", "WHY", 'm', KIND_TEXT, offsetof(struct cli, message), "the reason, for those who read it later" },
+		N_("the sections of the configuration instead of the modules"), NULL },
+	{ "message", "WHY", 'm', KIND_TEXT, offsetof(struct cli, message), N_("the reason, for those who read it later"), NULL },
 	{ "until", "TIME", 0, KIND_UNTIL, offsetof(struct cli, until_usec),
-		"until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\"" },
-	{ "since", "TIME", 0, KIND_TEXT, offsetof(struct cli, since), "2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00" },
-	{ "check", "GLOB", 0, KIND_TEXT, offsetof(struct cli, check), "only checks, or CHECK/ITEM, that match" },
-	{ "all", NULL, 0, KIND_FLAG, offsetof(struct cli, all), "ended incidents too" },
-	{ "watch", NULL, 'w', KIND_FLAG, offsetof(struct cli, watch), "draws again and again, until q or Ctrl-C" },
-	{ "interval", "TIME", 0, KIND_TIME, offsetof(struct cli, interval_usec), "so long from one picture to the next (2s)" },
-	{ "json", NULL, 0, KIND_FLAG, offsetof(struct cli, json), "for programs" },
-	{ "words", NULL, 0, KIND_FLAG, offsetof(struct cli, words), "one word and its meaning a line, for shells" },
-	{ "mdoc", NULL, 0, KIND_FLAG, offsetof(struct cli, mdoc), "the options as a list for a manual page" },
-	{ "verbose", NULL, 'v', KIND_FLAG, offsetof(struct cli, verbose), "shows more" },
-	{ "raw", NULL, 0, KIND_FLAG, offsetof(struct cli, raw), NULL },
-	{ "to-configured", NULL, 0, KIND_FLAG, offsetof(struct cli, to_configured), NULL },
-	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), NULL },
-	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), NULL },
-	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), NULL },
-	{ "address", "ADDRESS", 0, KIND_TEXT, offsetof(struct cli, address), "of setup: the mail address that sends" },
+		N_("until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\""), NULL },
+	{ "since", "TIME", 0, KIND_TEXT, offsetof(struct cli, since), N_("2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00"), NULL },
+	{ "check", "GLOB", 0, KIND_TEXT, offsetof(struct cli, check), N_("only checks, or CHECK/ITEM, that match"), NULL },
+	{ "all", NULL, 0, KIND_FLAG, offsetof(struct cli, all), N_("ended incidents too"), NULL },
+	{ "watch", NULL, 'w', KIND_FLAG, offsetof(struct cli, watch), N_("draws again and again, until q or Ctrl-C"), NULL },
+	{ "interval", "TIME", 0, KIND_TIME, offsetof(struct cli, interval_usec), N_("so long from one picture to the next"), "2s" },
+	{ "json", NULL, 0, KIND_FLAG, offsetof(struct cli, json), N_("for programs"), NULL },
+	{ "words", NULL, 0, KIND_FLAG, offsetof(struct cli, words), N_("one word and its meaning a line, for shells"), NULL },
+	{ "mdoc", NULL, 0, KIND_FLAG, offsetof(struct cli, mdoc), N_("the options as a list for a manual page"), NULL },
+	{ "verbose", NULL, 'v', KIND_FLAG, offsetof(struct cli, verbose), N_("shows more"), NULL },
+	{ "raw", NULL, 0, KIND_FLAG, offsetof(struct cli, raw), NULL, NULL },
+	{ "to-configured", NULL, 0, KIND_FLAG, offsetof(struct cli, to_configured), NULL, NULL },
+	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), NULL, NULL },
+	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), NULL, NULL },
+	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), NULL, NULL },
+	{ "address", "ADDRESS", 0, KIND_TEXT, offsetof(struct cli, address), N_("of setup: the mail address that sends"), NULL },
 	{ "provider", "NAME", 0, KIND_TEXT, offsetof(struct cli, provider),
-		"of setup: the mail service, or the name of a mail server" },
-	{ "security", "HOW", 0, KIND_TEXT, offsetof(struct cli, security), "of setup: tls, starttls or none" },
-	{ "port", "NUMBER", 0, KIND_TEXT, offsetof(struct cli, port), "of setup: the port of the mail server" },
-	{ "username", "NAME", 0, KIND_TEXT, offsetof(struct cli, username), "of setup: the login, when it is not the address" },
+		N_("of setup: the mail service, or the name of a mail server"), NULL },
+	{ "security", "HOW", 0, KIND_TEXT, offsetof(struct cli, security), N_("of setup: tls, starttls or none"), NULL },
+	{ "port", "NUMBER", 0, KIND_TEXT, offsetof(struct cli, port), N_("of setup: the port of the mail server"), NULL },
+	{ "username", "NAME", 0, KIND_TEXT, offsetof(struct cli, username), N_("of setup: the login, when it is not the address"), NULL },
 	{ "password-file", "FILE", 0, KIND_TEXT, offsetof(struct cli, password_file),
-		"of setup: its first line is the password or authorization code; - for standard input" },
-	{ "to", "ADDRESSES", 0, KIND_TEXT, offsetof(struct cli, to), "of setup: who gets the mails, with commas between them" },
+		N_("of setup: its first line is the password or authorization code; - for standard input"), NULL },
+	{ "to", "ADDRESSES", 0, KIND_TEXT, offsetof(struct cli, to), N_("of setup: who gets the mails, with commas between them"), NULL },
 	{ "language", "NAME", 0, KIND_TEXT, offsetof(struct cli, language),
-		"speaks en or zh_CN, whatever the configuration says; of setup: the language that it writes there" },
-	{ "yes", NULL, 0, KIND_FLAG, offsetof(struct cli, yes), "of setup: asks nothing" },
-	{ "no-test", NULL, 0, KIND_FLAG, offsetof(struct cli, no_test), "of setup: sends no test mail" },
-	{ "no-start", NULL, 0, KIND_FLAG, offsetof(struct cli, no_start), "of setup: starts no service" },
-	{ "version", NULL, 0, KIND_VERSION, 0, NULL },
-	{ "help", NULL, 0, KIND_HELP, 0, NULL },
+		N_("speaks en or zh_CN, whatever the configuration says; of setup: the language that it writes there"), NULL },
+	{ "yes", NULL, 0, KIND_FLAG, offsetof(struct cli, yes), N_("of setup: asks nothing"), NULL },
+	{ "no-test", NULL, 0, KIND_FLAG, offsetof(struct cli, no_test), N_("of setup: sends no test mail"), NULL },
+	{ "no-start", NULL, 0, KIND_FLAG, offsetof(struct cli, no_start), N_("of setup: starts no service"), NULL },
+	{ "version", NULL, 0, KIND_VERSION, 0, NULL, NULL },
+	{ "help", NULL, 0, KIND_HELP, 0, NULL, NULL },
 };
+
+static void print_option(const struct cli_option *o)
+{
+	_cleanup_buf_ struct buf help = BUF(1000);
+	char letter[8] = "   ";
+
+	if (o->letter)
+		snprintf(letter, sizeof(letter), "-%c,", o->letter);
+	int width = printf("  %s --%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+	printf("%*s", width < HELP_COLUMN ? HELP_COLUMN - width : 1, "");
+	if (o->fallback) /* TRANSLATORS: what an option is for, and what holds without it */
+		buf_printf(&help, _("%s (%s)"), _(o->help), o->fallback);
+	else
+		buf_puts(&help, _(o->help));
+	cli_print_lines(buf_text(&help), HELP_COLUMN);
+}
 
 static void print_help(void)
 {
-	puts("Usage: tocsin [OPTION]... VERB [ARGUMENT]...\n");
-	for (size_t i = 0; i < ELEMENTS(verbs); i++)
-		printf("  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
-	putchar('\n');
-	for (size_t i = 0; i < ELEMENTS(cli_options); i++) {
-		const struct cli_option *o = &cli_options[i];
-		char letter[8] = "   ";
-
-		if (!o->help)
-			continue;
-		if (o->letter)
-			snprintf(letter, sizeof(letter), "-%c,", o->letter);
-		int width = printf("  %s --%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
-		printf("%*s%s\n", width < 24 ? 24 - width : 1, "", o->help);
+	puts(_("Usage: tocsin [OPTION]... VERB [ARGUMENT]...\n"));
+	for (size_t i = 0; i < ELEMENTS(verbs); i++) {
+		printf("  %s %s\n      ", verbs[i].name, verbs[i].arguments);
+		cli_print_lines(_(verbs[i].help), 6);
 	}
-	puts("      --version, --help\n\nSee tocsin(1).");
+	putchar('\n');
+	for (size_t i = 0; i < ELEMENTS(cli_options); i++)
+		if (cli_options[i].help)
+			print_option(&cli_options[i]);
+	puts("      --version, --help\n");
+	puts(_("See tocsin(1)."));
 }
 
 /* Takes an option over. Returns an exit status, or -1 to go on. */
@@ -177,13 +197,12 @@ static int take_option(struct cli *cli, const struct cli_option *o, const char *
 	case KIND_TIME:
 		if (parse_duration(value, member) == 0 && *(int64_t *)member > 0)
 			return -1;
-		fprintf(stderr, "tocsin: --%s %s: expected a time like 30s or 2m\n", o->name, value);
+		cli_error("--%s %s: expected a time like 30s or 2m", o->name, value);
 		return EX_USAGE;
 	case KIND_UNTIL:
 		if (cli_parse_until(value, member) == 0)
 			return -1;
-		fprintf(stderr, "tocsin: --%s %s: expected a time to come, like 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\"\n",
-			o->name, value);
+		cli_error("--%s %s: expected a time to come, like 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\"", o->name, value);
 		return EX_USAGE;
 	case KIND_VERSION:
 		puts("tocsin " PACKAGE_VERSION);
@@ -195,12 +214,25 @@ static int take_option(struct cli *cli, const struct cli_option *o, const char *
 	return EX_USAGE;
 }
 
-#define FIRST 256 /* what getopt_long() returns for the first row */
+/* What getopt_long() did not understand: an option that there is not, or with a value where there is none, or without one. */
+static int refuse_option(int c, const char *argument)
+{
+	char letter[] = { '-', (char)optopt, '\0' };
+	const char *shown = optopt > 0 && optopt < FIRST ? letter : argument;
 
-static int read_options(struct cli *cli, int argc, char *argv[])
+	if (c == ':')
+		cli_error("the value of %s is missing; see tocsin --help", shown);
+	else
+		cli_error("unknown option %s; see tocsin --help", shown);
+	return EX_USAGE;
+}
+
+/* Takes options over until one ends it: returns an exit status, or -1 to go on. With IS_EARLY it takes texts alone and says
+ * nothing of the rest: among them is what tells the language for that. */
+static int read_options(struct cli *cli, int argc, char *argv[], bool is_early)
 {
 	struct option options[ELEMENTS(cli_options) + 1] = { 0 };
-	char letters[2 * ELEMENTS(cli_options) + 1] = "";
+	char letters[2 * ELEMENTS(cli_options) + 2] = ":";
 	int c, status = -1;
 
 	for (size_t i = 0; i < ELEMENTS(cli_options); i++) {
@@ -210,25 +242,41 @@ static int read_options(struct cli *cli, int argc, char *argv[])
 		options[i] = (struct option){ o->name, o->argument ? required_argument : no_argument, NULL, FIRST + (int)i };
 		strcat(letters, letter);
 	}
+	optind = 0; /* from the beginning, with glibc */
 	while (status < 0 && (c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		size_t i = 0;
 
 		while (c < FIRST && i < ELEMENTS(cli_options) && cli_options[i].letter != c)
 			i++;
 		i = c >= FIRST ? (size_t)(c - FIRST) : i;
-		status = i < ELEMENTS(cli_options) ? take_option(cli, &cli_options[i], optarg) : EX_USAGE;
+		if (i < ELEMENTS(cli_options) && (!is_early || cli_options[i].kind == KIND_TEXT))
+			status = take_option(cli, &cli_options[i], optarg);
+		else if (!is_early)
+			status = refuse_option(c, argv[optind - 1]);
 	}
 	return status;
 }
 
-/* Returns an exit status, or -1 to go on. */
+/* What tells the language. getopt_long() puts arguments into another order, so it gets a copy. */
+static void read_early(struct cli *cli, int argc, char *argv[])
+{
+	_cleanup_free_ char **copy = calloc((size_t)argc + 1, sizeof(*copy));
+
+	if (!copy)
+		return;
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+	read_options(cli, argc, copy, true);
+}
+
+/* Before anything is said. Returns an exit status, or -1 to go on. */
 static int choose_language(const struct cli *cli)
 {
 	if (cli->language && language_use(cli->language) == -EINVAL) {
-		fprintf(stderr, "tocsin: --language %s: expected one of:", cli->language);
-		for (size_t i = 0; language_names[i]; i++)
-			fprintf(stderr, " %s", language_names[i]);
-		fputc('\n', stderr);
+		_cleanup_buf_ struct buf names = BUF(1000);
+
+		language_from_environment();
+		cli_append_languages(&names);
+		cli_error("--language %s: expected one of %s", cli->language, buf_text(&names));
 		return EX_USAGE;
 	}
 	if (!cli->language && getenv(LANGUAGE_VARIABLE))
@@ -238,6 +286,16 @@ static int choose_language(const struct cli *cli)
 	return -1;
 }
 
+/* The packaged folder belongs to the packaged file. */
+static void choose_files(struct cli *cli)
+{
+	if (cli->conf_path)
+		return;
+	cli->conf_path = SYSCONFDIR "/tocsin/tocsin.conf";
+	if (!cli->conf_dropins)
+		cli->conf_dropins = SYSCONFDIR "/tocsin/conf.d";
+}
+
 int main(int argc, char *argv[])
 {
 	const char *control = getenv("TOCSIN_CONTROL");
@@ -245,17 +303,11 @@ int main(int argc, char *argv[])
 		.state_path = LOCALSTATEDIR "/lib/tocsin/state.db" };
 
 	log_open("tocsin");
-	int status = read_options(&cli, argc, argv);
-	if (status >= 0)
-		return status;
-	/* The packaged folder belongs to the packaged file. */
-	if (!cli.conf_path) {
-		cli.conf_path = SYSCONFDIR "/tocsin/tocsin.conf";
-		if (!cli.conf_dropins)
-			cli.conf_dropins = SYSCONFDIR "/tocsin/conf.d";
-	}
-	status = choose_language(&cli);
-	if (status >= 0)
-		return status;
-	return run_verb(&cli, argc - optind, argv + optind);
+	opterr = 0; /* the words are ours */
+	read_early(&cli, argc, argv);
+	choose_files(&cli);
+	int status = choose_language(&cli);
+	if (status < 0)
+		status = read_options(&cli, argc, argv, false);
+	return status >= 0 ? status : run_verb(&cli, argc - optind, argv + optind);
 }

@@ -2,26 +2,51 @@
 /* tocsind: the options of the command line; the rest is daemon.c. */
 #include "conf-loader.h"
 #include "daemon.h"
+#include "language.h"
 #include "log.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#define CONF_PATH SYSCONFDIR "/tocsin/tocsin.conf"
+#define CONF_DROPINS SYSCONFDIR "/tocsin/conf.d"
+#define STATE_PATH LOCALSTATEDIR "/lib/tocsin/state.db"
+#define CONTROL_PATH "/run/tocsin/control"
+
+/* For what people ask at a terminal: of the environment, else of the configuration. */
+static void use_language(struct conf_loaded *loaded, void *userdata)
+{
+	if (getenv(LANGUAGE_VARIABLE))
+		language_from_environment();
+	else if (loaded->conf)
+		language_use(language_names[loaded->conf->language]);
+}
+
+static void choose_language(const struct options *o)
+{
+	const struct conf_source source = { .path = o->conf_path, .dropins = o->conf_dropins };
+
+	conf_load_and_wait(&source, use_language, NULL);
+}
+
 static void print_help(void)
 {
-	puts("Usage: tocsind [OPTION]...\n"
-	     "Watches this host, mails a status report at every interval and an alert when something fails.\n\n"
-	     "      --config FILE     configuration (" SYSCONFDIR "/tocsin/tocsin.conf)\n"
-	     "      --conf-dir DIR    folder of further *.conf files (" SYSCONFDIR "/tocsin/conf.d)\n"
-	     "      --state FILE      state file (" LOCALSTATEDIR "/lib/tocsin/state.db)\n"
-	     "      --control SOCKET  control socket (/run/tocsin/control)\n"
-	     "      --check-config    only checks the configuration: exit status 0, or 78 when it has errors\n"
-	     "      --debug           tells more\n"
-	     "      --version         shows the version; twice: how it was built\n"
-	     "      --help            shows this\n\n"
-	     "See tocsind(8) and tocsin.conf(5).");
+	puts(_("Usage: tocsind [OPTION]...\n"
+	       "Watches this host, mails a status report at every interval and an alert when something fails.\n"));
+	printf(_("      --config FILE     configuration (%s)\n"
+		 "      --conf-dir DIR    folder of further *.conf files (%s)\n"
+		 "      --state FILE      state file (%s)\n"
+		 "      --control SOCKET  control socket (%s)\n"
+		 "      --check-config    only checks the configuration: exit status 0, or 78 when it has errors\n"
+		 "      --debug           tells more\n"
+		 "      --version         shows the version; twice: how it was built\n"
+		 "      --help            shows this\n\n"
+		 "See tocsind(8) and tocsin.conf(5).\n"),
+		CONF_PATH, CONF_DROPINS, STATE_PATH, CONTROL_PATH);
 }
 
 static void print_version(bool whole)
@@ -37,6 +62,7 @@ static void on_checked(struct conf_loaded *loaded, void *userdata)
 {
 	int *status = userdata;
 
+	use_language(loaded, NULL);
 	for (size_t i = 0; i < loaded->problems.n; i++) {
 		_cleanup_buf_ struct buf line = BUF(4000);
 
@@ -44,7 +70,7 @@ static void on_checked(struct conf_loaded *loaded, void *userdata)
 		fprintf(stderr, "%s\n", buf_text(&line));
 	}
 	if (loaded->problems.n_errors == 0)
-		fprintf(stderr, "The configuration is good: %zu checks, %zu relays.\n", loaded->conf->n_checks,
+		fprintf(stderr, _("The configuration is good: %zu checks, %zu relays.\n"), loaded->conf->n_checks,
 			loaded->conf->n_mails);
 	*status = loaded->problems.n_errors ? EX_CONFIG : EX_OK;
 }
@@ -62,6 +88,17 @@ static int check_config(const struct options *o)
 	return status;
 }
 
+/* Who asks for help gets it, and who is WRONG is told so. (The daemon itself learns its language with its configuration.) */
+static int instruct(const struct options *o, const char *wrong)
+{
+	choose_language(o);
+	if (wrong)
+		log_error(_("unexpected argument '%s'; see tocsind --help"), wrong);
+	else
+		print_help();
+	return wrong ? EX_USAGE : EX_OK;
+}
+
 int main(int argc, char *argv[])
 {
 	enum { OPT_CONFIG = 256, OPT_CONF_DIR, OPT_STATE, OPT_CONTROL, OPT_CHECK_CONFIG, OPT_DEBUG, OPT_VERSION, OPT_HELP };
@@ -72,10 +109,9 @@ int main(int argc, char *argv[])
 		{ "version", no_argument, NULL, OPT_VERSION }, { "help", no_argument, NULL, OPT_HELP }, { 0 },
 	};
 	struct options o = {
-		.conf_path = SYSCONFDIR "/tocsin/tocsin.conf", .conf_dropins = NULL,
-		.state_path = LOCALSTATEDIR "/lib/tocsin/state.db", .control_path = "/run/tocsin/control",
+		.conf_path = CONF_PATH, .conf_dropins = NULL, .state_path = STATE_PATH, .control_path = CONTROL_PATH,
 	};
-	bool only_check = false, has_config = false;
+	bool only_check = false, has_config = false, wants_help = false;
 	int c, versions = 0;
 
 	log_open("tocsind");
@@ -105,22 +141,20 @@ int main(int argc, char *argv[])
 			versions++;
 			break;
 		case OPT_HELP:
-			print_help();
-			return EX_OK;
+			wants_help = true;
+			break;
 		default:
 			return EX_USAGE;
 		}
 	}
-	if (optind < argc) {
-		log_error("unexpected argument '%s'; see tocsind --help", argv[optind]);
-		return EX_USAGE;
-	}
+	/* The packaged folder belongs to the packaged file; another file brings its own, or none. */
+	if (!o.conf_dropins && !has_config)
+		o.conf_dropins = CONF_DROPINS;
 	if (versions) {
 		print_version(versions > 1);
 		return EX_OK;
 	}
-	/* The packaged folder belongs to the packaged file; another file brings its own, or none. */
-	if (!o.conf_dropins && !has_config)
-		o.conf_dropins = SYSCONFDIR "/tocsin/conf.d";
+	if (wants_help || optind < argc)
+		return instruct(&o, wants_help ? NULL : argv[optind]);
 	return only_check ? check_config(&o) : daemon_run(&o);
 }

@@ -281,11 +281,12 @@ static void put_number(struct buf *b, double value)
 void format_value(struct buf *b, double value, const char *unit)
 {
 	static const char *const told[] = { "B", "s", "c" }; /* by the number already; "c" is a counter */
-	bool is_size = unit && strcmp(unit, "B") == 0, is_time = unit && strcmp(unit, "s") == 0;
+	bool is_rate = unit && strcmp(unit, "B/s") == 0, is_size = unit && strcmp(unit, "B") == 0;
+	bool is_time = unit && strcmp(unit, "s") == 0;
 
 	if (!isfinite(value))
 		buf_puts(b, "?");
-	else if (is_size && fabs(value) < 9e18)
+	else if ((is_size || is_rate) && fabs(value) < 9e18)
 		format_size(b, (int64_t)value);
 	else if (is_time && fabs(value) < 9e12)
 		format_duration(b, llrint(value * USEC_PER_SEC));
@@ -294,7 +295,9 @@ void format_value(struct buf *b, double value, const char *unit)
 	for (size_t i = 0; i < ELEMENTS(told); i++)
 		if (!unit || strcmp(unit, told[i]) == 0)
 			return;
-	if (*unit)
+	if (is_rate)
+		buf_puts(b, "/s");
+	else if (*unit)
 		buf_printf(b, " %s", unit);
 }
 

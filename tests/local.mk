@@ -303,6 +303,7 @@ EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py
 EXTRA_DIST += tests/e2e/test_runner.py
 EXTRA_DIST += tests/e2e/test_setup.py
+EXTRA_DIST += tests/e2e/test_chinese.py
 EXTRA_DIST += tests/e2e/test_store.py
 EXTRA_DIST += tests/e2e/test_storms.py
 EXTRA_DIST += tests/e2e/test_tcp.py

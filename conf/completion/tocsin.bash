@@ -56,6 +56,8 @@ _tocsin() {
 	if [[ $previous = --config || $previous = --conf-dir || $previous = --root || $previous = --password-file ||
 		$previous = --control || $previous = --state ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+	elif [[ $previous = --language ]]; then
+		_tocsin_offer "$current" < <("$1" describe --sections --words tocsin language 2> /dev/null)
 	elif [[ $previous ]]; then
 		return
 	elif [[ $current = -* ]]; then

@@ -18,6 +18,10 @@ function __tocsin_arguments
 end
 
 function __tocsin_offers
+	if test (commandline -opc)[-1] = --language
+		tocsin describe --sections --words tocsin language 2> /dev/null
+		return
+	end
 	set -l arguments (__tocsin_arguments)
 	set -l sections
 	contains -- --sections (commandline -opc); and set sections --sections

@@ -103,7 +103,7 @@ def shell(request, environment):
     ("describe --sections rep", "describe --sections report"), ("try me", "try memory"),
     ("try file kin", "try file kind="), ("try file kind=dir", "try file kind=directory"),
     ("try file path=files/on", "try file path=files/only-one"), ("--config x try --again 5s mou", "--config x try --again 5s mount"),
-    ("describe --sect", "describe --sections"), ("check fir", "check first")])
+    ("describe --sect", "describe --sections"), ("check fir", "check first"), ("--language zh", "--language zh_CN")])
 def test_on_a_terminal(shell, typed, completed):
     """One candidate is completed: echo shows the whole line then."""
     shell.send("tocsin() { if [ \"$*\" = config ]; then printf '[check first]\\n\\n[check second]\\n'; else command tocsin \"$@\"; fi }\n")
@@ -145,8 +145,17 @@ def test_what_is_offered(offers, environment):
     options = asked("describe", "--words", "disk")
     assert sorted(offers(environment, "tocsin try disk ")) == sorted(f"{o}=" for o in options)
     assert sorted(offers(environment, "tocsin describe disk ")) == sorted(options)
+    assert sorted(offers(environment, "tocsin --language ")) == ["en", "zh_CN"]
     assert {"--json", "--again"} <= set(offers(environment, "tocsin try --"))
     assert offers(environment, "tocsin try nonsense ") == []
+
+
+@pytest.mark.parametrize("offers", [bash_offers, fish_offers])
+def test_what_is_offered_in_chinese(offers, environment):
+    """The words come from a help that is translated; what can be typed is the same."""
+    chinese = {**environment, "TOCSIN_LANGUAGE": "zh_CN"}
+    for line in ("tocsin ", "tocsin --", "tocsin describe ", "tocsin --config x try --again 5s mou"):
+        assert sorted(offers(chinese, line)) == sorted(offers(environment, line)) != []
 
 
 def test_it_harms_nobody_without_tocsin(environment):

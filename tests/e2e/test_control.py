@@ -8,6 +8,8 @@ import stat
 
 import pytest
 
+import harness
+
 INTERFACE = "org.tocsin.Control"
 
 
@@ -169,3 +171,16 @@ def test_test_mail_streams_its_dialogue(running, catcher):
     assert answer["parameters"]["results"][0]["outcome"] == "sent"
     assert any(direction == ">" and line.startswith("EHLO") for direction, line in lines)
     assert not any(catcher.password in line for _, line in lines)
+
+
+def test_what_is_not_applicable_is_said_alike(setup, daemon):
+    """By the daemon and past it: the same words and the same exit status."""
+    setup.write(harness.check("none", "rogue", deed="absent"), harness.check("broken", "rogue", deed="fail"))
+    daemon(setup)
+    for check, words in (("none", "n/a       none: no such thing here\n"), ("broken", "UNKNOWN   broken: the door is\\nlocked\n")):
+        asked = setup.tocsin("check", check)
+        looked = setup.tocsin("--config", str(setup.config), "check", "--direct", check)
+        assert asked.stdout == words and looked.stdout.startswith(words), asked.stdout + looked.stdout
+        assert asked.returncode == looked.returncode == 3
+        reply = json.loads(setup.tocsin("check", check, "--json").stdout)
+        assert reply["not_applicable"] is (check == "none") and reply["items"] == []

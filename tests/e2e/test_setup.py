@@ -61,7 +61,7 @@ def test_by_options(folder, catcher, how):
         f"[tocsin]\nlanguage = zh_CN\n\n[mail]\nserver = 127.0.0.1\nsecurity = {how}\n"
         f"port = {catcher.port_tls if how == 'tls' else catcher.port_starttls}\nfrom = {catcher.username}\n"
         f"username = {catcher.username}\npassword_file = {folder.password}\nto = ops@example.org\nto = night@example.org\n")
-    mail = catcher.wait("test mail")
+    mail = catcher.wait("测试邮件")
     assert mail.recipients == ["ops@example.org", "night@example.org"] and mail.is_tls and mail.login == catcher.username
     assert folder.password.read_text() == catcher.password + "\n"
     assert catcher.password not in r.stdout + r.stderr
@@ -111,7 +111,8 @@ def test_the_secret_from_a_file(folder, catcher, tmp_path):
     (["--address", "a@example.org", "--provider", "qqq"], "or one of qq, exmail, 163"),
     (["--address", "a@qq.com", "--to", "b@example.org,c"], "'c' is no mail address"),
     (["--address", "a@qq.com", "--to", ","], "--to: expected 1 to 32"),
-    (["--address", "a@qq.com", "--language", "en\n[check x]"], "--language: expected no control"),
+    (["--address", "a@qq.com", "--language", "en\n[check x]"], "expected one of en, zh_CN"),
+    (["--address", "a@qq.com", "--language", "zh"], "--language zh: expected one of en, zh_CN"),
     ([], "--address: expected one mail address"),
 ])
 def test_wrong_options_change_nothing(folder, options, why):
@@ -169,11 +170,11 @@ def test_somebody_else_cannot(folder, catcher):
 # ---- on a terminal ----
 
 class Person:
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, **env):
         self.output = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execvpe(folder.command[0], [*folder.command, *arguments], folder.environment())
+            os.execvpe(folder.command[0], [*folder.command, *arguments], {**folder.environment(), **env})
 
     def _read(self, limit):
         ready, _, _ = select.select([self.fd], [], [], limit)
@@ -210,10 +211,11 @@ class Person:
 
 def test_on_a_terminal(folder, catcher):
     p = Person(folder, "--port", str(catcher.port_tls))
+    p.sees("Language").sees("[en]: ").types("klingon\n").sees("No: expected one of en, zh_CN").sees("[en]: ").types("\n")
     p.sees("sends from: ").types("not an address\n").sees("No: expected one mail address").sees("sends from: ")
     p.types(f"{catcher.username}\n").sees("or the name of a mail server: ").types("127.0.0.1\n")
     p.sees("Encryption").sees("[tls]: ").types("\n")
-    p.sees(f"[{catcher.username}]: ").types("ops@example.org night@example.org\n").sees("en or zh_CN: ").types("\n")
+    p.sees(f"[{catcher.username}]: ").types("ops@example.org night@example.org\n")
     p.sees("it is not shown").sees(": ")
     harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
     p.types("a wrong code\n").sees("535 5.7.8").sees("did not go out").sees("it is not shown").sees(": ")
@@ -224,12 +226,13 @@ def test_on_a_terminal(folder, catcher):
     assert folder.password.read_text() == catcher.password + "\n"
     assert catcher.wait("test mail").recipients == ["ops@example.org", "night@example.org"]
     assert [right for *_, right in catcher.logins] == [False, True]
+    assert "[tocsin]\nlanguage = en\n" in folder.mail.read_text()
 
 
 def test_the_code_of_a_known_service_is_asked_for_by_its_name(folder):
     p = Person(folder, "--no-test")
-    p.sees("sends from: ").types("10000@qq.com\n").sees("[qq]: ").types("\n").sees("[10000@qq.com]: ").types("\n")
-    p.sees("zh_CN: ").types("zh_CN\n").sees("授权码").sees("it is not shown").sees(": ")
+    p.sees("[en]: ").types("\n").sees("sends from: ").types("10000@qq.com\n").sees("[qq]: ").types("\n")
+    p.sees("[10000@qq.com]: ").types("\n").sees("授权码").sees("it is not shown").sees(": ")
     harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
     p.types("code\n").sees("Written: ")
     assert p.leaves() == 0 and "provider = qq\n" in folder.mail.read_text()
@@ -249,5 +252,58 @@ def test_who_breaks_off_has_his_terminal_back(folder):
 def test_the_end_of_input_is_no_answer(folder):
     before = folder.files()
     p = Person(folder)
-    p.sees("sends from: ").types("\x04")
+    p.sees("[en]: ").types("\n").sees("sends from: ").types("\x04")
     assert p.leaves() == 64 and folder.files() == before
+
+
+@pytest.mark.parametrize("locale, proposed", [
+    ({"LC_ALL": "zh_CN.UTF-8"}, "zh_CN"), ({"LC_ALL": "", "LC_MESSAGES": "zh_SG.UTF-8", "LANG": "en_US.UTF-8"}, "zh_CN"),
+    ({"LC_ALL": "", "LANG": "zh_TW.Big5"}, "zh_CN"), ({"LC_ALL": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, "en"),
+    ({"LC_ALL": "", "LANG": "C.UTF-8"}, "en"), ({"LC_ALL": ""}, "en")])
+def test_the_locale_proposes_a_language(folder, locale, proposed):
+    p = Person(folder, **locale)
+    p.sees("Language, 语言").sees(f"[{proposed}]: ").types("\x04")
+    p.leaves()
+
+
+def test_the_language_of_the_configuration_is_proposed_again(folder):
+    folder.main.write_text(folder.main.read_text().replace("host = web1\n", "host = web1\nlanguage = zh_CN\n"))
+    p = Person(folder)
+    p.sees("[zh_CN]: ").types("en\n").sees("Mail address that tocsin sends from: ").types("\x04")
+    p.leaves()
+
+
+def test_scripts_say_the_language_themselves(folder):
+    r = subprocess.run([*folder.command, "--address", "a@qq.com", "--yes", "--no-test"], input="", capture_output=True, text=True,
+                       timeout=60, env={**folder.environment(), "LC_ALL": "zh_CN.UTF-8"})
+    assert r.returncode == 0 and r.stdout.startswith("Written: ") and "language" not in folder.mail.read_text()
+
+
+def test_it_goes_on_in_the_language_that_was_chosen(folder, catcher):
+    """Everything after the first question, the mistakes too."""
+    p = Person(folder, "--port", str(catcher.port_tls), LC_ALL="zh_CN.UTF-8")
+    p.sees("[zh_CN]: ").types("\n")
+    p.sees("邮件地址: ").types("nobody\n").sees("不行：应为一个邮件地址，如 web1@example.org")
+    p.sees("邮件地址: ").types(f"{catcher.username}\n")
+    p.sees("邮件服务器的名称: ").types("qqq\n").sees("不行：应为邮件服务器的名称").sees("邮件服务器的名称: ").types("127.0.0.1\n")
+    p.sees("加密方式").sees("[tls]: ").types("\n")
+    p.sees("收件人地址（多个用空格分隔）").sees("]: ").types(",\n").sees("不行：应为 1 至 32 个邮件地址").sees("]: ")
+    p.types("ops@example.org\n").sees("密码或授权码（输入时不显示；不需要则留空）: ")
+    harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
+    p.types("a wrong code\n").sees("正在发送测试邮件").sees("暂时失败 ops@example.org").sees("535 5.7.8")
+    p.sees("测试邮件没有发出").sees("密码或授权码")
+    harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
+    p.types(f"{catcher.password}\n").sees("已送达 ops@example.org").sees("已写入：")
+    assert p.leaves() == 0
+    mail = catcher.wait("测试邮件")
+    assert "这是 tocsin 的测试邮件" in mail.message.get_content()
+    assert "[tocsin]\nlanguage = zh_CN\n" in folder.mail.read_text()
+
+
+def test_a_known_service_is_explained_in_chinese(folder):
+    p = Person(folder, "--no-test", "--address", "10000@qq.com", "--to", "ops@example.org", LC_ALL="zh_CN.UTF-8")
+    p.sees("[zh_CN]: ").types("\n").sees("[qq]: ").types("\n").sees("qq：用户名是完整的邮箱地址；密码是邮箱设置中生成的授权码，不是登录密码。")
+    p.sees("（输入时不显示）: ")
+    harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
+    p.types("code\n").sees("已写入：").sees("00-mail.conf")
+    assert p.leaves() == 0

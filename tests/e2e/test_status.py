@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 import unicodedata
@@ -257,6 +258,65 @@ def test_history_has_a_line_for_each_check(stopped, daemon, show):
     # What was found only now was in no state before.
     victim = next(line for line in s.lines if line.startswith("victim "))
     assert set(victim.split(" ", 1)[1].strip()) == {"▁"} and victim.index("▁") > len(victim) - 6, victim
+
+
+def test_history_has_a_chart_for_each_item(running, show, setup):
+    s = show("history", "--since", "24h", columns=100, rows=60)
+    assert s.end() == 0
+    used = next(line for line in s.lines if line.startswith("full used "))
+    chart, range_ = re.fullmatch(r"full used  +(\S.*?)  (8 % … 97 %, limit 90 %)", used).groups()
+    # It climbs from hour to hour, and what is past the limit is red.
+    assert "".join(chart.split()) == "".join(sorted("".join(chart.split()))) and chart[0] == "▁" and chart[-1] == "█", s.text
+    y = s.lines.index(used)
+    assert s.screen.buffer[y][used.index("  8 %") - 1].fg == "red" and s.screen.buffer[y][used.index("▁")].fg == "green"
+    axis = s.lines[y - 1]
+    assert axis.rstrip().endswith("now") and re.search(r"\d\d:\d\d", axis)
+    # Wide measures too, but only since a moment ago; well measures nothing.
+    assert any(line.startswith("wide load ") for line in s.lines) and not any(line.startswith("well ") and "…" in line for line in s.lines)
+    assert s.screen.cursor.y == s.raw.count(b"\n"), "no line is wider than the terminal"
+    # Only what is asked for; without blocks where there are none; and nothing of it for programs.
+    chosen = show("history", "--check", "wide", columns=100, LC_ALL="C", TERM="dumb")
+    assert chosen.end() == 0
+    assert any(line.startswith("wide load ") for line in chosen.lines) and "used" not in chosen.text and "▁" not in chosen.text
+    piped = setup.tocsin("history", "--since", "24h")
+    assert "limit" not in piped.stdout and "…" not in piped.stdout
+    assert set(json.loads(setup.tocsin("history", "--json").stdout)) == {"events", "cut"}
+
+
+@pytest.mark.parametrize("width", [36, 60, 80, 132])
+def test_history_at_any_width(running, show, width):
+    s = show("history", "--check", "full", columns=width, rows=100)
+    assert s.end() == 0
+    assert "full used" in s.text and "8 % … 97 %, limit 90 %" in s.text
+    chart = s.lines.index(next(line for line in s.lines if line.startswith("full used")))
+    assert len(s.lines[chart]) <= width and len(s.lines[chart - 1]) <= width
+
+
+def test_charts_of_history_do_not_keep_anybody_waiting(running, show):
+    """What happened is told; the writer hangs from then on."""
+    store = children(running, "tocsin-store")[0]
+    os.kill(store, signal.SIGSTOP)
+    try:
+        s = show("history", columns=100)
+        assert s.end() == 69 and "did not answer" in s.text
+    finally:
+        os.kill(store, signal.SIGCONT)
+
+
+def test_chinese_takes_two_columns(running, show):
+    s = show("status", "--language", "zh_CN", columns=110)
+    assert s.end() == 2
+    y = next(y for y, line in enumerate(s.lines) if line.startswith("状"))
+    heading, rows = s.screen.buffer[y], s.screen.buffer
+
+    def column(words, row):
+        return next(x for x in range(110) if rows[row][x].data == words)
+    last = column("最", y)
+    first_row = next(r for r in range(y + 1, 24) if rows[r][0].data == "C")
+    # Each heading stands above what it is the heading of.
+    assert rows[first_row][column("检", y)].data == "f" and rows[first_row][column("监", y)].data == "f"
+    assert rows[first_row][column("2", y)].data == "▁" and rows[first_row][last].data == "C"
+    assert heading[0].data == "状" and "小时" in s.text.replace(" ", "")
 
 
 def test_check_shows_numbers_for_a_person(running, setup, meters):

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "test.h"
 #include "clock.h"
+#include "history-view.h"
+#include "language.h"
 #include "sparkline.h"
 #include "status-view.h"
 #include "text.h"
@@ -129,6 +131,15 @@ static json_t *make_charts(void)
 	return charts;
 }
 
+static void assert_no_wider(const char *text, size_t columns)
+{
+	for (const char *line = text; columns && *line; line += strcspn(line, "\n") + 1) {
+		_cleanup_free_ char *one = strndup(line, strcspn(line, "\n"));
+
+		assert_true(text_columns(one) <= columns);
+	}
+}
+
 static void assert_view(size_t columns, bool has_charts, const char *expected)
 {
 	_cleanup_buf_ struct buf b = BUF(100000);
@@ -139,11 +150,7 @@ static void assert_view(size_t columns, bool has_charts, const char *expected)
 	assert_int_equal(parse_time_rfc3339("2026-11-25T12:00:00Z", &v.now_usec), 0);
 	status_view_append(&b, &v);
 	assert_string_equal(buf_text(&b), expected);
-	for (const char *line = buf_text(&b); columns && *line; line += strcspn(line, "\n") + 1) {
-		_cleanup_free_ char *one = strndup(line, strcspn(line, "\n"));
-
-		assert_true(text_columns(one) <= columns);
-	}
+	assert_no_wider(buf_text(&b), columns);
 	json_decref(status);
 	json_decref(charts);
 }
@@ -239,6 +246,158 @@ static void survives_any_width(void **state)
 	json_decref(charts);
 }
 
+/* Headings, remarks and durations take the columns that they have, and no English word is left but states, names, and what
+ * the daemon says. */
+static void aligns_in_chinese(void **state)
+{
+	language_use("zh_CN");
+	assert_view(120, true,
+		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"! tocsin-mail: memory is not locked: Operation not permitted\n"
+		"\n"
+		"状态      检查项  监测项       已持续           24 小时                   最近一次检查\n"
+		"CRITICAL  disks   /srv/数据库  1 小时 12 分钟   ▅▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇▇▇█████  96 % used (limit 90 %), 4.1 GiB of 100 GiB\n"
+		"                                                                          available; it grows by 3.2 GiB a day and is\n"
+		"                                                                          full tomorrow\n"
+		"          故障 7，由 alice (uid 1000) 确认: cleaning up\n"
+		"WARNING   cafe\314\201    cafe\314\201         45 秒                                      odd\n"
+		"          最近一次检查为 OK，尚未判定\n"
+		"OK        load    load         4 小时                             ▂▂▂▂▂▂  0.12 0.20 0.30 a processor\n"
+		"不适用    raid    raid                                                    no software RAID on this host\n");
+	language_use("en");
+}
+
+/* ---- silences and mails ---- */
+
+static const char waiting_text[] =
+	"{'silences': [{'id': 's1', 'glob': 'web*', 'until': '2026-11-25T14:00:00Z', 'who': 'alice (uid 1000)', 'reason': 'kernel'},"
+	"{'id': 's2', 'glob': 'db', 'until': '2026-11-27T14:00:00Z', 'who': 'uid 7', 'reason': ''}],"
+	" 'outbox': [{'id': 'm1', 'subject': '[web1] CRITICAL disk /', 'queued': '2026-11-25T11:00:00Z', 'attempts': 2,"
+	" 'next_try': '2026-11-25T12:05:00Z', 'recipients': ["
+	"{'address': 'ops@example.org', 'fate': 'pending', 'answer': '451 later'},"
+	"{'address': 'night@example.org', 'fate': 'given-up', 'answer': ''}]},"
+	"{'id': 'm2', 'subject': '[web1] RECOVERED disk /', 'queued': '2026-11-25T12:00:00Z', 'attempts': 0,"
+	" 'next_try': '2026-11-25T12:00:00Z', 'recipients': []}]}";
+
+static void assert_waiting(size_t columns, const char *expected)
+{
+	_cleanup_buf_ struct buf b = BUF(100000);
+	json_t *status = parse(waiting_text);
+	struct status_view v = { .terminal = { .columns = columns }, .status = status };
+
+	assert_int_equal(parse_time_rfc3339("2026-11-25T12:00:00Z", &v.now_usec), 0);
+	status_view_append_silences(&b, &v);
+	status_view_append_mails(&b, &v);
+	assert_string_equal(buf_text(&b), expected);
+	assert_no_wider(buf_text(&b), columns);
+	json_decref(status);
+}
+
+static void lists_silences_and_mails(void **state)
+{
+	assert_waiting(0,
+		"  s1 web*, until 14:00, by alice (uid 1000): kernel\n"
+		"  s2 db, until 2026-11-27 14:00, by uid 7\n"
+		"  [web1] CRITICAL disk /\n"
+		"    id m1, queued 11:00, attempts: 2, next 12:05\n"
+		"    pending ops@example.org: 451 later\n"
+		"    given-up night@example.org\n"
+		"  [web1] RECOVERED disk /\n"
+		"    id m2, queued 12:00, not tried yet\n");
+	language_use("zh_CN");
+	assert_waiting(40,
+		"  s1 web*，至 14:00，由 alice (uid\n"
+		"    1000) 设置: kernel\n"
+		"  s2 db，至 2026-11-27 14:00，由 uid 7\n"
+		"    设置\n"
+		"  [web1] CRITICAL disk /\n"
+		"    编号 m1，11:00 入队，已尝试 2 次，\n"
+		"      下次 12:05\n"
+		"    排队中 ops@example.org: 451 later\n"
+		"    已放弃 night@example.org\n"
+		"  [web1] RECOVERED disk /\n"
+		"    编号 m2，12:00 入队，尚未尝试\n");
+	language_use("en");
+}
+
+/* ---- charts of history ---- */
+
+static const char series_text[] =
+	"[{'check': 'disks', 'item': '/', 'metric': 'used', 'unit': '%', 'warning': 80, 'critical': 90, 'min': 0, 'max': 100,"
+	" 'step': 3600, 'points': [{'time': '2026-11-25T00:00:00Z', 'min': 40, 'max': 41},"
+	"{'time': '2026-11-25T06:00:00Z', 'min': 70, 'max': 85}, {'time': '2026-11-25T11:00:00Z', 'min': 91, 'max': 96}]},"
+	"{'check': '负载', 'item': '负载', 'metric': 'load1', 'unit': '', 'warning': null, 'critical': null, 'min': 0, 'max': null,"
+	" 'step': 3600, 'points': [{'time': '2026-11-25T11:00:00Z', 'min': 2, 'max': 2}]},"
+	"{'check': 'days', 'item': 'left', 'metric': 'rate', 'unit': 'B/s', 'warning': 2048, 'critical': 1024, 'min': 0, 'max': 4096,"
+	" 'step': 21600, 'points': [{'time': '2026-11-25T00:00:00Z', 'min': 512, 'max': 4096},"
+	"{'time': '2026-11-25T06:00:00Z', 'min': 4096, 'max': 4096}]},"
+	"{'check': 'never', 'item': 'measured', 'metric': 'x', 'unit': 's', 'step': 300, 'points': []}]";
+
+static struct history_view make_history(json_t *series, size_t columns)
+{
+	struct history_view v = { .terminal = { .columns = columns, .has_blocks = true }, .series = series };
+
+	assert_int_equal(parse_time_rfc3339("2026-11-25T00:00:00Z", &v.since_usec), 0);
+	assert_int_equal(parse_time_rfc3339("2026-11-25T12:00:00Z", &v.until_usec), 0);
+	return v;
+}
+
+static void assert_history(size_t columns, bool has_blocks, const char *expected)
+{
+	_cleanup_buf_ struct buf b = BUF(100000);
+	json_t *series = parse(series_text);
+	struct history_view v = make_history(series, columns);
+
+	v.terminal.has_blocks = has_blocks;
+	history_view_append(&b, &v);
+	assert_string_equal(buf_text(&b), expected);
+	assert_no_wider(buf_text(&b), columns);
+	json_decref(series);
+}
+
+static void draws_history(void **state)
+{
+	/* An hour is two columns wide here; where low is bad it is the least value that shows. */
+	assert_history(80, true,
+		"                00:00                now\n"
+		"disks / used    ▄▄          ▇▇        ██  40 % … 96 %, limit 90 %\n"
+		"负载 load1                            ██  2\n"
+		"days left rate  ▂▂▂▂▂▂▂▂▂▂▂▂████████████  512 B/s … 4.00 KiB/s, limit 1.00 KiB/s\n");
+	assert_history(64, false, /* there is no room beside them */
+		"  00:00                                                      now\n"
+		"disks / used: 40 % … 96 %, limit 90 %\n"
+		"  -----                          *****                    ######\n"
+		"负载 load1: 2\n"
+		"                                                          ######\n"
+		"days left rate: 512 B/s … 4.00 KiB/s, limit 1.00 KiB/s\n"
+		"  ...............................###############################\n");
+	assert_history(0, true, "");
+	language_use("zh_CN");
+	assert_history(79, true,
+		"                00:00               现在\n"
+		"disks / used    ▄▄          ▇▇        ██  40 % … 96 %，阈值 90 %\n"
+		"负载 load1                            ██  2\n"
+		"days left rate  ▂▂▂▂▂▂▂▂▂▂▂▂████████████  512 B/s … 4.00 KiB/s，阈值 1.00 KiB/s\n");
+	language_use("en");
+}
+
+static void draws_history_at_any_width(void **state)
+{
+	json_t *series = parse(series_text);
+
+	for (size_t columns = 1; columns < 200; columns++) {
+		_cleanup_buf_ struct buf b = BUF(1000000);
+		const struct history_view v = make_history(series, columns);
+
+		history_view_append(&b, &v);
+		assert_int_equal(buf_error(&b), 0);
+		assert_true(utf8_valid(b.data, b.len));
+		if (columns >= 30)
+			assert_no_wider(buf_text(&b), columns);
+	}
+	json_decref(series);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,8 +408,13 @@ int main(void)
 		cmocka_unit_test(fits_80_columns),
 		cmocka_unit_test(fits_40_columns),
 		cmocka_unit_test(cuts_nothing_without_a_terminal),
+		cmocka_unit_test(aligns_in_chinese),
+		cmocka_unit_test(lists_silences_and_mails),
+		cmocka_unit_test(draws_history),
+		cmocka_unit_test(draws_history_at_any_width),
 		cmocka_unit_test(survives_any_width),
 	};
 
+	setenv("TZ", "UTC", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
