@@ -168,7 +168,7 @@ static struct notice_circumstances circumstances_of(struct item *item)
 
 	return (struct notice_circumstances){
 		.is_stopping = d->is_stopping,
-		.is_silenced = event_silence_of(d, conf->name, item->name, now) != NULL,
+		.is_silenced = silence_of(d, conf->name, item->name, now) != NULL,
 		.is_maintained = calendar_covers(&conf->alert.maintained, now),
 		.is_dependent = is_dependent(item),
 	};
@@ -327,7 +327,7 @@ int64_t item_owed_next(const struct item *item, int64_t now_realtime_usec)
 	if (is_over(item))
 		return USEC_NEVER;
 	const struct alert_policy policy = notice_policy(&conf->alert);
-	const struct silence *silence = event_silence_of(d, conf->name, item->name, now_realtime_usec);
+	const struct silence *silence = silence_of(d, conf->name, item->name, now_realtime_usec);
 	int64_t maintained = calendar_end(&conf->alert.maintained, now_realtime_usec);
 
 	/* While it is kept back nothing is due before that ends. */

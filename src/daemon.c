@@ -259,7 +259,7 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 	loaded->settings = (struct conf_settings){ 0 };
 	int r = look_configure(d);
 	if (r >= 0)
-		r = event_configure(d);
+		r = routes_configure(d);
 	conf_free(old);
 	if (r >= 0)
 		r = configure_checkers(d);
