@@ -50,6 +50,7 @@ UNIT_TESTS += tests/unit/test-perfdata
 UNIT_TESTS += tests/unit/test-proctree
 UNIT_TESTS += tests/unit/test-prometheus
 UNIT_TESTS += tests/unit/test-provider
+UNIT_TESTS += tests/unit/test-replace
 UNIT_TESTS += tests/unit/test-reply
 UNIT_TESTS += tests/unit/test-sample
 tests_unit_test_sample_SOURCES = tests/unit/test-sample.c tests/support/random.h tests/support/torture.h
