@@ -207,15 +207,14 @@ static char *note_of(const struct daemon *d, const struct item *item, const stru
 	return text_copy(buf_text(&b));
 }
 
-static struct happening *happening_of(struct daemon *d, struct item *item, enum alert_event event,
-	const struct alert_state *before)
+static struct happening *happening_of(struct daemon *d, struct item *item, enum alert_event event, enum tocsin_state from)
 {
 	struct happening *h = happening_new(d, event, item->check->conf->name, item->name, item->last.text);
 
 	if (!h)
 		return NULL;
 	h->thread = text_copy(item->thread);
-	h->from = alert_seen(before);
+	h->from = from;
 	h->to = alert_seen(&item->alert);
 	h->since_usec = first_bad(event, item);
 	h->incident = item->incident ? item->incident->number : item->alert.incident;
@@ -225,9 +224,9 @@ static struct happening *happening_of(struct daemon *d, struct item *item, enum 
 	return h;
 }
 
-void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before)
+void event_raise(struct daemon *d, struct item *item, const struct notice *notice)
 {
-	struct happening *h = happening_of(d, item, notice->event, before);
+	struct happening *h = happening_of(d, item, notice->event, notice->from);
 
 	if (!h)
 		return;
@@ -239,7 +238,7 @@ void event_raise(struct daemon *d, struct item *item, const struct notice *notic
 
 void event_removed(struct daemon *d, struct item *item)
 {
-	struct happening *h = happening_of(d, item, ALERT_REMOVED, &item->alert);
+	struct happening *h = happening_of(d, item, ALERT_REMOVED, alert_seen(&item->alert));
 
 	if (h)
 		happening_finish(d, h);
@@ -312,7 +311,7 @@ void event_escalate(struct daemon *d, struct item *item, const struct notice_cir
 		if (!(item->incident->escalated & UINT64_C(1) << r) &&
 			notice_escalates(d->routes[r].conf, &item->alert, c, item->check->conf->name, item->name, now))
 			routes |= UINT64_C(1) << r;
-	struct happening *h = routes ? happening_of(d, item, ALERT_ESCALATED, &item->alert) : NULL;
+	struct happening *h = routes ? happening_of(d, item, ALERT_ESCALATED, alert_seen(&item->alert)) : NULL;
 	if (!h)
 		return;
 	item->incident->escalated |= routes;

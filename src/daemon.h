@@ -72,6 +72,7 @@ struct item {
 	enum alert_look look; /* the last */
 	int64_t looked_usec; /* boottime: when that began */
 	int64_t waits_since_usec; /* boottime: a problem waits for a look at what it depends on; 0: it does not */
+	struct notice_pending pending; /* that problem */
 };
 
 struct watch {
@@ -383,8 +384,8 @@ void event_owes(struct daemon *d, const struct item *item);
  * before that, which no mail has told, were the shutdown: nobody waits for them any longer, and they are judged again. */
 void event_withdraw(struct daemon *d, int64_t stopped_usec);
 
-/* Notes that EVENT befell ITEM, and whom it waits for. BEFORE is the alert state before the look. */
-void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before);
+/* Notes what befell ITEM, and whom it waits for. */
+void event_raise(struct daemon *d, struct item *item, const struct notice *notice);
 
 /* Tells those recipients of the open incident who are told only now, as nobody has acknowledged it. */
 void event_escalate(struct daemon *d, struct item *item, const struct notice_circumstances *c);
