@@ -5,6 +5,7 @@
 #include "look.h"
 
 #include "log.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -14,6 +15,15 @@
 #define WAIT_LIMIT_USEC (20 * USEC_PER_SEC) /* for a process to look with */
 #define CALLERS_MAX 32 /* runs for `tocsin check` at once */
 #define RUN_GRACE_USEC (2 * USEC_PER_SEC) /* on top of a check's own limit: for loading its module */
+
+/* The sentences of this file. */
+#define SAY_REMOVED _("the check was removed from the configuration")
+#define SAY_STOPPING _("tocsind is stopping")
+#define SAY_STUCK _("is stuck in the kernel")
+#define SAY_STUCK_SINCE _("the check is stuck in the kernel since %s")
+#define SAY_NOBODY _("nobody could look: no new tocsin-check process became ready")
+/* TRANSLATORS: %s is how it ended: "crashed (SIGSEGV, …)" */
+#define SAY_NOBODY_LAST _("nobody could look: no new tocsin-check process became ready; the last one %s")
 
 static int on_no_checker(sd_event_source *source, uint64_t usec, void *userdata);
 
@@ -36,7 +46,7 @@ struct batch *batch_free(struct batch *b)
 		}
 	}
 	if (b->caller)
-		answer_caller(b, b->checks[0], "tocsind is stopping");
+		answer_caller(b, b->checks[0], SAY_STOPPING);
 	sd_event_source_disable_unref(b->wait_source);
 	items_free(b->shown);
 	for (size_t i = 0; i < b->n; i++)
@@ -96,7 +106,7 @@ void batches_forget(struct check *c)
 			if (b->checks[i] != c)
 				continue;
 			if (b->caller)
-				answer_caller(b, c, "the check was removed from the configuration");
+				answer_caller(b, c, SAY_REMOVED);
 			b->checks[i] = NULL;
 			if (i == b->at && b->helper)
 				helper_kill(b->helper); /* the others in the batch do not wait for it */
@@ -303,12 +313,12 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	if (c) {
 		if (b->is_stuck) {
 			buf_clear(&text);
-			buf_puts(&text, "is stuck in the kernel");
+			buf_puts(&text, SAY_STUCK);
 			c->stuck_since_usec = clock_realtime_usec();
 		}
 		/* Once: its UNKNOWN says it from then on. */
-		log_message(c->has_failed ? LOG_DEBUG : LOG_WARNING, "check %s %s%s%s", c->conf->name, buf_text(&text),
-			b->item ? " while it looked at " : "", b->item ? b->item : "");
+		log_message(c->has_failed ? LOG_DEBUG : LOG_WARNING, "check %s %s%s%s", c->conf->name,
+			b->is_stuck ? "is stuck in the kernel" : buf_text(&text), b->item ? " while it looked at " : "", b->item ? b->item : "");
 		if (b->caller)
 			answer_caller(b, c, buf_text(&text));
 		else
@@ -445,9 +455,10 @@ static int on_no_checker(sd_event_source *source, uint64_t usec, void *userdata)
 	const char *note = pool_note(b->daemon->checkers);
 	_cleanup_buf_ struct buf text = BUF(1000);
 
-	buf_puts(&text, "nobody could look: no new tocsin-check process became ready");
 	if (*note)
-		buf_printf(&text, "; the last one %s", note);
+		buf_printf(&text, SAY_NOBODY_LAST, note);
+	else
+		buf_puts(&text, SAY_NOBODY);
 	log_error("%zu check(s): %s", b->n, buf_text(&text));
 	for (size_t i = 0; i < b->n; i++) {
 		struct check *c = b->checks[i];
@@ -473,8 +484,10 @@ void look_checker_available(struct pool *p, void *userdata)
 
 void batch_describe_stuck(struct buf *b, const struct check *c)
 {
-	buf_puts(b, "the check is stuck in the kernel since ");
-	format_time(b, c->stuck_since_usec);
+	_cleanup_buf_ struct buf since = BUF(100);
+
+	format_time(&since, c->stuck_since_usec);
+	buf_printf(b, SAY_STUCK_SINCE, buf_text(&since));
 }
 
 static size_t count_callers(const struct daemon *d)

@@ -7,11 +7,16 @@
 
 #include "log.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <string.h>
 
 #define HAPPENINGS_MAX 5000
+
+/* The sentences of this file. */
+#define SAY_SILENCED _("silenced until %s by %s")
+#define SAY_SILENCED_WHY _("silenced until %s by %s: %s")
 
 /* ---- what happened ---- */
 
@@ -192,17 +197,17 @@ static bool is_late(const struct item *item, enum alert_event event)
 static char *note_of(const struct daemon *d, const struct item *item, const struct notice *notice)
 {
 	const struct silence *s;
-	_cleanup_buf_ struct buf b = BUF(WORDS_MAX);
+	_cleanup_buf_ struct buf b = BUF(WORDS_MAX), until = BUF(100);
 
 	if (notice->reason == NOTICE_NO_REASON)
 		return item->incident && is_late(item, notice->event) ? text_copy(last_note(d, item->incident->number)) : NULL;
 	s = notice->reason == NOTICE_SILENCED ?
 		silence_of(d, item->check->conf->name, item->name, clock_realtime_usec()) : NULL;
-	buf_puts(&b, notice_reason_name(notice->reason));
 	if (s) {
-		buf_puts(&b, " until ");
-		format_time(&b, s->until_usec);
-		buf_printf(&b, " by %s%s%s", s->who, *s->why ? ": " : "", s->why);
+		format_time(&until, s->until_usec);
+		buf_printf(&b, *s->why ? SAY_SILENCED_WHY : SAY_SILENCED, buf_text(&until), s->who, s->why);
+	} else {
+		buf_puts(&b, _(notice_reason_name(notice->reason)));
 	}
 	return text_copy(buf_text(&b));
 }
@@ -275,7 +280,7 @@ static void withdraw(struct daemon *d, struct happening *h)
 {
 	h->waits_for = 0;
 	free(h->note);
-	h->note = text_copy(notice_reason_name(NOTICE_STOPPING));
+	h->note = text_copy(_(notice_reason_name(NOTICE_STOPPING)));
 	state_put_happening(d, h);
 }
 

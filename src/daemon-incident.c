@@ -2,10 +2,30 @@
 /* Incidents: from the first event that an item fails until readers know how it ended; and who has acknowledged them. */
 #include "event.h"
 
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* The sentences of this file. */
+#define SAY_BY C_("acknowledged", "by %s")
+#define SAY_BY_WHY C_("acknowledged", "by %s: %s")
+#define SAY_BY_UNTIL C_("acknowledged", "by %s until %s")
+#define SAY_BY_UNTIL_WHY C_("acknowledged", "by %s until %s: %s")
+
+/* Who has acknowledged it. */
+static void describe_acknowledgement(struct buf *b, const struct incident *i)
+{
+	_cleanup_buf_ struct buf until = BUF(100);
+
+	if (!i->ack_until_usec) {
+		buf_printf(b, *i->ack_why ? SAY_BY_WHY : SAY_BY, i->ack_who, i->ack_why);
+		return;
+	}
+	format_time(&until, i->ack_until_usec);
+	buf_printf(b, *i->ack_why ? SAY_BY_UNTIL_WHY : SAY_BY_UNTIL, i->ack_who, buf_text(&until), i->ack_why);
+}
 
 struct incident *incident_find(const struct daemon *d, int64_t number)
 {
@@ -101,12 +121,8 @@ int incident_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, c
 	item->alert.acknowledged_until_usec = until_usec ? until_usec : USEC_NEVER;
 	state_put_incident(d, i);
 	state_put_item(d, item);
-	buf_printf(&text, "by %s", who);
-	if (until_usec) {
-		buf_puts(&text, " until ");
-		format_time(&text, until_usec);
-	}
-	buf_printf(&text, "%s%s", *why ? ": " : "", why);
+	if (i->ack_who && i->ack_why)
+		describe_acknowledgement(&text, i);
 	struct happening *h = happening_new(d, ALERT_ACKNOWLEDGED, i->check, i->item, buf_text(&text));
 	if (h) {
 		h->who = strdup(who);

@@ -5,12 +5,20 @@
 #include "look.h"
 
 #include "log.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define TOGETHER_USEC (50 * USEC_PER_MSEC) /* checks that are due this soon join the batch */
 #define STALLED_USEC (60 * USEC_PER_SEC) /* a due check that is not started for so long: the schedule hangs */
+
+/* The sentences of this file. */
+#define SAY_WORKS_AGAIN _("the check works again")
+#define SAY_ABSENT _("no longer reported")
+/* TRANSLATORS: %s is how its process ended: "crashed (SIGSEGV, …)", "is stuck in the kernel" */
+#define SAY_FAILED _("the check %s")
+#define SAY_FAILED_AT _("the check %s while it looked at %s")
 
 static int on_look_due(sd_event_source *source, uint64_t usec, void *userdata);
 
@@ -161,7 +169,7 @@ static void feed_absent(struct check *c)
 			continue;
 		}
 		if (i->stands_in) { /* the check reports items of its own now */
-			item_feed_words(i, TOCSIN_OK, "the check works again");
+			item_feed_words(i, TOCSIN_OK, SAY_WORKS_AGAIN);
 			if (i->alert.incident == 0)
 				item_remove(i);
 			continue;
@@ -173,7 +181,7 @@ static void feed_absent(struct check *c)
 			item_remove(i);
 			continue;
 		}
-		item_feed_words(i, TOCSIN_UNKNOWN, "no longer reported");
+		item_feed_words(i, TOCSIN_UNKNOWN, SAY_ABSENT);
 	}
 }
 
@@ -285,9 +293,10 @@ void look_failed(struct check *c, const char *announced, const char *text)
 	c->has_failed = true;
 	take_over_reports(c);
 	stand_in(c, announced);
-	buf_printf(&words, "the check %s", text);
 	if (announced)
-		buf_printf(&words, " while it looked at %s", announced);
+		buf_printf(&words, SAY_FAILED_AT, text, announced);
+	else
+		buf_printf(&words, SAY_FAILED, text);
 	feed_unknown(c, buf_text(&words));
 	check_ended(c);
 }

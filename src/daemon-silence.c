@@ -2,12 +2,19 @@
 /* Silences: what an administrator wants no mails about for a while. That it keeps a mail back is judged in notice.c. */
 #include "event.h"
 
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define SILENCES_MAX 1000
+
+/* The sentences of this file. */
+#define SAY_BEGUN C_("silenced", "by %s until %s")
+#define SAY_BEGUN_WHY C_("silenced", "by %s until %s: %s")
+#define SAY_ENDED_BY C_("silenced", "ended by %s")
+#define SAY_EXPIRED C_("silenced", "ended: its time is over")
 
 void silence_free(struct silence *s)
 {
@@ -30,19 +37,20 @@ const struct silence *silence_of(const struct daemon *d, const char *check, cons
 	return longest;
 }
 
-/* "by ops until …: why", or what ended it. */
-static void note_silence(struct daemon *d, const struct silence *s, const char *what, const char *who)
+static void note_begun(struct daemon *d, const struct silence *s)
+{
+	_cleanup_buf_ struct buf text = BUF(WORDS_MAX), until = BUF(100);
+
+	format_time(&until, s->until_usec);
+	buf_printf(&text, *s->why ? SAY_BEGUN_WHY : SAY_BEGUN, s->who, buf_text(&until), s->why);
+	event_note(d, ALERT_SILENCED, s->glob, s->id, buf_text(&text), s->who, false);
+}
+
+static void note_ended(struct daemon *d, const struct silence *s, const char *who)
 {
 	_cleanup_buf_ struct buf text = BUF(WORDS_MAX);
 
-	buf_puts(&text, what);
-	if (who)
-		buf_printf(&text, "%sby %s", *what ? " " : "", who);
-	if (!*what) {
-		buf_puts(&text, " until ");
-		format_time(&text, s->until_usec);
-		buf_printf(&text, "%s%s", *s->why ? ": " : "", s->why);
-	}
+	buf_printf(&text, SAY_ENDED_BY, who ? who : "?");
 	event_note(d, ALERT_SILENCED, s->glob, s->id, buf_text(&text), who, false);
 }
 
@@ -83,7 +91,7 @@ int silence_add(struct daemon *d, const char *glob, int64_t until_usec, const ch
 	s->next = d->silences;
 	d->silences = s;
 	state_put_silence(d, s);
-	note_silence(d, s, "", who);
+	note_begun(d, s);
 	d->is_owed_stale = true;
 	*ret_id = s->id;
 	return 0;
@@ -100,7 +108,7 @@ int silence_end(struct daemon *d, const char *id_or_glob, const char *who)
 			continue;
 		}
 		is_found = true;
-		note_silence(d, *at, "ended", who);
+		note_ended(d, *at, who);
 		drop_silence(d, at);
 	}
 	if (!is_found)
@@ -116,7 +124,7 @@ void silence_drop_expired(struct daemon *d, int64_t now_usec)
 			at = &(*at)->next;
 			continue;
 		}
-		note_silence(d, *at, "ended: its time is over", NULL);
+		event_note(d, ALERT_SILENCED, (*at)->glob, (*at)->id, SAY_EXPIRED, NULL, false);
 		drop_silence(d, at);
 	}
 }

@@ -3,9 +3,13 @@
 #include "event.h"
 
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* The sentence of this file. */
+#define SAY_TEST _("a test that an administrator asked for; nothing has happened")
 
 struct test {
 	struct daemon *daemon;
@@ -23,9 +27,8 @@ static void test_free(void *userdata)
 
 static int raise_test(struct test *t, enum tocsin_state from, enum tocsin_state to, const char *who)
 {
-	static const char text[] = "a test that an administrator asked for; nothing has happened";
 	struct daemon *d = t->daemon;
-	struct happening *h = happening_new(d, ALERT_TEST, t->check, t->check, text);
+	struct happening *h = happening_new(d, ALERT_TEST, t->check, t->check, SAY_TEST);
 
 	if (!h)
 		return -ENOMEM;
