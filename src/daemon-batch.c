@@ -318,7 +318,8 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 		}
 		/* Once: its UNKNOWN says it from then on. */
 		log_message(c->has_failed ? LOG_DEBUG : LOG_WARNING, "check %s %s%s%s", c->conf->name,
-			b->is_stuck ? "is stuck in the kernel" : buf_text(&text), b->item ? " while it looked at " : "", b->item ? b->item : "");
+			b->is_stuck ? "is stuck in the kernel" : buf_text(&text), b->item ? " while it looked at " : "",
+			b->item ? b->item : "");
 		if (b->caller)
 			answer_caller(b, c, buf_text(&text));
 		else

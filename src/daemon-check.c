@@ -195,6 +195,27 @@ void look_free(struct daemon *d)
 	d->schedule = schedule_free(d->schedule);
 }
 
+static void shift(int64_t *time_usec, int64_t delta_usec)
+{
+	if (*time_usec)
+		*time_usec = usec_add(*time_usec, delta_usec);
+}
+
+void look_clock_set(struct daemon *d, int64_t delta_usec)
+{
+	for (size_t i = 0; i < d->n_checks; i++) {
+		struct check *c = d->checks[i];
+
+		shift(&c->stuck_since_usec, delta_usec);
+		for (struct item *item = c->items; item; item = item->next)
+			shift(&item->absent_since_usec, delta_usec);
+		for (size_t m = 0; m < c->n_memory; m++) {
+			shift(&c->memory[m].time_usec, delta_usec);
+			state_put_memory(d, c, &c->memory[m]);
+		}
+	}
+}
+
 static struct report_item report_item_of(const struct item *item)
 {
 	static const struct incident nobody = { 0 };

@@ -314,6 +314,9 @@ void daemon_state_loaded(struct daemon *d);
 int look_configure(struct daemon *d);
 void look_free(struct daemon *d);
 
+/* The realtime clock was set: what checks remember is as old as it was, and so is what they no longer report. */
+void look_clock_set(struct daemon *d, int64_t delta_usec);
+
 struct check *look_find_check(const struct daemon *d, const char *name);
 void look_remember(struct check *c, const char *name, const char *value, int64_t time_usec);
 
@@ -458,7 +461,7 @@ int mail_configure(struct daemon *d);
 void mail_start(struct daemon *d);
 void mail_free(struct daemon *d);
 bool mail_is_configured(const struct daemon *d);
-void mail_clock_stepped(struct daemon *d);
+void mail_clock_set(struct daemon *d); /* after all others */
 
 /* Mails what waits for the routes that are due. Returns false where that cannot be, to be tried again. */
 bool mail_events(struct daemon *d);
@@ -537,6 +540,7 @@ void relay_send_all(const struct daemon *d, struct helper *h); /* before MSG_RUN
 bool relay_load(struct daemon *d, const char *name, const char *value); /* a row of "meta"; is it one of these? */
 void relay_put_all(struct daemon *d);
 void relay_forget_pauses(struct daemon *d); /* the configuration is new: accounts that were spared are tried again */
+void relay_clock_set(struct daemon *d, int64_t delta_usec); /* and spared for as long as before */
 void relay_free_all(struct daemon *d);
 
 /* ---- daemon-state.c ---- */
