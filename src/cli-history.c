@@ -7,6 +7,7 @@
 #include "terminal.h"
 #include "text.h"
 #include "timeline.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@
 #define EVENTS_MAX 10000
 #define LINE_COLUMNS_MAX 96
 #define LINE_EVENTS_MAX 2000 /* more are no line that a person reads */
+
+#define SAY_REMEMBERED _("tocsin: %s; this is what the daemon remembers: all that is open, and the last events\n")
 
 /* "2d" ago, a local date, or RFC 3339. */
 static int parse_since(const char *text, int64_t *ret_usec)
@@ -95,6 +98,17 @@ static void append_names(struct buf *b, const json_t *array)
 	}
 }
 
+/* The state file did not answer. */
+static int tell_unavailable(const json_t *reply)
+{
+	const char *why = cli_text_of(reply, "unavailable");
+
+	if (!*why)
+		return EX_OK;
+	fprintf(stderr, SAY_REMEMBERED, why);
+	return EX_UNAVAILABLE;
+}
+
 /* Asks; unless JSON was wanted, SHOW prints the answer. */
 static int show(const struct cli *cli, const char *method, json_t *parameters,
 	void (*show_reply)(const json_t *reply, int64_t since_usec))
@@ -117,8 +131,9 @@ static int show(const struct cli *cli, const char *method, json_t *parameters,
 		show_reply(reply, since);
 	if (!cli->json && json_is_true(json_object_get(reply, "cut")))
 		fputs("tocsin: older ones are not shown; ask with --since or --check for fewer\n", stderr);
+	r = tell_unavailable(reply);
 	json_decref(reply);
-	return EX_OK;
+	return r;
 }
 
 /* ---- history ---- */

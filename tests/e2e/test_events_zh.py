@@ -6,6 +6,7 @@ import pytest
 
 import harness
 from harness import wait_until
+from test_helpers import fake  # noqa: F401 (a fixture)
 
 TEST = "管理员发起的测试"
 
@@ -65,3 +66,12 @@ def test_what_cannot_be_looked_at(setup, daemon, catcher):
     daemon(setup)
     item = setup.wait_item("bad", last_state="UNKNOWN")
     assert item["text"].startswith("检查 bad 时，检查项") and "SIGSEGV" in item["text"], item
+
+
+def test_a_state_file_that_does_not_answer(setup, daemon, catcher, victim, fake):
+    fake("tocsin-store", 'send("ready", "")\nsend("done")\nwhile True:\n    receive()\n')
+    setup.write(victim.check())
+    d = daemon(setup)
+    d.wait_log("going on in memory")
+    run = setup.tocsin("--language", "zh_CN", "history")
+    assert "无法读取状态文件：" in run.stderr and "以下是守护进程内存中的内容" in run.stderr, run
