@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The batches that tocsin-check runs: what goes to it, what it tells, and how it ends. When a batch dies or stalls, what it has
- * finished stands, the item that it had announced becomes UNKNOWN, and the checks that it had not come to go to the next
- * process at once. */
+/* The batches that tocsin-check runs: what goes to it, what it tells, and how it ends. When a batch dies or stalls, what it
+ * has finished stands, the item that it had announced becomes UNKNOWN, and the checks that it had not come to go to the
+ * next process at once. */
 #include "look.h"
 
 #include "log.h"

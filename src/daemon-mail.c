@@ -612,8 +612,8 @@ static uint64_t report_routes(const struct daemon *d)
 	return mask;
 }
 
-/* The clock was set back behind the last report. By a little: it was the report of that time, and is not sent again. By more: that
- * time was never, and the next one shall not wait until the clock is there again. */
+/* The clock was set back behind the last report. By a little: it was the report of that time, and is not sent again. By
+ * more: that time was never, and the next one shall not wait until the clock is there again. */
 static void mend_last_report(struct daemon *d)
 {
 	int64_t now = clock_realtime_usec(), last = d->last_report_usec, next = report_after(d, last);

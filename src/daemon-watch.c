@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Watches: descriptors that checks hand over with their results. One that is ready makes its check look again, and goes back to
- * that run. */
+/* Watches: descriptors that checks hand over with their results. One that is ready makes its check look again, and goes
+ * back to that run. */
 #include "look.h"
 
 #include "log.h"

@@ -16,7 +16,8 @@ struct happening *happening_new(struct daemon *d, enum alert_event event, const 
 /* It stands, with all that it says: it is logged, stored, and waits for whom it has to. It is the daemon's now. */
 void happening_finish(struct daemon *d, struct happening *h);
 
-/* The routes that want H. ITEM is NULL for what is about none, or about one that is no more: then nobody asks how bad it was. */
+/* The routes that want H. ITEM is NULL for what is about none, or about one that is no more: then nobody asks how bad it
+ * was. */
 uint64_t event_routes(const struct daemon *d, const struct happening *h, const struct item *item);
 
 struct item *event_find_item(const struct daemon *d, const char *check, const char *item);

@@ -29,8 +29,8 @@ struct memory *look_find_memory(struct check *c, const char *name);
 
 void look_set_due(struct check *c, int64_t due_usec); /* boottime */
 
-/* One run of C has ended: tocsin-check said how (ERROR 0, or an errno with TEXT), or died or stalled over it while it looked at
- * ANNOUNCED (or NULL), or there was none to look with. It is scheduled again. */
+/* One run of C has ended: tocsin-check said how (ERROR 0, or an errno with TEXT), or died or stalled over it while it
+ * looked at ANNOUNCED (or NULL), or there was none to look with. It is scheduled again. */
 void look_reported(struct check *c, int64_t error, const char *text);
 void look_failed(struct check *c, const char *announced, const char *text);
 void look_impossible(struct check *c, const char *text);

@@ -42,8 +42,8 @@ struct notice {
 };
 
 /* A problem of an item that depends on another check, which is looked at before anything is said: so it is told once and
- * plainly, or noted with the reason. Looks take moments, so the state file does not keep it: where the daemon ends meanwhile, a
- * later one tells it as ALERT_LATE. */
+ * plainly, or noted with the reason. Looks take moments, so the state file does not keep it: where the daemon ends
+ * meanwhile, a later one tells it as ALERT_LATE. */
 struct notice_pending {
 	enum alert_event event; /* ALERT_NONE: there is none */
 	enum tocsin_state from;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Preloaded into tocsind and its helpers by tests/e2e/test_clock.py: CLOCK_REALTIME is as many µs ahead of the kernel's as the
- * file $TOCSIN_CLOCK says, 8 bytes, and when that number changes the kernel's part of a step is played too. Timers that are set to
- * a time of that clock are due at once if the step has passed them, later if it went back, and one with TFD_TIMER_CANCEL_ON_SET is
- * readable, and read(2) fails with ECANCELED (timerfd_create(2)). No namespace has this clock (time_namespaces(7)). */
+/* Preloaded into tocsind and its helpers by tests/e2e/test_clock.py: CLOCK_REALTIME is as many µs ahead of the kernel's as
+ * the file $TOCSIN_CLOCK says, 8 bytes, and when that number changes the kernel's part of a step is played too. Timers that
+ * are set to a time of that clock are due at once if the step has passed them, later if it went back, and one with
+ * TFD_TIMER_CANCEL_ON_SET is readable, and read(2) fails with ECANCELED (timerfd_create(2)). No namespace has this clock
+ * (time_namespaces(7)). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
