@@ -90,6 +90,17 @@ static void append_names(struct buf *b, const json_t *array)
 	}
 }
 
+/* The state file did not answer. */
+static int tell_unavailable(const json_t *reply)
+{
+	const char *why = cli_text_of(reply, "unavailable");
+
+	if (!*why)
+		return EX_OK;
+	cli_error("%s; this is what the daemon remembers: all that is open, and the last events", why);
+	return EX_UNAVAILABLE;
+}
+
 /* Asks; unless JSON was wanted, SHOW prints the answer. */
 static int show(const struct cli *cli, const char *method, json_t *parameters,
 	void (*show_reply)(const struct cli *cli, const json_t *reply, int64_t since_usec))
@@ -112,8 +123,9 @@ static int show(const struct cli *cli, const char *method, json_t *parameters,
 		show_reply(cli, reply, since);
 	if (!cli->json && json_is_true(json_object_get(reply, "cut")))
 		cli_error("older ones are not shown; ask with --since or --check for fewer");
+	r = tell_unavailable(reply);
 	json_decref(reply);
-	return EX_OK;
+	return r;
 }
 
 /* ---- history ---- */

@@ -86,7 +86,7 @@ void method_acknowledge(struct varlink_call *call, json_t *parameters, void *use
 	}
 	if (until_of(call, parameters, false, &until) < 0)
 		return;
-	if (event_acknowledge(userdata, json_integer_value(number), until, who, why) < 0)
+	if (incident_acknowledge(userdata, json_integer_value(number), until, who, why) < 0)
 		varlink_error(call, "NoSuchIncident", json_pack("{s:I}", "incident", json_integer_value(number)));
 	else
 		varlink_reply(call, json_pack("{s:o}", "until", json_time(until)));
@@ -106,7 +106,7 @@ void method_silence(struct varlink_call *call, json_t *parameters, void *userdat
 	}
 	if (until_of(call, parameters, true, &until) < 0)
 		return;
-	int r = event_silence(userdata, glob, until, who, why, &id);
+	int r = silence_add(userdata, glob, until, who, why, &id);
 	if (r < 0)
 		refuse(call, r == -E2BIG ? _("there are too many silences: end some of them first") : strerror(-r));
 	else
@@ -120,7 +120,7 @@ void method_unsilence(struct varlink_call *call, json_t *parameters, void *userd
 
 	if (!silence)
 		return;
-	if (event_unsilence(userdata, silence, who) < 0)
+	if (silence_end(userdata, silence, who) < 0)
 		varlink_error(call, "NoSuchSilence", json_pack("{s:o}", "silence", json_text(silence)));
 	else
 		varlink_reply(call, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the administrator may ask about the past. The answers come from the state file (daemon-history.c), in time or not
- * at all. */
+/* What the administrator may ask about the past. The answers come from the state file (daemon-history.c), in time; without it,
+ * what the daemon remembers of events and incidents is the answer, which says so. */
 #include "control.h"
 #include "translate.h"
 #include "units.h"
@@ -15,6 +15,13 @@
 #define NAME_MAX_BYTES 4096
 #define CHART_USEC USEC_PER_DAY /* unless the caller wants another span */
 #define CHART_POINTS 300 /* at most, unless the caller wants a finer step */
+
+/* The sentences of this file. */
+#define SAY_LATE _("the state file did not answer in time")
+#define SAY_BUSY _("too many ask at once; try again in a moment")
+#define SAY_STOPPING _("tocsind is stopping")
+#define SAY_UNREADABLE _("the state file cannot be read")
+#define SAY_UNREADABLE_WHY _("the state file cannot be read: %s")
 
 /* ---- parameters ---- */
 
@@ -66,23 +73,28 @@ static const char *read_text(struct varlink_call *call, const json_t *parameters
 	return NULL;
 }
 
-void control_no_history(struct varlink_call *call, const struct daemon *d, int error)
+static json_t *json_reason(const struct daemon *d, int error)
 {
 	_cleanup_buf_ struct buf reason = BUF(1000);
 
 	if (error == -ETIMEDOUT)
-		buf_puts(&reason, _("the state file did not answer in time"));
+		buf_puts(&reason, SAY_LATE);
 	else if (error == -EBUSY)
-		buf_puts(&reason, _("too many ask at once; try again in a moment"));
+		buf_puts(&reason, SAY_BUSY);
 	else if (error == -ECANCELED)
-		buf_puts(&reason, _("tocsind is stopping"));
+		buf_puts(&reason, SAY_STOPPING);
 	else if (error == -EIO && d->state.trouble)
-		buf_printf(&reason, _("the state file cannot be read: %s"), d->state.trouble);
+		buf_printf(&reason, SAY_UNREADABLE_WHY, d->state.trouble);
 	else if (error == -EIO)
-		buf_puts(&reason, _("the state file cannot be read"));
+		buf_puts(&reason, SAY_UNREADABLE);
 	else
 		buf_puts(&reason, strerror(-error));
-	varlink_error(call, "HistoryUnavailable", json_pack("{s:o}", "reason", json_text(buf_text(&reason))));
+	return json_text(buf_text(&reason));
+}
+
+void control_no_history(struct varlink_call *call, const struct daemon *d, int error)
+{
+	varlink_error(call, "HistoryUnavailable", json_pack("{s:o}", "reason", json_reason(d, error)));
 }
 
 /* ---- events and incidents ---- */
@@ -92,7 +104,9 @@ struct question {
 	struct varlink_call *call;
 	const char *name; /* of the array in the answer */
 	json_t *(*row)(const char *const *column);
-	int64_t limit;
+	json_t *(*remembered)(const struct question *q);
+	int64_t since_usec, until_usec, limit;
+	char glob[GLOB_MAX_BYTES + 1]; /* "": all */
 };
 
 static int64_t to_number(const char *text)
@@ -140,6 +154,91 @@ static json_t *json_incident(const char *const *v)
 		acknowledged, "escalated", json_names(v[12]));
 }
 
+/* ---- from memory ---- */
+
+static bool is_about(const struct question *q, const char *check, const char *item)
+{
+	return !*q->glob || notice_matches(q->glob, check, item);
+}
+
+static json_t *remembered_event(const struct daemon *d, const struct happening *h)
+{
+	_cleanup_buf_ struct buf waiting = BUF(10000);
+
+	route_names(d, h->waits_for, &waiting);
+	const char *const columns[] = { MSG_NUMBER(h->number), alert_event_name(h->event), h->check, h->item,
+		state_name(h->from), state_name(h->to), MSG_NUMBER(h->time_usec), MSG_NUMBER(h->since_usec),
+		MSG_NUMBER(h->incident), h->text, buf_text(&waiting), h->note ? h->note : "", MSG_NUMBER(h->looks),
+		h->who ? h->who : "" };
+
+	return json_event(columns);
+}
+
+static json_t *remembered_events(const struct question *q)
+{
+	json_t *array = json_array();
+
+	for (const struct happening *h = q->daemon->happenings; h; h = h->next)
+		if (h->time_usec >= q->since_usec && h->time_usec <= q->until_usec && is_about(q, h->check, h->item))
+			json_array_append_new(array, remembered_event(q->daemon, h));
+	return array;
+}
+
+static json_t *remembered_incident(const struct daemon *d, const struct incident *i)
+{
+	_cleanup_buf_ struct buf escalated = BUF(10000);
+
+	route_names(d, i->escalated, &escalated);
+	const char *const columns[] = { MSG_NUMBER(i->number), i->check, i->item, i->module, MSG_NUMBER(i->opened_usec),
+		MSG_NUMBER(i->closed_usec), state_name(i->worst), i->text, i->ack_who ? i->ack_who : "",
+		i->ack_why ? i->ack_why : "", MSG_NUMBER(i->ack_usec), MSG_NUMBER(i->ack_until_usec), buf_text(&escalated) };
+
+	return json_incident(columns);
+}
+
+/* Before those that were opened after it. */
+static void insert_incident(json_t *array, json_t *incident)
+{
+	json_int_t number = json_integer_value(json_object_get(incident, "number"));
+	size_t i = json_array_size(array);
+
+	while (i > 0 && json_integer_value(json_object_get(json_array_get(array, i - 1), "number")) > number)
+		i--;
+	json_array_insert_new(array, i, incident);
+}
+
+static json_t *remembered_incidents(const struct question *q)
+{
+	json_t *array = json_array();
+
+	for (const struct incident *i = q->daemon->incidents; i; i = i->next)
+		if ((!i->closed_usec || i->closed_usec >= q->since_usec) && is_about(q, i->check, i->item))
+			insert_incident(array, remembered_incident(q->daemon, i));
+	return array;
+}
+
+/* The file does not answer: what is remembered, the newest of it. */
+static void answer_from_memory(const struct question *q, int error)
+{
+	json_t *array = q->remembered(q);
+	bool is_cut = json_array_size(array) > (size_t)q->limit;
+
+	while (json_array_size(array) > (size_t)q->limit)
+		json_array_remove(array, 0);
+	varlink_reply(q->call, json_pack("{s:o, s:b, s:o}", q->name, array, "cut", is_cut, "unavailable",
+		json_reason(q->daemon, error)));
+}
+
+static void answer_error(const struct question *q, int error)
+{
+	if (error == -EIO || error == -ETIMEDOUT)
+		answer_from_memory(q, error);
+	else
+		control_no_history(q->call, q->daemon, error);
+}
+
+/* ---- from the state file ---- */
+
 static size_t row_bytes(const struct history_row *row)
 {
 	size_t bytes = 0;
@@ -156,7 +255,7 @@ static void on_rows(int error, const struct history_row *rows, size_t n, void *u
 	json_t *array;
 
 	if (error) {
-		control_no_history(q->call, q->daemon, error);
+		answer_error(q, error);
 		return;
 	}
 	array = json_array();
@@ -165,48 +264,51 @@ static void on_rows(int error, const struct history_row *rows, size_t n, void *u
 		if (i >= first)
 			json_array_append_new(array, q->row(rows[i].column));
 	}
-	varlink_reply(q->call, json_pack("{s:o, s:b}", q->name, array, "cut", first > 0 || bytes >= STORE_QUERY_BYTES_MAX));
+	varlink_reply(q->call, json_pack("{s:o, s:b, s:n}", q->name, array, "cut", first > 0 || bytes >= STORE_QUERY_BYTES_MAX,
+		"unavailable"));
 }
 
 /* One row more than is wanted tells whether there are more. */
-static void ask(const struct question *what, const char *table, int64_t since_usec, int64_t until_usec, const char *glob)
+static void ask(struct question *what, const char *table, const char *glob)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	int r = -ENOMEM;
 
+	snprintf(what->glob, sizeof(what->glob), "%s", glob);
 	if (q) {
 		*q = *what;
-		r = history_query(q->daemon, table, since_usec, until_usec, glob, q->limit + 1, on_rows, q);
+		r = history_query(q->daemon, table, q->since_usec, q->until_usec, q->glob, q->limit + 1, on_rows, q);
 	}
 	if (r < 0) {
 		free(q);
-		control_no_history(what->call, what->daemon, r);
+		answer_error(what, r);
 	}
 }
 
 void method_history(struct varlink_call *call, json_t *parameters, void *userdata)
 {
-	struct question q = { .daemon = userdata, .call = call, .name = "events", .row = json_event, .limit = EVENTS_DEFAULT };
-	int64_t since = 0, until = USEC_NEVER;
+	struct question q = { .daemon = userdata, .call = call, .name = "events", .row = json_event,
+		.remembered = remembered_events, .until_usec = USEC_NEVER, .limit = EVENTS_DEFAULT };
 
-	if (!read_time(call, parameters, "since", &since) || !read_time(call, parameters, "until", &until) ||
+	if (!read_time(call, parameters, "since", &q.since_usec) || !read_time(call, parameters, "until", &q.until_usec) ||
 		!read_int(call, parameters, "limit", 1, ROWS_MAX, &q.limit))
 		return;
 	const char *glob = read_text(call, parameters, "check", GLOB_MAX_BYTES, "");
 	if (glob)
-		ask(&q, "event", since, until, glob);
+		ask(&q, "event", glob);
 }
 
 void method_incidents(struct varlink_call *call, json_t *parameters, void *userdata)
 {
-	struct question q = { .daemon = userdata, .call = call, .name = "incidents", .row = json_incident, .limit = ROWS_MAX };
-	int64_t since = json_is_true(json_object_get(parameters, "all")) ? 0 : USEC_NEVER;
+	struct question q = { .daemon = userdata, .call = call, .name = "incidents", .row = json_incident,
+		.remembered = remembered_incidents, .until_usec = USEC_NEVER, .limit = ROWS_MAX };
 
-	if (!read_time(call, parameters, "since", &since))
+	q.since_usec = json_is_true(json_object_get(parameters, "all")) ? 0 : USEC_NEVER;
+	if (!read_time(call, parameters, "since", &q.since_usec))
 		return;
 	const char *glob = read_text(call, parameters, "check", GLOB_MAX_BYTES, "");
 	if (glob)
-		ask(&q, "incident", since, USEC_NEVER, glob);
+		ask(&q, "incident", glob);
 }
 
 /* ---- samples ---- */

@@ -139,7 +139,8 @@ static bool waits_for(struct item *item, struct check *parent, bool *ret_is_held
 	return false;
 }
 
-static bool is_dependent(struct item *item)
+/* NOTICE_HELD by one of them, or else whether one is to be looked at first. */
+static enum notice_dependence dependence_of(struct item *item)
 {
 	const struct tocsin_list *depends = &item->check->conf->alert.depends;
 	bool is_held = false, waits = false;
@@ -151,7 +152,7 @@ static bool is_dependent(struct item *item)
 	}
 	if (!waits)
 		item->waits_since_usec = 0;
-	return is_held || waits;
+	return is_held ? NOTICE_HELD : waits ? NOTICE_ASK_PARENT : NOTICE_FREE;
 }
 
 bool item_depends_on(const struct item *item, const struct check *parent)
@@ -165,12 +166,14 @@ static struct notice_circumstances circumstances_of(struct item *item)
 	const struct daemon *d = item->check->daemon;
 	const struct conf_check *conf = item->check->conf;
 	int64_t now = clock_realtime_usec();
+	enum notice_dependence dependence = dependence_of(item);
 
 	return (struct notice_circumstances){
 		.is_stopping = d->is_stopping,
-		.is_silenced = event_silence_of(d, conf->name, item->name, now) != NULL,
+		.is_silenced = silence_of(d, conf->name, item->name, now) != NULL,
 		.is_maintained = calendar_covers(&conf->alert.maintained, now),
-		.is_dependent = is_dependent(item),
+		.is_dependent = dependence == NOTICE_HELD,
+		.is_asking = dependence == NOTICE_ASK_PARENT,
 	};
 }
 
@@ -233,7 +236,7 @@ static void raise_all(struct item *item, const struct notice *notices, size_t n,
 
 	follow_incident(item, before);
 	for (size_t i = 0; i < n; i++)
-		event_raise(d, item, &notices[i], before);
+		event_raise(d, item, &notices[i]);
 	if (before->incident && item->alert.incident != before->incident)
 		incident_close(d, item);
 	if (is_over(item))
@@ -253,17 +256,17 @@ void item_feed(struct item *item)
 	item->look = look_of(item);
 	item->looked_usec = c->started_usec;
 	const struct notice_circumstances circumstances = circumstances_of(item);
-	size_t n = notice_look(&item->alert, &policy, item->look, &circumstances, d->next_incident, now,
-		clock_realtime_usec(), notices);
+	size_t n = notice_look(&item->alert, &item->pending, &policy, item->look, &circumstances, d->next_incident,
+		now, clock_realtime_usec(), notices);
 	note_fault(item);
 	if (did_hold && !holds_dependents(c))
 		c->released_usec = now;
 	raise_all(item, notices, n, &before);
 	event_escalate(d, item, &circumstances);
-	is_dependent(item); /* which may want a look at another check as soon as the first result is bad */
+	dependence_of(item); /* which may want a look at another check as soon as the first result is bad */
 	event_owes(d, item);
 	/* Steady results are no news for the state file; it gets them now and then. */
-	if (n > 0 || alert_is_confirming(&before) || alert_is_confirming(&item->alert) || item->stored_usec == 0 ||
+	if (n > 0 || item->pending.event != ALERT_NONE || alert_is_confirming(&before) || alert_is_confirming(&item->alert) || item->stored_usec == 0 ||
 		now - item->stored_usec >= STORE_PAUSE_USEC)
 		state_put_item(d, item);
 }
@@ -290,14 +293,13 @@ void item_reconsider(struct item *item)
 	if (!d->has_state || is_over(item))
 		return;
 	const struct notice_circumstances circumstances = circumstances_of(item);
-	const struct notice notice = {
-		.event = notice_reconsider(&item->alert, &policy, &circumstances, clock_realtime_usec()),
-	};
+	struct notice notices[NOTICES_OWED_MAX];
+	size_t n = notice_reconsider(&item->alert, &item->pending, &policy, &circumstances, clock_realtime_usec(), notices);
 
-	raise_all(item, &notice, notice.event != ALERT_NONE, &before);
+	raise_all(item, notices, n, &before);
 	event_escalate(d, item, &circumstances);
 	event_owes(d, item);
-	if (notice.event != ALERT_NONE)
+	if (n > 0)
 		state_put_item(d, item);
 }
 
@@ -327,7 +329,7 @@ int64_t item_owed_next(const struct item *item, int64_t now_realtime_usec)
 	if (is_over(item))
 		return USEC_NEVER;
 	const struct alert_policy policy = notice_policy(&conf->alert);
-	const struct silence *silence = event_silence_of(d, conf->name, item->name, now_realtime_usec);
+	const struct silence *silence = silence_of(d, conf->name, item->name, now_realtime_usec);
 	int64_t maintained = calendar_end(&conf->alert.maintained, now_realtime_usec);
 
 	/* While it is kept back nothing is due before that ends. */

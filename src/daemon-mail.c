@@ -612,12 +612,22 @@ static uint64_t report_routes(const struct daemon *d)
 	return mask;
 }
 
+/* The clock was set back behind the last report. By a little: it was the report of that time, and is not sent again. By
+ * more: that time was never, and the next one shall not wait until the clock is there again. */
+static void mend_last_report(struct daemon *d)
+{
+	int64_t now = clock_realtime_usec(), last = d->last_report_usec, next = report_after(d, last);
+
+	if (last <= now || last - now <= (next - last) / 2)
+		return;
+	d->last_report_usec = now;
+	state_put_facts(d);
+}
+
 static void arm_report_timer(struct daemon *d)
 {
-	int64_t now = clock_realtime_usec(), last = d->last_report_usec;
-
-	/* The clock was set back behind the last report: count from now. */
-	int64_t due = report_after(d, last > now ? now : last);
+	mend_last_report(d);
+	int64_t due = report_after(d, d->last_report_usec);
 	if (!mail_is_configured(d) || !d->has_round || !report_routes(d))
 		due = USEC_NEVER;
 	daemon_set_timer(d, &d->report_source, CLOCK_REALTIME, due, on_report_due, d);
@@ -764,7 +774,7 @@ void mail_start(struct daemon *d)
 	outbox_pump(d);
 }
 
-void mail_clock_stepped(struct daemon *d)
+void mail_clock_set(struct daemon *d)
 {
 	if (d->has_round)
 		arm_report_timer(d);

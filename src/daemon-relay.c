@@ -197,6 +197,12 @@ void relay_send_all(const struct daemon *d, struct helper *h)
 	pause_send_all(d, h);
 }
 
+void relay_clock_set(struct daemon *d, int64_t delta_usec)
+{
+	for (struct relay_pause *p = d->pauses; p; p = p->next)
+		p->until_usec = usec_add(p->until_usec, delta_usec);
+}
+
 void relay_free_all(struct daemon *d)
 {
 	address_free_all(d);

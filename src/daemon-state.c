@@ -119,11 +119,6 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-static char *or_null(const char *text)
-{
-	return *text ? strdup(text) : NULL;
-}
-
 /* ---- to the store ---- */
 
 static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fields, size_t n)
@@ -585,7 +580,7 @@ static void load_incident(struct daemon *d, const char *const *v)
 		return;
 	*i = (struct incident){ .number = to_number(v[0]), .check = strdup(v[1]), .item = strdup(v[2]),
 		.module = strdup(v[3]), .opened_usec = to_number(v[4]), .closed_usec = to_number(v[5]), .text = strdup(v[7]),
-		.ack_who = or_null(v[8]), .ack_why = or_null(v[9]), .ack_usec = to_number(v[10]),
+		.ack_who = text_copy(v[8]), .ack_why = text_copy(v[9]), .ack_usec = to_number(v[10]),
 		.ack_until_usec = to_number(v[11]), .escalated = route_mask(d, v[12], NULL) };
 	if (!i->check || !i->item || !i->module || !i->text || state_parse(v[6], &i->worst) < 0) {
 		incident_free(i);
@@ -621,7 +616,7 @@ static void load_event(struct daemon *d, const char *const *v)
 		return;
 	*h = (struct happening){ .number = to_number(v[0]), .check = strdup(v[2]), .item = strdup(v[3]),
 		.time_usec = to_number(v[6]), .since_usec = to_number(v[7]), .incident = to_number(v[8]), .text = strdup(v[9]),
-		.thread = item ? or_null(or_empty(item->thread)) : NULL, .waits_for = route_mask(d, v[10], &has_lost), .note = or_null(v[11]), .looks = to_number(v[12]), .who = or_null(v[13]) };
+		.thread = item ? text_copy(or_empty(item->thread)) : NULL, .waits_for = route_mask(d, v[10], &has_lost), .note = text_copy(v[11]), .looks = to_number(v[12]), .who = text_copy(v[13]) };
 	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
 		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
 			h->event = (enum alert_event)e;

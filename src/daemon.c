@@ -259,7 +259,7 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 	loaded->settings = (struct conf_settings){ 0 };
 	int r = look_configure(d);
 	if (r >= 0)
-		r = event_configure(d);
+		r = routes_configure(d);
 	conf_free(old);
 	if (r >= 0)
 		r = configure_checkers(d);
@@ -398,9 +398,13 @@ static void clock_was_set(struct daemon *d, int64_t delta_usec)
 	for (size_t i = 0; i < d->n_checks; i++)
 		for (struct item *item = d->checks[i]->items; item; item = item->next)
 			alert_clock_stepped(&item->alert, delta_usec);
+	look_clock_set(d, delta_usec);
 	event_clock_set(d, delta_usec);
+	relay_clock_set(d, delta_usec);
 	outbox_clock_set(d, delta_usec);
-	mail_clock_stepped(d);
+	mail_clock_set(d);
+	if (d->state.memory_since_usec)
+		d->state.memory_since_usec = usec_add(d->state.memory_since_usec, delta_usec);
 }
 
 /* The timer lies so far ahead that it never fires: it only tells when the clock jumps (timerfd_create(2),
@@ -442,7 +446,8 @@ static int watch_clock(struct daemon *d)
 		return r;
 	}
 	sd_event_source_set_io_fd_own(d->clock_source, 1);
-	return 0;
+	/* Before timers by that clock which the step has made due, and would end a silence early. */
+	return sd_event_source_set_priority(d->clock_source, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 static void notify_reloading(struct daemon *d)

@@ -2,9 +2,17 @@
 /* The daemon: one object that owns everything, in parts that each have a file.
  *
  *   daemon.c          begins, reloads, ends; tells systemd how it goes
- *   daemon-look.c     schedule → batches of checks → results
+ *   daemon-check.c    which checks there are
+ *   daemon-look.c     schedule → batches of checks; results → items
+ *   daemon-batch.c    batches → tocsin-check → results
+ *   daemon-watch.c    descriptors that make a check look at once
  *   daemon-item.c     results → the alert engine → events
- *   daemon-event.c    events → who waits for them; incidents, silences, acknowledgements
+ *   daemon-event.c    events: what has happened, and what readers are owed later
+ *   daemon-incident.c incidents, acknowledgements
+ *   daemon-silence.c  silences
+ *   daemon-test.c     events that an administrator asks for, as a test
+ *   daemon-journal.c  events → the journal
+ *   daemon-route.c    events → who waits for them
  *   daemon-mail.c     what waits → mails; reports and test mails
  *   daemon-outbox.c   mails → mailer, until each recipient has an outcome
  *   daemon-relay.c    what mailers have learned of each relay
@@ -64,6 +72,7 @@ struct item {
 	enum alert_look look; /* the last */
 	int64_t looked_usec; /* boottime: when that began */
 	int64_t waits_since_usec; /* boottime: a problem waits for a look at what it depends on; 0: it does not */
+	struct notice_pending pending; /* that problem */
 };
 
 struct watch {
@@ -299,27 +308,36 @@ void daemon_set_timer(struct daemon *d, sd_event_source **source, clockid_t cloc
 /* The rows of the state file are all here, or nobody waits for them any longer. */
 void daemon_state_loaded(struct daemon *d);
 
-/* ---- daemon-look.c ---- */
+/* ---- daemon-check.c ---- */
 
 /* Takes over the checks of d->conf: those that it knows keep their items. */
 int look_configure(struct daemon *d);
-void look_start(struct daemon *d); /* from now on the schedule runs */
-void look_stop(struct daemon *d);
 void look_free(struct daemon *d);
-void look_checker_available(struct pool *p, void *userdata);
 
-/* Is the schedule getting on? For WATCHDOG=1. */
-bool look_is_progressing(const struct daemon *d, int64_t now_usec);
-
-/* One run now, whose result CALLER gets and nobody else. -ENOENT: no such check. */
-int look_now(struct daemon *d, const char *check, struct varlink_call *caller);
+/* The realtime clock was set: what checks remember is as old as it was, and so is what they no longer report. */
+void look_clock_set(struct daemon *d, int64_t delta_usec);
 
 struct check *look_find_check(const struct daemon *d, const char *name);
-void look_soon(struct check *c); /* now, unless it is looked at already */
 void look_remember(struct check *c, const char *name, const char *value, int64_t time_usec);
 
 /* All items as report.h wants them; free() the array. */
 struct report_item *look_report_items(const struct daemon *d, size_t *ret_n);
+
+/* ---- daemon-look.c ---- */
+
+void look_start(struct daemon *d); /* from now on the schedule runs */
+void look_stop(struct daemon *d);
+void look_soon(struct check *c); /* now, unless it is looked at already */
+
+/* Is the schedule getting on? For WATCHDOG=1. */
+bool look_is_progressing(const struct daemon *d, int64_t now_usec);
+
+/* ---- daemon-batch.c ---- */
+
+void look_checker_available(struct pool *p, void *userdata);
+
+/* One run now, whose result CALLER gets and nobody else. -ENOENT: no such check. */
+int look_now(struct daemon *d, const char *check, struct varlink_call *caller);
 
 /* ---- daemon-item.c ---- */
 
@@ -358,7 +376,6 @@ void export_free(struct daemon *d);
 
 /* ---- daemon-event.c ---- */
 
-int event_configure(struct daemon *d); /* before the old configuration is freed */
 void event_adopted(struct daemon *d); /* what the state file knows is here: what waits there goes on */
 void event_turn(struct daemon *d); /* the timers, at the end of a turn */
 void event_free(struct daemon *d);
@@ -370,8 +387,8 @@ void event_owes(struct daemon *d, const struct item *item);
  * before that, which no mail has told, were the shutdown: nobody waits for them any longer, and they are judged again. */
 void event_withdraw(struct daemon *d, int64_t stopped_usec);
 
-/* Notes that EVENT befell ITEM, and whom it waits for. BEFORE is the alert state before the look. */
-void event_raise(struct daemon *d, struct item *item, const struct notice *notice, const struct alert_state *before);
+/* Notes what befell ITEM, and whom it waits for. */
+void event_raise(struct daemon *d, struct item *item, const struct notice *notice);
 
 /* Tells those recipients of the open incident who are told only now, as nobody has acknowledged it. */
 void event_escalate(struct daemon *d, struct item *item, const struct notice_circumstances *c);
@@ -399,9 +416,15 @@ void happening_free(struct happening *h);
 /* Puts it where its number belongs. */
 void happening_adopt(struct daemon *d, struct happening *h);
 
+/* ---- daemon-route.c ---- */
+
+int routes_configure(struct daemon *d); /* before the old configuration is freed */
+
 /* "mail boss", and back. Names of routes that are no more are left out; *ret_lost (or NULL): there are such. */
 void route_names(const struct daemon *d, uint64_t routes, struct buf *b);
 uint64_t route_mask(const struct daemon *d, const char *names, bool *ret_lost);
+
+/* ---- daemon-incident.c ---- */
 
 struct incident *incident_find(const struct daemon *d, int64_t number);
 struct incident *incident_open(struct daemon *d, struct item *item);
@@ -411,16 +434,22 @@ void incident_adopt(struct daemon *d, struct item *item, struct incident *i); /*
 void incident_free(struct incident *i);
 
 /* Acknowledges incident NUMBER until UNTIL (realtime; 0: as long as it lasts). -ENOENT: no such incident is open. */
-int event_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, const char *who, const char *why);
+int incident_acknowledge(struct daemon *d, int64_t number, int64_t until_usec, const char *who, const char *why);
+
+/* ---- daemon-silence.c ---- */
 
 /* A silence over GLOB. *ret_id is its id, valid while it lasts. -EINVAL: UNTIL has passed; -E2BIG: too many; -ENOMEM. */
-int event_silence(struct daemon *d, const char *glob, int64_t until_usec, const char *who, const char *why,
+int silence_add(struct daemon *d, const char *glob, int64_t until_usec, const char *who, const char *why,
 	const char **ret_id);
 
 /* Ends the silence with that id, or all over that glob. -ENOENT. */
-int event_unsilence(struct daemon *d, const char *id_or_glob, const char *who);
-const struct silence *event_silence_of(const struct daemon *d, const char *check, const char *item, int64_t now_usec);
+int silence_end(struct daemon *d, const char *id_or_glob, const char *who);
+
+/* The silence over an item, or NULL. Of several the one that lasts longest. */
+const struct silence *silence_of(const struct daemon *d, const char *check, const char *item, int64_t now_usec);
 void silence_free(struct silence *s);
+
+/* ---- daemon-test.c ---- */
 
 /* A marked problem of CHECK, and its marked recovery when that was mailed: both on the way of real ones. -ENOENT: no such
  * check; -ENOTCONN: no mail can be sent; -EHOSTUNREACH: no recipient takes mails about it; -ENOMEM. */
@@ -432,7 +461,7 @@ int mail_configure(struct daemon *d);
 void mail_start(struct daemon *d);
 void mail_free(struct daemon *d);
 bool mail_is_configured(const struct daemon *d);
-void mail_clock_stepped(struct daemon *d);
+void mail_clock_set(struct daemon *d); /* after all others */
 
 /* Mails what waits for the routes that are due. Returns false where that cannot be, to be tried again. */
 bool mail_events(struct daemon *d);
@@ -511,6 +540,7 @@ void relay_send_all(const struct daemon *d, struct helper *h); /* before MSG_RUN
 bool relay_load(struct daemon *d, const char *name, const char *value); /* a row of "meta"; is it one of these? */
 void relay_put_all(struct daemon *d);
 void relay_forget_pauses(struct daemon *d); /* the configuration is new: accounts that were spared are tried again */
+void relay_clock_set(struct daemon *d, int64_t delta_usec); /* and spared for as long as before */
 void relay_free_all(struct daemon *d);
 
 /* ---- daemon-state.c ---- */

@@ -2,6 +2,8 @@
 /* Events by circumstances, as tables. Who waits in which mail is the daemon's; when a mail goes is group.c's. */
 #include "notice.h"
 
+#include "translate.h"
+
 #include <fnmatch.h>
 #include <string.h>
 
@@ -39,12 +41,13 @@ static const enum kind kinds[ALERT_EVENTS] = {
 
 static const char *const reasons[NOTICE_REASONS] = {
 	[NOTICE_NO_REASON] = "",
-	[NOTICE_UNTOLD] = "the problem itself was not mailed",
-	[NOTICE_STOPPING] = "the host is going down",
-	[NOTICE_SILENCED] = "silenced",
-	[NOTICE_MAINTENANCE] = "maintenance",
-	[NOTICE_DEPENDS] = "a check that it depends on comes first",
-	[NOTICE_FLAPPING] = "unstable",
+	[NOTICE_UNTOLD] = N_("the problem itself was not mailed"),
+	[NOTICE_STOPPING] = N_("the host is going down"),
+	[NOTICE_SILENCED] = N_("silenced"),
+	[NOTICE_MAINTENANCE] = N_("maintenance"),
+	[NOTICE_DEPENDS] = N_("a check that it depends on comes first"),
+	[NOTICE_ASKING] = "", /* nothing is noted with it */
+	[NOTICE_FLAPPING] = N_("unstable"),
 	[NOTICE_MINOR] = "",
 };
 
@@ -88,6 +91,7 @@ enum notice_reason notice_judge(enum alert_event event, const struct alert_state
 		{ c->is_silenced, NOTICE_SILENCED },
 		{ c->is_maintained, NOTICE_MAINTENANCE },
 		{ c->is_dependent && says_bad(event, a), NOTICE_DEPENDS },
+		{ c->is_asking && says_bad(event, a), NOTICE_ASKING },
 		{ is_mere_change(event, a), NOTICE_FLAPPING },
 	};
 
@@ -117,36 +121,59 @@ static enum alert_event flaps(struct alert_state *a, const struct alert_policy *
 	return alert_flaps(a, policy, fed, now_realtime_usec);
 }
 
-size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enum alert_look look,
-	const struct notice_circumstances *c, int64_t next_incident, int64_t now_boottime_usec,
+static struct notice take_pending(struct notice_pending *pending, enum notice_reason reason)
+{
+	struct notice notice = { pending->event, reason, pending->from };
+
+	*pending = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
+	return notice;
+}
+
+size_t notice_look(struct alert_state *a, struct notice_pending *pending, const struct alert_policy *policy,
+	enum alert_look look, const struct notice_circumstances *c, int64_t next_incident, int64_t now_boottime_usec,
 	int64_t now_realtime_usec, struct notice ret[NOTICES_MAX])
 {
+	enum tocsin_state from = alert_seen(a);
 	enum alert_event fed = alert_feed(a, policy, look, next_incident, now_boottime_usec, now_realtime_usec);
 	const enum alert_event events[] = { fed, flaps(a, policy, fed, c, now_realtime_usec) };
 	size_t n = 0;
 
+	if (fed != ALERT_NONE && pending->event != ALERT_NONE) /* it has gone on before the answer was there */
+		ret[n++] = take_pending(pending, NOTICE_DEPENDS);
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
-		if (events[i] == ALERT_NONE)
-			continue;
-		ret[n] = (struct notice){ events[i], notice_judge(events[i], a, c) };
-		if (ret[n++].reason == NOTICE_NO_REASON)
+		enum notice_reason reason = events[i] == ALERT_NONE ? NOTICE_MINOR : notice_judge(events[i], a, c);
+
+		if (reason == NOTICE_ASKING)
+			*pending = (struct notice_pending){ events[i], from };
+		else if (events[i] != ALERT_NONE)
+			ret[n++] = (struct notice){ events[i], reason, from };
+		if (reason == NOTICE_NO_REASON)
 			alert_tell(a, now_realtime_usec);
 	}
-	enum alert_event owed = notice_reconsider(a, policy, c, now_realtime_usec);
-	if (owed != ALERT_NONE)
-		ret[n++] = (struct notice){ owed, NOTICE_NO_REASON };
-	return n;
+	return n + notice_reconsider(a, pending, policy, c, now_realtime_usec, &ret[n]);
 }
 
-enum alert_event notice_reconsider(struct alert_state *a, const struct alert_policy *policy,
-	const struct notice_circumstances *c, int64_t now_realtime_usec)
+size_t notice_reconsider(struct alert_state *a, struct notice_pending *pending, const struct alert_policy *policy,
+	const struct notice_circumstances *c, int64_t now_realtime_usec, struct notice ret[NOTICES_OWED_MAX])
 {
 	enum alert_event owed = alert_owed(a, policy, now_realtime_usec);
+	bool is_owed = owed != ALERT_NONE && notice_judge(owed, a, c) == NOTICE_NO_REASON;
+	size_t n = 0;
 
-	if (owed == ALERT_NONE || notice_judge(owed, a, c) != NOTICE_NO_REASON)
-		return ALERT_NONE;
-	alert_tell(a, now_realtime_usec);
-	return owed;
+	if (pending->event != ALERT_NONE) {
+		enum notice_reason reason = notice_judge(pending->event, a, c);
+		/* Where it may just have ended, the next looks tell. */
+		bool waits = reason == NOTICE_ASKING || (reason == NOTICE_NO_REASON && !alert_lasts(a));
+
+		if (waits && !is_owed)
+			return 0;
+		ret[n++] = take_pending(pending, waits ? NOTICE_DEPENDS : reason);
+	}
+	if (is_owed && (n == 0 || ret[0].reason != NOTICE_NO_REASON))
+		ret[n++] = (struct notice){ owed, NOTICE_NO_REASON, alert_seen(a) };
+	if (n > 0 && ret[n - 1].reason == NOTICE_NO_REASON)
+		alert_tell(a, now_realtime_usec);
+	return n;
 }
 
 bool notice_is_of_shutdown(enum alert_event event, int64_t time_usec, int64_t stopped_usec)

@@ -18,14 +18,17 @@ enum notice_reason {
 	NOTICE_STOPPING, /* the host is going down, or tocsind ends: judged again at the next start */
 	NOTICE_SILENCED, /* `tocsin silence` */
 	NOTICE_MAINTENANCE,
-	NOTICE_DEPENDS, /* a check that it depends on is bad, or is being looked at */
+	NOTICE_DEPENDS, /* a check that it depends on is bad */
+	NOTICE_ASKING, /* for moments, while that is found out: what becomes of it is known then (struct notice_pending) */
 	NOTICE_FLAPPING,
 	NOTICE_MINOR, /* an event that is only noted */
 	NOTICE_REASONS
 };
 
 struct notice_circumstances {
-	bool is_stopping, is_silenced, is_maintained, is_dependent;
+	bool is_stopping, is_silenced, is_maintained;
+	bool is_dependent; /* a check that it depends on is bad */
+	bool is_asking; /* somebody looks at such a check first, or once more at the item itself */
 };
 
 enum notice_reason notice_judge(enum alert_event event, const struct alert_state *a,
@@ -35,20 +38,30 @@ enum notice_reason notice_judge(enum alert_event event, const struct alert_state
 struct notice {
 	enum alert_event event;
 	enum notice_reason reason; /* NOTICE_NO_REASON: it is told */
+	enum tocsin_state from; /* alert_seen() before it */
 };
 
-#define NOTICES_MAX 3
+/* A problem of an item that depends on another check, which is looked at before anything is said: so it is told once and
+ * plainly, or noted with the reason. Looks take moments, so the state file does not keep it: where the daemon ends
+ * meanwhile, a later one tells it as ALERT_LATE. */
+struct notice_pending {
+	enum alert_event event; /* ALERT_NONE: there is none */
+	enum tocsin_state from;
+};
+
+#define NOTICES_OWED_MAX 2
+#define NOTICES_MAX 5
 
 /* One look at an item, all that follows from it: alert_feed(), alert_flaps() and alert_owed(), each judged, in the order in
  * which they are to be noted. What is told, is believed from then on (alert_tell()). Returns how many. NEXT_INCIDENT as
  * for alert_feed(). */
-size_t notice_look(struct alert_state *a, const struct alert_policy *policy, enum alert_look look,
-	const struct notice_circumstances *c, int64_t next_incident, int64_t now_boottime_usec,
+size_t notice_look(struct alert_state *a, struct notice_pending *pending, const struct alert_policy *policy,
+	enum alert_look look, const struct notice_circumstances *c, int64_t next_incident, int64_t now_boottime_usec,
 	int64_t now_realtime_usec, struct notice ret[NOTICES_MAX]);
 
-/* Nobody has looked, but what kept a mail back may have ended, or a reminder is due. ALERT_NONE: nothing is to be told. */
-enum alert_event notice_reconsider(struct alert_state *a, const struct alert_policy *policy,
-	const struct notice_circumstances *c, int64_t now_realtime_usec);
+/* Nobody has looked, but what kept a mail back may have ended, or a reminder is due. Returns how many. */
+size_t notice_reconsider(struct alert_state *a, struct notice_pending *pending, const struct alert_policy *policy,
+	const struct notice_circumstances *c, int64_t now_realtime_usec, struct notice ret[NOTICES_OWED_MAX]);
 
 #define NOTICE_SHUTDOWN_USEC (10 * USEC_PER_SEC)
 
@@ -83,7 +96,7 @@ enum notice_dependence notice_dependence(const struct alert_state *child, enum a
 struct alert_policy notice_policy(const struct conf_alert *a);
 struct damp_policy notice_damping(const struct conf_alert *a);
 
-/* "silenced", "maintenance" …: for the history; "" for NOTICE_NO_REASON. */
+/* "silenced", "maintenance" …: for the history, _() has it in the language in use; "" for what is not noted with a reason. */
 const char *notice_reason_name(enum notice_reason reason);
 
 /* Does the glob match the check ("disk*"), or CHECK/ITEM ("disk//home*")? */

@@ -272,6 +272,11 @@ char *text_cleaned(const char *text, size_t max)
 	return buf_take(&b);
 }
 
+char *text_copy(const char *text)
+{
+	return text && *text ? strdup(text) : NULL;
+}
+
 int text_error(char **ret_error, int error, size_t max, const char *format, ...)
 {
 	_cleanup_buf_ struct buf b = BUF(4096);

@@ -49,6 +49,9 @@ int text_error(char **ret_error, int error, size_t max, const char *format, ...)
  * mean". */
 const char *text_nearest(const char *word, const char *const *words, size_t n);
 
+/* A copy to free; NULL of NULL and of "". */
+char *text_copy(const char *text);
+
 static inline bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && __builtin_strcmp(a, b) == 0);

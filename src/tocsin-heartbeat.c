@@ -2,15 +2,9 @@
 /* tocsin-heartbeat: tells a dead man's switch (healthchecks.io and its like) that this host lives, or by /fail behind the
  * URL that something is CRITICAL. It brings libcurl, and so belongs to the package of the check http.
  * The daemon starts it with a socket as descriptor 3 (msg.h); nobody calls it by hand. */
-#include "buf.h"
-#include "log.h"
-#include "msg.h"
+#include "export-serve.h"
 
 #include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -58,42 +52,20 @@ static bool ping(const char *url, const char *text, struct buf *why)
 	return why->len == 0;
 }
 
-static int serve_one(const struct msg *m)
+static bool send_sign_of_life(const struct msg *m, struct buf *why)
 {
-	_cleanup_buf_ struct buf url = BUF(10000), why = BUF(1000);
-	const char *slash;
+	_cleanup_buf_ struct buf url = BUF(10000);
+	const char *slash = *m->field[0] && m->field[0][strlen(m->field[0]) - 1] == '/' ? "" : "/";
 
-	if (m->kind != MSG_EXPORT)
-		return -EBADMSG;
-	slash = *m->field[0] && m->field[0][strlen(m->field[0]) - 1] == '/' ? "" : "/";
 	buf_puts(&url, m->field[0]);
 	if (strcmp(m->field[1], "fail") == 0)
 		buf_printf(&url, "%sfail", slash);
-	if (ping(buf_text(&url), m->field[2], &why))
-		return msg_send(MSG_FD, MSG_DONE, -1);
-	return msg_send(MSG_FD, MSG_FAILED, -1, "0", buf_text(&why));
+	return ping(buf_text(&url), m->field[2], why);
 }
 
 int main(void)
 {
-	int flags = fcntl(MSG_FD, F_GETFL), r;
-
-	log_open("tocsin-heartbeat");
-	if (flags < 0 || fcntl(MSG_FD, F_SETFL, flags & ~O_NONBLOCK) < 0) {
-		log_error("usage: tocsin-heartbeat, with a socket to tocsind as descriptor %d", MSG_FD);
-		return EX_USAGE;
-	}
-	signal(SIGPIPE, SIG_IGN);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return EX_SOFTWARE;
-	for (r = msg_send(MSG_FD, MSG_READY, -1, ""); r >= 0;) {
-		_cleanup_msg_ struct msg *m = NULL;
-
-		r = msg_receive(MSG_FD, &m);
-		if (r == 0)
-			return EX_OK;
-		if (r > 0)
-			r = serve_one(m);
-	}
-	return r == -EPIPE || r == -ECONNRESET ? EX_OK : EX_PROTOCOL;
+	return export_serve("tocsin-heartbeat", send_sign_of_life);
 }

@@ -3,7 +3,7 @@
  * disk may hang; nobody calls it by hand. */
 #include "log.h"
 #include "msg.h"
-#include "page-file.h"
+#include "replace.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	if (receive(&m) < 0)
 		return EX_PROTOCOL;
-	int r = page_file_write(argv[1], m->field[0], strlen(m->field[0]), &what);
+	int r = replace_file(argv[1], m->field[0], strlen(m->field[0]), true, &what);
 	if (r == 0)
 		return msg_send(MSG_FD, MSG_DONE, -1) < 0 ? EX_PROTOCOL : EX_OK;
 	msg_send(MSG_FD, MSG_FAILED, -1, what, strerror(-r));

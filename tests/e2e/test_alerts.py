@@ -5,6 +5,7 @@ rule once in the real daemon, most of them over its restart; all rows and combin
 Mails that must not come are waited for some seconds, which proves something only because each look takes one."""
 
 import datetime
+import json
 import re
 import time
 
@@ -393,8 +394,12 @@ def test_child_fails_alone(setup, daemon, catcher, probes):
     begin(setup, daemon, catcher, web.check(depends="net"), net.check(interval="1h"))
     web.say("CRITICAL")
     began = time.monotonic()
-    the_next(catcher, 1, "CRITICAL .*web")
+    mail = the_next(catcher, 1, "CRITICAL .*web")
     assert time.monotonic() - began < 14  # not by the limit for a parent that hangs
+    # It is told once and plainly: nothing had kept it back.
+    assert "Why only now" not in mail.text and re.search(r"Before\s+OK", mail.text), mail.text
+    events = json.loads(setup.tocsin("history", "--check", "web", "--json").stdout)["events"]
+    assert [e["event"] for e in events if e["to"] == "CRITICAL"] == ["problem"] and not events[-1]["note"], events
     web.say("OK")
     the_next(catcher, 2, "RECOVERED .*web")
 

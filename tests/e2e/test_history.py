@@ -16,6 +16,8 @@ from test_control import INTERFACE, Client
 from test_faults import children
 from test_helpers import fake, wait_until  # noqa: F401 (a fixture)
 
+UNAVAILABLE = 69
+
 USEC = 1_000_000
 DAY = 86400 * USEC
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d")
@@ -168,7 +170,8 @@ def test_more_than_is_shown(stopped, daemon, catcher, victim):
     catcher.wait("CRITICAL", timeout=15)
     for client in clients:
         reply = client.receive()
-        assert reply.get("error") == f"{INTERFACE}.HistoryUnavailable" or len(reply["parameters"]["events"]) == 10_000
+        assert reply.get("error") == f"{INTERFACE}.HistoryUnavailable" or reply["parameters"]["unavailable"] or \
+            len(reply["parameters"]["events"]) == 10_000
 
 
 def test_what_is_old_is_forgotten(stopped, daemon):
@@ -385,7 +388,8 @@ def test_writer_that_does_not_answer(setup, daemon, victim, fake):
     began = time.monotonic()
     for client in clients:
         client.send(json.dumps({"method": f"{INTERFACE}.History"}).encode() + b"\0")
-    reasons = [client.receive()["parameters"]["reason"] for client in clients]
+    answers = [client.receive()["parameters"] for client in clients]
+    reasons = [a.get("reason") or a["unavailable"] for a in answers]
     assert 1 < time.monotonic() - began < 10
     assert sum("in time" in r for r in reasons) == 16 and sum("too many" in r for r in reasons) == 4
     result = setup.tocsin("history")
@@ -434,8 +438,8 @@ def test_answers_that_are_too_short(setup, daemon, victim, fake):
         """)
     setup.write(victim.check())
     d = daemon(setup)
-    reply = Client(setup).call(f"{INTERFACE}.History")
-    assert reply["error"] == f"{INTERFACE}.HistoryUnavailable"
+    reply = Client(setup).call(f"{INTERFACE}.History")["parameters"]
+    assert reply["unavailable"] == "the state file cannot be read" and all(e["text"] != "7" for e in reply["events"])
     assert d.stop() < harness.END_WITHIN and d.process.returncode == 0
 
 
@@ -451,14 +455,14 @@ def test_memory_mode(setup, daemon, catcher, meter, fake):
     client.send(json.dumps({"method": f"{INTERFACE}.History"}).encode() + b"\0")
     chart = {"check": "meter", "item": "meter", "metric": "temp"}
     assert Client(setup).call(f"{INTERFACE}.Samples", chart)["error"] == f"{INTERFACE}.HistoryUnavailable"
-    reply = client.receive()
-    assert reply["error"] == f"{INTERFACE}.HistoryUnavailable"
+    reply = client.receive()["parameters"]
+    assert reply["unavailable"] and reply["events"] == [], reply  # the first report has told all
     assert setup.tocsin("test-mail").returncode == 0
     # Something is to be stored: memory mode begins.
     os.kill(store, signal.SIGKILL)
     d.wait_log("going on in memory")
     d.wait_log("written again")
-    wait_until(lambda: "error" not in Client(setup).call(f"{INTERFACE}.History"))
+    wait_until(lambda: Client(setup).call(f"{INTERFACE}.History")["parameters"]["unavailable"] is None)
     count = sum(p["count"] for p in samples(setup)["points"])
     assert count > 0
     # The file has them although nobody stopped or waited five minutes: they came with all the rest.
@@ -467,3 +471,35 @@ def test_memory_mode(setup, daemon, catcher, meter, fake):
     d.kill()
     with state_file(setup) as db:
         assert db.execute("SELECT count(*) FROM sample WHERE metric = 'temp'").fetchone()[0] >= 1
+
+
+def test_without_the_state_file_memory_answers(setup, daemon, catcher, tmp_path, fake):
+    """Its rows came and no commit is ever acknowledged: what is open and what has happened is known all the same."""
+    fake("tocsin-store", 'send("ready", "")\nsend("done")\nwhile True:\n    receive()\n')
+    web, disk = harness.Probe(tmp_path, "web"), harness.Probe(tmp_path, "disk")
+    setup.write(web.check(), disk.check())
+    d = daemon(setup)
+    d.wait_log("going on in memory")
+    web.say("CRITICAL")
+    setup.wait_item("web", state="CRITICAL")
+    disk.say("WARNING")
+    incident = setup.wait_item("disk", state="WARNING")["incident"]
+    assert setup.tocsin("ack", str(incident), "-m", "new disks").returncode == 0
+    run = setup.tocsin("incidents")
+    assert run.returncode == UNAVAILABLE
+    assert "the state file cannot be read: " in run.stderr and "this is what the daemon remembers" in run.stderr
+    first, second = (line for line in run.stdout.splitlines()[1:] if "lasts" in line)
+    assert re.match(r" +1 .*CRITICAL +web", first) and re.match(r" +2 .*WARNING +disk", second), run.stdout
+    assert re.search(r"acknowledged by .*: new disks", run.stdout)
+    run = setup.tocsin("incidents", "--check", "disk*", "--json")
+    answer = json.loads(run.stdout)
+    assert [i["check"] for i in answer["incidents"]] == ["disk"] and answer["unavailable"] and run.returncode == UNAVAILABLE
+    run = setup.tocsin("history", "--json")
+    answer = json.loads(run.stdout)
+    told = [(e["event"], e["check"]) for e in answer["events"]]
+    assert told[-3:] == [("problem", "web"), ("problem", "disk"), ("acknowledged", "disk")] and answer["unavailable"], told
+    last = Client(setup).call(f"{INTERFACE}.History", {"limit": 1, "check": "disk"})["parameters"]
+    assert [e["event"] for e in last["events"]] == ["acknowledged"] and last["cut"] is True
+    future = Client(setup).call(f"{INTERFACE}.History", {"since": "2200-01-01T00:00:00Z"})["parameters"]
+    assert future["events"] == [] and future["unavailable"]
+    assert d.stop() < harness.END_WITHIN

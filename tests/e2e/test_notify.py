@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What systemd is told, and what it hands over. The harness plays the service manager."""
+import contextlib
 import os
 import pathlib
 import re

@@ -168,9 +168,9 @@ static void look_soon(struct fake_daemon *d, const char *check)
 			plan(d, &d->items[i], fake_boottime(d));
 }
 
-static bool is_dependent(struct fake_daemon *d, const struct fake_item *item)
+static enum notice_dependence dependence_of(struct fake_daemon *d, const struct fake_item *item)
 {
-	bool is_held = false;
+	bool is_held = false, is_asking = false;
 
 	for (size_t i = 0; i < d->n_dependences; i++) {
 		if (strcmp(d->dependences[i].child, item->check) != 0)
@@ -182,18 +182,22 @@ static bool is_dependent(struct fake_daemon *d, const struct fake_item *item)
 			look_soon(d, d->dependences[i].parent);
 		if (dependence == NOTICE_ASK_CHILD)
 			plan(d, item, fake_boottime(d));
-		is_held |= dependence != NOTICE_FREE;
+		is_held |= dependence == NOTICE_HELD;
+		is_asking |= dependence == NOTICE_ASK_PARENT || dependence == NOTICE_ASK_CHILD;
 	}
-	return is_held;
+	return is_held ? NOTICE_HELD : is_asking ? NOTICE_ASK_PARENT : NOTICE_FREE;
 }
 
 static struct notice_circumstances circumstances(struct fake_daemon *d, const struct fake_item *item)
 {
+	enum notice_dependence dependence = dependence_of(d, item);
+
 	return (struct notice_circumstances){
 		.is_stopping = d->is_going_down,
 		.is_silenced = is_silenced(d, item),
 		.is_maintained = calendar_covers(&item->conf.maintained, fake_realtime(d)),
-		.is_dependent = is_dependent(d, item),
+		.is_dependent = dependence == NOTICE_HELD,
+		.is_asking = dependence == NOTICE_ASK_PARENT,
 	};
 }
 
@@ -256,7 +260,7 @@ static void escalate(struct fake_daemon *d, struct fake_item *item, const struct
 				fake_realtime(d)))
 			continue;
 		item->escalated |= bit;
-		note(d, item, &(struct notice){ ALERT_ESCALATED, NOTICE_NO_REASON }, 0, bit);
+		note(d, item, &(struct notice){ ALERT_ESCALATED, NOTICE_NO_REASON, alert_seen(&item->alert) }, 0, bit);
 	}
 	if (alert_is_believed_well(&item->alert))
 		item->escalated = 0;
@@ -267,10 +271,11 @@ static void reconsider(struct fake_daemon *d, struct fake_item *item)
 {
 	struct alert_policy policy = notice_policy(&item->conf);
 	struct notice_circumstances c = circumstances(d, item);
-	enum alert_event event = notice_reconsider(&item->alert, &policy, &c, fake_realtime(d));
+	struct notice notices[NOTICES_OWED_MAX];
+	size_t n = notice_reconsider(&item->alert, &item->pending, &policy, &c, fake_realtime(d), notices);
 
-	if (event != ALERT_NONE)
-		note(d, item, &(struct notice){ event, NOTICE_NO_REASON }, item->alert.told_incident, UINT64_MAX);
+	for (size_t i = 0; i < n; i++)
+		note(d, item, &notices[i], item->alert.told_incident, UINT64_MAX);
 	escalate(d, item, &c);
 }
 
@@ -330,7 +335,8 @@ void fake_look(struct fake_daemon *d, struct fake_item *item)
 	item->looked_usec = now;
 	item->look = damped(item, &found, metrics);
 	struct notice_circumstances c = circumstances(d, item);
-	size_t n = notice_look(&item->alert, &policy, item->look, &c, d->next_incident, now, fake_realtime(d), notices);
+	size_t n = notice_look(&item->alert, &item->pending, &policy, item->look, &c, d->next_incident, now, fake_realtime(d),
+		notices);
 	if (item->alert.incident == d->next_incident)
 		d->next_incident++;
 	keep_fault(item, &found, metrics);
@@ -340,7 +346,7 @@ void fake_look(struct fake_daemon *d, struct fake_item *item)
 		note(d, item, &notices[i], incident, UINT64_MAX);
 	escalate(d, item, &c);
 	plan(d, item, alert_next_look(&item->alert, &policy, now));
-	is_dependent(d, item); /* which may want a look at another check, or another one at this */
+	dependence_of(d, item); /* which may want a look at another check, or another one at this */
 	reconsider_children(d, item->check);
 }
 
@@ -507,7 +513,7 @@ void fake_acknowledge(struct fake_daemon *d, struct fake_item *item, int64_t unt
 {
 	must(item->alert.incident != 0);
 	item->alert.acknowledged_until_usec = until_usec;
-	note(d, item, &(struct notice){ ALERT_ACKNOWLEDGED, NOTICE_MINOR }, 0, 0);
+	note(d, item, &(struct notice){ ALERT_ACKNOWLEDGED, NOTICE_MINOR, TOCSIN_OK }, 0, 0);
 }
 
 void fake_remove_item(struct fake_daemon *d, struct fake_item *item)
@@ -515,7 +521,7 @@ void fake_remove_item(struct fake_daemon *d, struct fake_item *item)
 	size_t place = (size_t)(item - d->items);
 
 	if (item->alert.incident != 0)
-		note(d, item, &(struct notice){ ALERT_REMOVED, NOTICE_MINOR }, 0, 0);
+		note(d, item, &(struct notice){ ALERT_REMOVED, NOTICE_MINOR, TOCSIN_OK }, 0, 0);
 	char check[FAKE_NAME_MAX];
 	strcpy(check, item->check);
 	memset(item->check, 0, sizeof(item->check)); /* nobody's parent or child; its place stays, for the schedule */
@@ -566,6 +572,7 @@ static void resume_item(struct fake_daemon *d, struct fake_item *item, bool same
 	memset(&item->alert, 0x5a, sizeof(item->alert));
 	must(alert_parse(buf_text(&b), &item->alert) == 0);
 	alert_resume(&item->alert, &policy, item->last_result_usec, same_boot, fake_realtime(d));
+	item->pending = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
 	item->looked_usec = item->released_usec = 0;
 	item->look = ALERT_LOOK_OK;
 }
@@ -630,5 +637,5 @@ void fake_tell_restart(struct fake_daemon *d)
 {
 	struct fake_item host = { .name = "host", .check = "host", .alert = { .since_usec = fake_realtime(d) } };
 
-	note(d, &host, &(struct notice){ ALERT_RESTARTED, NOTICE_NO_REASON }, 0, UINT64_MAX);
+	note(d, &host, &(struct notice){ ALERT_RESTARTED, NOTICE_NO_REASON, TOCSIN_OK }, 0, UINT64_MAX);
 }

@@ -40,6 +40,7 @@ struct fake_item {
 	enum alert_look look; /* the last one */
 	uint64_t escalated; /* to these recipients */
 	int64_t last_result_usec; /* realtime */
+	struct notice_pending pending;
 	int64_t looked_usec, released_usec; /* boottime: last look; the look that ended its holding others; 0: none */
 };
 

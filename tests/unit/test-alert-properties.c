@@ -54,6 +54,7 @@ struct trial {
 	int64_t now_usec, boot_usec, clock_usec; /* of the clock that nobody sets; when the host booted; the other's error */
 	struct truth truth;
 	struct belief belief;
+	struct notice_pending pending, expected; /* of the engine; what it must be */
 };
 
 static const unsigned bad = 1u << ALERT_LOOK_WARNING | 1u << ALERT_LOOK_CRITICAL | 1u << ALERT_LOOK_NEARLY_WARNING;
@@ -216,6 +217,12 @@ static bool is_quiet(const struct trial *t)
 	return t->c.is_stopping || t->c.is_silenced || t->c.is_maintained;
 }
 
+/* By another check. */
+static bool is_held(const struct trial *t)
+{
+	return t->c.is_dependent || t->c.is_asking;
+}
+
 static bool is_believed_well(const struct trial *t)
 {
 	return t->belief.state == TOCSIN_OK && !t->belief.is_blind && !t->belief.is_unstable;
@@ -232,7 +239,7 @@ static bool ends_a_belief(const struct trial *t, enum alert_event event)
 /* Could the change be told, were the item steady? */
 static bool may_be_told(const struct trial *t, enum alert_event event)
 {
-	return !is_quiet(t) && !(is_worse(event) && t->c.is_dependent) && ends_a_belief(t, event);
+	return !is_quiet(t) && !(is_worse(event) && is_held(t)) && ends_a_belief(t, event);
 }
 
 static int64_t changes_within(const struct truth *truth, int64_t usec, int64_t now_usec)
@@ -249,7 +256,7 @@ static enum alert_event unrest_after_look(struct trial *t, enum alert_event fed)
 {
 	struct truth *truth = &t->truth;
 
-	bool may_be_said = !is_quiet(t) && !(t->c.is_dependent && is_open(truth)); /* that it is unstable, or steady */
+	bool may_be_said = !is_quiet(t) && !(is_held(t) && is_open(truth)); /* that it is unstable, or steady */
 
 	if (is_change(fed) && (truth->is_unstable || (may_be_said && may_be_told(t, fed))))
 		truth->changes[truth->n_changes++] = t->now_usec;
@@ -341,7 +348,7 @@ static void nothing_kept_it_back(const struct trial *t, enum alert_event event)
 	bool says_bad = is_worse(event) || ((event == ALERT_UNSTABLE || event == ALERT_STEADY) && is_open(&t->truth));
 
 	assert_false(is_quiet(t));
-	assert_false(t->c.is_dependent && says_bad);
+	assert_false(is_held(t) && says_bad);
 	if (t->truth.is_unstable && event != ALERT_UNSTABLE) /* only what is worse than all that is known */
 		assert_true(is_worse(event) && t->truth.state == TOCSIN_CRITICAL && t->belief.worst != TOCSIN_CRITICAL);
 }
@@ -388,6 +395,13 @@ static void tell(struct trial *t, enum alert_event event, bool is_news)
 	read_mail(t, event);
 }
 
+/* A problem that was not told when it was found lasts. */
+static void tell_pending(struct trial *t, enum alert_event event)
+{
+	assert_true(is_open(&t->truth) && is_borne_out(t));
+	tell(t, event, true);
+}
+
 /* ---- what must hold after all ---- */
 
 static void nothing_goes_unmentioned(const struct trial *t)
@@ -399,9 +413,9 @@ static void nothing_goes_unmentioned(const struct trial *t)
 		return;
 	assert_int_equal(b->is_unstable, truth->is_unstable);
 	if (truth->is_unstable) {
-		if (truth->state == TOCSIN_CRITICAL && is_borne_out(t) && !t->c.is_dependent)
+		if (truth->state == TOCSIN_CRITICAL && is_borne_out(t) && !is_held(t))
 			assert_int_equal(b->worst, TOCSIN_CRITICAL);
-		if (!(t->c.is_dependent && is_open(truth)))
+		if (!(is_held(t) && is_open(truth)))
 			assert_true(reminder_due(t) > t->now_usec);
 		return;
 	}
@@ -412,7 +426,7 @@ static void nothing_goes_unmentioned(const struct trial *t)
 	}
 	if (is_severity_known(t) && !truth->is_blind)
 		assert_false(b->is_blind);
-	if (t->c.is_dependent || !is_borne_out(t))
+	if (is_held(t) || !is_borne_out(t))
 		return;
 	assert_true(is_severity_known(t));
 	assert_int_equal(b->is_blind, truth->is_blind);
@@ -451,7 +465,7 @@ static void escalates_in_time(const struct trial *t)
 	int64_t told = t->boss.minimum ? t->belief.critical_usec : t->belief.open_usec;
 	int64_t due = told + t->boss.escalate_after;
 	bool is_due = is_open(&t->truth) && told && due <= t->now_usec && t->truth.acknowledged_until <= t->now_usec;
-	bool is_free = !is_quiet(t) && !t->c.is_dependent;
+	bool is_free = !is_quiet(t) && !is_held(t);
 	bool is_enough = !t->boss.minimum || t->truth.state == TOCSIN_CRITICAL;
 
 	assert_int_equal(notice_escalates(&t->boss, &t->a, &t->c, "check", "item", realtime(t)),
@@ -460,6 +474,9 @@ static void escalates_in_time(const struct trial *t)
 
 static void holds(const struct trial *t)
 {
+	assert_int_equal(t->pending.event, t->expected.event);
+	if (t->pending.event != ALERT_NONE) /* the answer is still awaited, or it may have ended and the next looks tell */
+		assert_true(!is_quiet(t) && !t->c.is_dependent && (t->c.is_asking || !is_borne_out(t)));
 	state_is_the_truth(t);
 	nothing_goes_unmentioned(t);
 	escalates_in_time(t);
@@ -532,6 +549,30 @@ static void incident_opens(struct trial *t, bool was_open, bool was_believed_wel
 		t->belief.open_usec = t->belief.critical_usec = 0;
 }
 
+/* It is told or noted once, as what it was. */
+static void pending_is_over(struct trial *t, const struct notice *notice)
+{
+	assert_int_equal(notice->event, t->expected.event);
+	assert_int_equal(notice->from, t->expected.from);
+	t->expected = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
+}
+
+static void comes_without_a_look(struct trial *t, const struct notice *notice)
+{
+	bool was_pending = t->expected.event != ALERT_NONE;
+
+	if (was_pending)
+		pending_is_over(t, notice);
+	else
+		assert_int_equal(notice->reason, NOTICE_NO_REASON);
+	if (notice->reason == NOTICE_NO_REASON && was_pending)
+		tell_pending(t, notice->event);
+	else if (notice->reason == NOTICE_NO_REASON)
+		tell(t, notice->event, false);
+	else
+		assert_true(is_quiet(t) || is_held(t) || t->truth.is_unstable || !is_borne_out(t));
+}
+
 static void look_once(struct trial *t)
 {
 	enum alert_look result = draw_result(t);
@@ -541,25 +582,31 @@ static void look_once(struct trial *t)
 	size_t i = 0;
 
 	t->looks[t->n_looks++] = (struct look){ result, boottime(t), realtime(t) };
-	size_t n = notice_look(&t->a, &t->policy, result, &t->c, next_incident, boottime(t), realtime(t), notices);
+	enum tocsin_state from = alert_seen(&t->a);
+	size_t n = notice_look(&t->a, &t->pending, &t->policy, result, &t->c, next_incident, boottime(t), realtime(t), notices);
 
 	enum alert_event fed = truth_after_look(t), unrest = unrest_after_look(t, fed);
 	incident_opens(t, was_open, was_well);
+	if (fed != ALERT_NONE && t->expected.event != ALERT_NONE)
+		pending_is_over(t, &notices[i++]);
 	const enum alert_event expected[] = { fed, unrest };
 	for (size_t j = 0; j < ELEMENTS(expected); j++) {
 		if (expected[j] == ALERT_NONE)
 			continue;
+		if (is_worse(expected[j]) && !is_quiet(t) && t->c.is_asking && !t->c.is_dependent) {
+			t->expected = (struct notice_pending){ expected[j], from };
+			continue;
+		}
 		assert_true(i < n);
 		assert_int_equal(notices[i].event, expected[j]);
+		assert_int_equal(notices[i].from, from);
 		if (notices[i].reason == NOTICE_NO_REASON)
 			tell(t, expected[j], true);
 		i++;
 	}
 	began_with_the_first(t, fed);
-	if (i < n) {
-		assert_int_equal(notices[i].reason, NOTICE_NO_REASON);
-		tell(t, notices[i++].event, false);
-	}
+	while (i < n)
+		comes_without_a_look(t, &notices[i++]);
 	assert_int_equal(i, n);
 	holds(t);
 	next_look_is_in_time(t);
@@ -567,10 +614,11 @@ static void look_once(struct trial *t)
 
 static void reconsider(struct trial *t)
 {
-	enum alert_event event = notice_reconsider(&t->a, &t->policy, &t->c, realtime(t));
+	struct notice notices[NOTICES_OWED_MAX];
+	size_t n = notice_reconsider(&t->a, &t->pending, &t->policy, &t->c, realtime(t), notices);
 
-	if (event != ALERT_NONE)
-		tell(t, event, false);
+	for (size_t i = 0; i < n; i++)
+		comes_without_a_look(t, &notices[i]);
 	holds(t);
 }
 
@@ -593,6 +641,7 @@ static void restart(struct trial *t, int64_t pause, bool same_boot)
 	struct alert_state before = t->a;
 
 	t->now_usec += pause;
+	t->pending = t->expected = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
 	alert_format(&b, &t->a);
 	memset(&t->a, 0x5a, sizeof(t->a));
 	assert_int_equal(alert_parse(buf_text(&b), &t->a), 0);
@@ -622,7 +671,8 @@ static void set_clock(struct trial *t)
 
 static void circumstances_change(struct trial *t)
 {
-	bool *const all[] = { &t->c.is_stopping, &t->c.is_silenced, &t->c.is_maintained, &t->c.is_dependent };
+	bool *const all[] = { &t->c.is_stopping, &t->c.is_silenced, &t->c.is_maintained, &t->c.is_dependent,
+		&t->c.is_asking };
 	bool *one = all[random_below(t->random, ELEMENTS(all))];
 
 	*one = !*one;

@@ -37,14 +37,14 @@ static const enum kind kinds[ALERT_EVENTS] = {
 
 static struct notice_circumstances circumstances(unsigned bits)
 {
-	return (struct notice_circumstances){ bits & 1, bits & 2, bits & 4, bits & 8 };
+	return (struct notice_circumstances){ bits & 1, bits & 2, bits & 4, bits & 8, bits & 16 };
 }
 
 /* The first that holds, in the order in which people are told. */
 static enum notice_reason first_reason(unsigned bits)
 {
 	static const enum notice_reason reasons[] = { NOTICE_STOPPING, NOTICE_SILENCED, NOTICE_MAINTENANCE,
-		NOTICE_DEPENDS };
+		NOTICE_DEPENDS, NOTICE_ASKING };
 
 	for (unsigned i = 0; i < ELEMENTS(reasons); i++)
 		if (bits & 1u << i)
@@ -52,12 +52,12 @@ static enum notice_reason first_reason(unsigned bits)
 	return NOTICE_NO_REASON;
 }
 
-/* Every event in all sixteen circumstances. Better is never kept back for a parent that is bad. */
+/* Every event in all circumstances. Better is never kept back for a parent that is bad. */
 static void judges_by_circumstances(void **state)
 {
 	const struct alert_state open = { .state = TOCSIN_CRITICAL, .incident = 1, .told = TOCSIN_CRITICAL, .told_blind = true };
 
-	for (unsigned bits = 0; bits < 16; bits++) {
+	for (unsigned bits = 0; bits < 32; bits++) {
 		struct notice_circumstances c = circumstances(bits);
 		const enum notice_reason expected[] = {
 			[NOTED] = NOTICE_MINOR,
@@ -76,7 +76,7 @@ static void judges_by_circumstances(void **state)
 static void good_news_depends_on_nothing(void **state)
 {
 	const struct alert_state well = { .told = TOCSIN_CRITICAL };
-	const struct notice_circumstances c = { .is_dependent = true };
+	const struct notice_circumstances c = { .is_dependent = true, .is_asking = true };
 
 	assert_int_equal(notice_judge(ALERT_STEADY, &well, &c), NOTICE_NO_REASON);
 	assert_int_equal(notice_judge(ALERT_RECOVERED, &well, &c), NOTICE_NO_REASON);
@@ -140,7 +140,7 @@ static void names_reasons(void **state)
 		const char *name = notice_reason_name((enum notice_reason)i);
 
 		assert_non_null(name);
-		assert_int_equal(*name == '\0', i == NOTICE_NO_REASON || i == NOTICE_MINOR);
+		assert_int_equal(*name == '\0', i == NOTICE_NO_REASON || i == NOTICE_MINOR || i == NOTICE_ASKING);
 		for (int j = 0; j < i && *name; j++)
 			assert_string_not_equal(name, notice_reason_name((enum notice_reason)j));
 	}
@@ -364,7 +364,7 @@ static void escalates_what_nobody_acknowledged(void **state)
 		if (due == USEC_NEVER)
 			continue;
 		assert_true(notice_escalates(r, a, &none, "disk", "/", due));
-		for (unsigned bits = 1; bits < 16; bits++) {
+		for (unsigned bits = 1; bits < 32; bits++) {
 			struct notice_circumstances c = circumstances(bits);
 
 			assert_false(notice_escalates(r, a, &c, "disk", "/", due));
