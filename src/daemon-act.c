@@ -3,6 +3,7 @@
  * credentials of the peer, besides the name that the peer gives (looking that up would be reading files). */
 #include "control.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 #include "varlink.h"
 
@@ -66,7 +67,7 @@ static int until_of(struct varlink_call *call, const json_t *parameters, bool is
 	if (!text && !is_required)
 		return 0;
 	if (!text || parse_duration(text, &duration) < 0 || duration < USEC_PER_SEC || duration > 366 * USEC_PER_DAY) {
-		refuse(call, "duration: expected a time of at least a second and at most a year, like 30m, 2h or 3d");
+		refuse(call, _("duration: expected a time of at least a second and at most a year, like 30m, 2h or 3d"));
 		return -EINVAL;
 	}
 	*ret_usec = usec_add(clock_realtime_usec(), duration);
@@ -100,14 +101,14 @@ void method_silence(struct varlink_call *call, json_t *parameters, void *userdat
 	if (!glob)
 		return;
 	if (!*glob || strlen(glob) > GLOB_MAX_BYTES || !who || !why) {
-		refuse(call, "glob: expected the name of a check, or CHECK/ITEM, with * and ? as wildcards");
+		refuse(call, _("glob: expected the name of a check, or CHECK/ITEM, with * and ? as wildcards"));
 		return;
 	}
 	if (until_of(call, parameters, true, &until) < 0)
 		return;
 	int r = event_silence(userdata, glob, until, who, why, &id);
 	if (r < 0)
-		refuse(call, r == -E2BIG ? "there are too many silences: end some of them first" : strerror(-r));
+		refuse(call, r == -E2BIG ? _("there are too many silences: end some of them first") : strerror(-r));
 	else
 		varlink_reply(call, json_pack("{s:s, s:o}", "id", id, "until", json_time(until)));
 }
@@ -182,7 +183,7 @@ void method_report(struct varlink_call *call, json_t *parameters, void *userdata
 	bool is_sent = wants_mail && mail_report_now(d);
 	if (wants_mail && !is_sent)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason",
-				"no recipient takes reports, or [mail] with a relay is missing in the configuration"));
+				_("no recipient takes reports, or [mail] with a relay is missing in the configuration")));
 	else
 		varlink_reply(call, json_pack("{s:o, s:b}", "text", json_text(text), "sent", is_sent));
 }
@@ -201,7 +202,7 @@ void method_forget(struct varlink_call *call, json_t *parameters, void *userdata
 	} else if (!item) {
 		varlink_error(call, "NoSuchItem", json_pack("{s:o, s:o}", "check", json_text(name), "item", json_text(item_name)));
 	} else if (c->batch) {
-		refuse(call, "the check is being looked at just now; try again in a moment");
+		refuse(call, _("the check is being looked at just now; try again in a moment"));
 	} else {
 		item_remove(item);
 		daemon_changed(userdata);
@@ -221,9 +222,9 @@ void method_test_alert(struct varlink_call *call, json_t *parameters, void *user
 		control_no_such_check(userdata, call, check);
 	else if (r == -ENOTCONN)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason",
-				"[mail] with a relay and 'to' is missing in the configuration"));
+				_("[mail] with a relay and 'to' is missing in the configuration")));
 	else if (r == -EHOSTUNREACH)
-		varlink_error(call, "NoMail", json_pack("{s:s}", "reason", "no recipient takes mails about this check"));
+		varlink_error(call, "NoMail", json_pack("{s:s}", "reason", _("no recipient takes mails about this check")));
 	else if (r < 0)
 		refuse(call, strerror(-r));
 	else

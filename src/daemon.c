@@ -6,6 +6,7 @@
 #include "log.h"
 #include "message-id.h"
 #include "notify.h"
+#include "translate.h"
 #include "units.h"
 #include "varlink.h"
 
@@ -325,29 +326,28 @@ static void note_restart(struct daemon *d, enum alert_event event, const char *o
 /* "was down for 3 min 10 s (clean shutdown)": what the last boot left behind. */
 static void tell_restart(struct daemon *d)
 {
-	_cleanup_buf_ struct buf text = BUF(1000);
+	_cleanup_buf_ struct buf text = BUF(1000), lasted = BUF(100);
 	int64_t booted = clock_realtime_usec() - clock_boottime_usec();
 	int64_t down = d->former_stop_usec ? d->former_stop_usec : d->former_alive_usec;
 
 	if (!d->has_former_boot || d->is_same_boot || down == 0)
 		return;
-	buf_puts(&text, "was down for ");
-	format_duration(&text, booted > down ? booted - down : 0);
-	buf_puts(&text, d->former_stop_usec ? " (clean shutdown)" : " (crash, reset or power cut)");
+	format_duration(&lasted, booted > down ? booted - down : 0);
+	buf_printf(&text, d->former_stop_usec ? _("was down for %s (clean shutdown)") :
+		_("was down for %s (crash, reset or power cut)"), buf_text(&lasted));
 	note_restart(d, ALERT_RESTARTED, "host", down, buf_text(&text));
 }
 
 /* An ordinary restart of ours is no news. One that nobody asked for is: the watchdog of the service manager, or a crash. */
 static void tell_crash(struct daemon *d)
 {
-	_cleanup_buf_ struct buf text = BUF(1000);
+	_cleanup_buf_ struct buf text = BUF(1000), ago = BUF(100);
 	int64_t down = d->started_usec - d->former_alive_usec;
 
 	if (!d->is_same_boot || !d->was_cut_off || d->former_alive_usec == 0)
 		return;
-	buf_puts(&text, "did not end in order, last alive ");
-	format_duration(&text, down > 0 ? down : 0);
-	buf_puts(&text, " before");
+	format_duration(&ago, down > 0 ? down : 0);
+	buf_printf(&text, _("did not end in order, last alive %s before"), buf_text(&ago));
 	note_restart(d, ALERT_CRASHED, "tocsin", d->former_alive_usec, buf_text(&text));
 }
 

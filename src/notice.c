@@ -2,6 +2,8 @@
 /* Events by circumstances, as tables. Who waits in which mail is the daemon's; when a mail goes is group.c's. */
 #include "notice.h"
 
+#include "translate.h"
+
 #include <fnmatch.h>
 #include <string.h>
 
@@ -39,18 +41,18 @@ static const enum kind kinds[ALERT_EVENTS] = {
 
 static const char *const reasons[NOTICE_REASONS] = {
 	[NOTICE_NO_REASON] = "",
-	[NOTICE_UNTOLD] = "the problem itself was not mailed",
-	[NOTICE_STOPPING] = "the host is going down",
-	[NOTICE_SILENCED] = "silenced",
-	[NOTICE_MAINTENANCE] = "maintenance",
-	[NOTICE_DEPENDS] = "a check that it depends on comes first",
-	[NOTICE_FLAPPING] = "unstable",
+	[NOTICE_UNTOLD] = N_("the problem itself was not mailed"),
+	[NOTICE_STOPPING] = N_("the host is going down"),
+	[NOTICE_SILENCED] = CN_("why there is no mail", "silenced"),
+	[NOTICE_MAINTENANCE] = CN_("why there is no mail", "maintenance"),
+	[NOTICE_DEPENDS] = N_("a check that it depends on comes first"),
+	[NOTICE_FLAPPING] = CN_("why there is no mail", "unstable"),
 	[NOTICE_MINOR] = "",
 };
 
 const char *notice_reason_name(enum notice_reason reason)
 {
-	return reasons[reason];
+	return *reasons[reason] ? _(reasons[reason]) : "";
 }
 
 /* A recovery is no news to somebody who was told nothing. */
