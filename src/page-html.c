@@ -33,7 +33,7 @@ static const size_t rooms[] = {
 
 /* Chinese has fonts of its own, in the order of macOS, Windows, Android and Linux: what a browser takes by itself for a
  * generic family may have serifs, as NSimSun for "monospace". */
-#define CHINESE "'PingFang SC','Microsoft YaHei','Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','WenQuanYi Micro Hei'"
+#define CHINESE "'PingFang SC','Microsoft YaHei','Noto Sans CJK SC','WenQuanYi Micro Hei'"
 #define FONT "font-family:-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial," CHINESE ",sans-serif;"
 #define MONOSPACE "font-family:ui-monospace,SFMono-Regular,Consolas,'Liberation Mono',Menlo,'DejaVu Sans Mono'," \
 		  "'Noto Sans Mono CJK SC'," CHINESE ",monospace;"

@@ -231,7 +231,9 @@ refresh-golden: tests/unit/compose-mail tests/unit/test-chart
 	for name in `tests/unit/compose-mail | grep -v hostile`; do \
 		{ tests/unit/compose-mail $$name subject && echo && echo && tests/unit/compose-mail $$name text; } \
 			>$(srcdir)/tests/golden/$$name.txt && \
-		tests/unit/compose-mail $$name html >$(srcdir)/tests/golden/$$name.html || exit 1; \
+		tests/unit/compose-mail $$name html >$(srcdir)/tests/golden/$$name.html && \
+		{ TOCSIN_LANGUAGE=zh_CN tests/unit/compose-mail $$name subject && echo && echo && \
+			TOCSIN_LANGUAGE=zh_CN tests/unit/compose-mail $$name text; } >$(srcdir)/tests/golden/zh_CN/$$name.txt || exit 1; \
 	done
 .PHONY: refresh-golden
 
