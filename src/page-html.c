@@ -27,7 +27,7 @@ static const size_t rooms[] = {
 
 /* The sentences of this file. */
 #define SAY_LANGUAGE C_("language, as HTML calls it", "en")
-#define SAY_NOTE C_("before a remark", "Note:")
+#define SAY_NOTE C_("before a remark", "Note: ")
 #define SAY_CUT _("… (cut here; the text part of this mail has more)")
 #define SAY_LEFT_OUT _("%zu further lines are left out here; the text part of this mail has them all.")
 
@@ -54,7 +54,8 @@ static const struct {
 };
 
 static const char style[] =
-	"<style>@media (max-width:480px){.pre{font-size:11px!important}"
+	"<style>@media (max-width:480px){.pre{font-size:11px!important}.fg{padding:12px 10px!important}"
+	".key{width:90px!important;padding-right:8px!important}"
 	".spark{display:block;float:none!important;padding:3px 0!important}.break{display:none}}:root{color-scheme:light dark;supported-color-schemes:light dark}"
 	"@media (prefers-color-scheme:dark){.page{background:#0d1117!important}"
 	".card{background:#161b22!important;border-color:#30363d!important}"
@@ -168,7 +169,7 @@ static void html_remark(struct page *p, const char *text)
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
 	buf_printf(&b, "<p class=\"p-warn\" style=\"margin:0 0 12px;padding:8px 12px;background:%s;border-left:4px solid %s;"
-		BREAK "\"><b>%s</b> ", tones[TOCSIN_WARNING].pale, tones[TOCSIN_WARNING].strong, SAY_NOTE);
+		BREAK "\"><b>%s</b>", tones[TOCSIN_WARNING].pale, tones[TOCSIN_WARNING].strong, SAY_NOTE);
 	put(&b, text);
 	buf_puts(&b, "</p>\n");
 	put_block(p, PAGE_REMARK, &b);
@@ -243,7 +244,7 @@ static void html_field(struct page *p, const char *name, const char *value)
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
-	buf_puts(&b, "<tr><td class=\"dim\" width=\"100\" valign=\"top\" style=\"padding:2px 12px 2px 0;color:#57606a;"
+	buf_puts(&b, "<tr><td class=\"dim key\" width=\"100\" valign=\"top\" style=\"padding:2px 12px 2px 0;color:#57606a;"
 		     "font-size:14px;" BREAK "\">");
 	put(&b, name);
 	buf_puts(&b, "</td><td valign=\"top\" style=\"padding:2px 0;font-size:14px;" BREAK "\">");
@@ -355,7 +356,7 @@ static void html_end(struct page *p)
 {
 	leave(p);
 	if (p->n_left_out) {
-		buf_printf(p->b, "<p><b>%s</b> ", SAY_NOTE);
+		buf_printf(p->b, "<p><b>%s</b>", SAY_NOTE);
 		buf_printf(p->b, SAY_LEFT_OUT, p->n_left_out);
 		buf_puts(p->b, "</p>\n");
 	}

@@ -42,7 +42,7 @@ def test_from_the_first_mail_to_the_report(setup, daemon, catcher, probe):
     probe.say("CRITICAL", "主库无法连接：磁盘已满")
     alert = catcher.wait(r"CRITICAL plugin db: 主库无法连接：磁盘已满")
     probe.say("OK", "主库运行正常")
-    recovery = catcher.wait("RECOVERED plugin db 历时 [0-9]+ 秒")
+    recovery = catcher.wait("RECOVERED plugin db 历时 [0-9]+ 毫?秒")
     n = len(catcher.mails)
     assert setup.tocsin("report", "--send").returncode == 0
     report = catcher.wait("状态 OK（1 个检查项）", after=n)
