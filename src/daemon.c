@@ -64,7 +64,7 @@ void daemon_set_timer(struct daemon *d, sd_event_source **source, clockid_t cloc
 static void put_worst(struct buf *b, const struct report *report)
 {
 	enum tocsin_state worst = report_worst(report);
-	const char *comma = "";
+	const char *and = "";
 	size_t n = 0;
 
 	for (size_t i = 0; worst != TOCSIN_OK && i < report->n_items; i++) {
@@ -74,13 +74,13 @@ static void put_worst(struct buf *b, const struct report *report)
 			continue;
 		if (n == 1)
 			buf_printf(b, "; %s: ", state_name(worst));
-		buf_printf(b, "%s%s", comma, item->check);
+		buf_printf(b, "%s%s", and, item->check);
 		if (strcmp(item->item, item->check) != 0)
 			buf_printf(b, " %s", item->item);
-		comma = ", ";
+		and = C_("list", ", ");
 	}
 	if (n > NAMES_MAX)
-		buf_printf(b, ", %zu more", n - NAMES_MAX);
+		buf_printf(b, _(", %zu more"), n - NAMES_MAX);
 }
 
 static void format_status(const struct daemon *d, struct buf *b)
@@ -94,11 +94,13 @@ static void format_status(const struct daemon *d, struct buf *b)
 	report_counts(b, &report);
 	put_worst(b, &report);
 	if (!mail_is_configured(d))
-		buf_puts(b, "; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
-	if (d->n_outbox)
-		buf_printf(b, "; %zu mail%s queued", d->n_outbox, d->n_outbox == 1 ? "" : "s");
+		buf_puts(b, _("; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration"));
+	if (d->n_outbox == 1)
+		buf_printf(b, _("; %zu mail queued"), d->n_outbox);
+	else if (d->n_outbox)
+		buf_printf(b, _("; %zu mails queued"), d->n_outbox);
 	if (d->state.phase == STATE_MEMORY)
-		buf_printf(b, "; state file not written: %s", d->state.trouble ? d->state.trouble : "?");
+		buf_printf(b, _("; state file not written: %s"), d->state.trouble ? d->state.trouble : "?");
 }
 
 void daemon_changed(struct daemon *d)
@@ -128,7 +130,7 @@ static bool waits_with_status(struct daemon *d)
 
 static void tell_status(struct daemon *d)
 {
-	_cleanup_buf_ struct buf b = BUF(1000);
+	_cleanup_buf_ struct buf b = BUF(4000);
 	char *text;
 
 	if (!d->has_changed || !d->is_ready || d->is_stopping || waits_with_status(d))

@@ -8,6 +8,7 @@ import pytest
 
 import harness
 from harness import wait_until
+from state import change
 from test_mime import Visible, columns, english_in
 
 # Of this host and its check, and of the harness.
@@ -66,3 +67,29 @@ def test_a_reload_changes_the_language_of_the_next_mail(setup, daemon, catcher, 
         assert setup.tocsin("report", "--send").returncode == 0
         mail = catcher.wait(pattern, after=n)
         assert ("全部检查项" in mail.text, "All checks" in mail.text) == (language == "zh_CN", language == "en")
+
+
+def test_what_tocsin_says_of_itself(setup, daemon, catcher, probe):
+    """Of a restart of the host, and of a mail that was dropped."""
+    setup.sections["tocsin"]["language"] = "zh_CN"
+    setup.write(probe.check())
+    d = daemon(setup)
+    catcher.wait("开始监测")
+    wait_until(lambda: not setup.status()["outbox"], "an empty outbox")
+    d.stop()
+    change(setup, "UPDATE meta SET value = 'another boot' WHERE name = 'boot_id'")
+    d = daemon(setup)
+    restarted = catcher.wait("主机已重启，停机 .*（正常关机）")
+    assert "最后活动" in restarted.text
+    assert_chinese(restarted)
+    wait_until(lambda: not setup.status()["outbox"], "an empty outbox")
+    catcher.behave("defer")
+    probe.say("CRITICAL", "主库无法连接")
+    mail = wait_until(lambda: next((m for m in setup.status()["outbox"] if m["attempts"]), None), "a try to deliver it")
+    assert setup.tocsin("outbox", "drop", mail["id"]).returncode == 0
+    catcher.behave("accept")
+    n = len(catcher.mails)
+    assert setup.tocsin("report", "--send").returncode == 0
+    report = catcher.wait("状态 CRITICAL：1/1 项异常", after=n)
+    assert re.search("注意：邮件“\\[testhost\\] CRITICAL plugin db: 主库无法连接”已被.*从发件队列中移除。",
+                     "".join(line.strip() for line in report.text.splitlines()))
