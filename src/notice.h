@@ -83,7 +83,7 @@ enum notice_dependence notice_dependence(const struct alert_state *child, enum a
 struct alert_policy notice_policy(const struct conf_alert *a);
 struct damp_policy notice_damping(const struct conf_alert *a);
 
-/* "silenced", "maintenance" …: for the history; "" for NOTICE_NO_REASON. */
+/* "silenced", "maintenance" … in the language in use: for the history and for mails; "" for NOTICE_NO_REASON. */
 const char *notice_reason_name(enum notice_reason reason);
 
 /* Does the glob match the check ("disk*"), or CHECK/ITEM ("disk//home*")? */
