@@ -207,7 +207,7 @@ static char *note_of(const struct daemon *d, const struct item *item, const stru
 		format_time(&until, s->until_usec);
 		buf_printf(&b, *s->why ? SAY_SILENCED_WHY : SAY_SILENCED, buf_text(&until), s->who, s->why);
 	} else {
-		buf_puts(&b, _(notice_reason_name(notice->reason)));
+		buf_puts(&b, notice_reason_name(notice->reason));
 	}
 	return text_copy(buf_text(&b));
 }
@@ -280,7 +280,7 @@ static void withdraw(struct daemon *d, struct happening *h)
 {
 	h->waits_for = 0;
 	free(h->note);
-	h->note = text_copy(_(notice_reason_name(NOTICE_STOPPING)));
+	h->note = text_copy(notice_reason_name(NOTICE_STOPPING));
 	state_put_happening(d, h);
 }
 

@@ -8,6 +8,7 @@
 #include "mime.h"
 #include "page.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -18,8 +19,13 @@
 #define TEXT_MAX (2 * 1024 * 1024)
 #define ROUND_LIMIT_USEC USEC_PER_MINUTE /* for the first round of checks */
 #define REMARKS_MAX 20
+#define REMARK_BYTES 4000
 #define DEPENDENTS_MAX 50
+#define DEPENDENT_BYTES 4000
 #define REPORT_RETRY_USEC USEC_PER_MINUTE
+
+/* The sentences of this file. */
+#define SAY_NOT_STORED _("The state file cannot be written since %s (%s): after a crash this mail may be repeated, or a later one lost.")
 
 static int on_report_due(sd_event_source *source, uint64_t usec, void *userdata);
 
@@ -34,7 +40,7 @@ void mail_remark(struct daemon *d, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	int r = vasprintf(&text, format, arguments);
+	int r = vasprintf(&text, translate(format), arguments);
 	va_end(arguments);
 	if (r < 0)
 		return;
@@ -113,7 +119,7 @@ static void draft_free(struct draft *draft)
 /* What is wrong with tocsin itself just now comes after what was remarked before. */
 static int draft_remarks(struct daemon *d, struct draft *draft)
 {
-	_cleanup_buf_ struct buf b = BUF(1000);
+	_cleanup_buf_ struct buf b = BUF(REMARK_BYTES), since = BUF(100);
 	size_t n = d->n_remarks;
 
 	draft->remarks = calloc(n + 1, sizeof(*draft->remarks));
@@ -122,9 +128,8 @@ static int draft_remarks(struct daemon *d, struct draft *draft)
 	for (size_t i = 0; i < n; i++)
 		draft->remarks[i] = d->remarks[i];
 	if (d->state.phase == STATE_MEMORY && d->state.trouble) {
-		buf_puts(&b, "The state file cannot be written since ");
-		format_time(&b, d->state.memory_since_usec);
-		buf_printf(&b, " (%s): after a crash this mail may be repeated, or a later one lost.", d->state.trouble);
+		format_time(&since, d->state.memory_since_usec);
+		buf_printf(&b, SAY_NOT_STORED, buf_text(&since), d->state.trouble);
 		draft->own_remark = buf_take(&b);
 	}
 	if (draft->own_remark)
@@ -147,7 +152,7 @@ static int draft_dependents(struct daemon *d, struct draft *draft, size_t index,
 	e->dependents = lines;
 	for (size_t i = 0; parent && i < parent->n_dependents; i++) {
 		for (struct item *item = parent->dependents[i]->items; item && e->n_dependents < DEPENDENTS_MAX; item = item->next) {
-			_cleanup_buf_ struct buf b = BUF(1000);
+			_cleanup_buf_ struct buf b = BUF(DEPENDENT_BYTES);
 
 			if (!item_depends_on(item, parent))
 				continue;

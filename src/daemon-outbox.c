@@ -9,6 +9,7 @@
 #include "log.h"
 #include "message-id.h"
 #include "text.h"
+#include "translate.h"
 #include "varlink.h"
 
 #include <errno.h>
@@ -384,7 +385,7 @@ static void report_losses(struct daemon *d, const struct outbox_mail *mail)
 			"mail \"%s\" will not reach %s (%s): %s", mail->subject, r->address, outbox_fate_name(r->fate),
 			r->answer ? r->answer : "no answer");
 		mail_remark(d, "The mail \"%s\" did not reach %s: %s.", mail->subject, r->address,
-			r->answer ? r->answer : "no answer");
+			r->answer ? r->answer : _("no answer"));
 	}
 }
 
@@ -652,7 +653,7 @@ void outbox_free(struct daemon *d)
 	d->outbox_source = sd_event_source_disable_unref(d->outbox_source);
 	d->mailers = pool_free(d->mailers);
 	while (d->test_batches)
-		answer_test(d->test_batches, "tocsind is stopping");
+		answer_test(d->test_batches, _("tocsind is stopping"));
 	free(d->mail_batch);
 	for (size_t i = 0; i < d->n_outbox; i++)
 		outbox_mail_free(d->outbox[i]);

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "message-id.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -350,7 +351,7 @@ static int on_commit_overdue(sd_event_source *source, uint64_t usec, void *userd
 {
 	struct daemon *d = userdata;
 
-	enter_memory_mode(d, "the disk has not confirmed a write for 2 s");
+	enter_memory_mode(d, N_("the disk has not confirmed a write for 2 s"));
 	return 0;
 }
 
@@ -423,6 +424,7 @@ static void retry_later(struct daemon *d)
 	daemon_set_timer(d, &s->retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), s->pause_usec), on_retry, d);
 }
 
+/* WHY is English, for the journal. */
 static void enter_memory_mode(struct daemon *d, const char *why)
 {
 	struct state_file *s = &d->state;
@@ -435,7 +437,7 @@ static void enter_memory_mode(struct daemon *d, const char *why)
 	s->phase = STATE_MEMORY;
 	history_lost(d);
 	if (!s->trouble) {
-		s->trouble = text_cleaned(why, 500);
+		s->trouble = text_cleaned(_(why), 500);
 		s->memory_since_usec = clock_realtime_usec();
 		log_entry(LOG_ERR, MESSAGE_MEMORY_BEGINS, LOG_FIELDS({ "REASON", why }),
 			"the state file %s cannot be written: %s; going on in memory, alerts are sent all the same",
@@ -833,7 +835,7 @@ static int on_load_overdue(sd_event_source *source, uint64_t usec, void *userdat
 
 	mail_remark(d, "The state file %s could not be read at the start: what was known before is not known now.",
 		d->options.state_path);
-	enter_memory_mode(d, "its rows could not be read within 10 s");
+	enter_memory_mode(d, N_("its rows could not be read within 10 s"));
 	return 0;
 }
 

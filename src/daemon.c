@@ -6,6 +6,7 @@
 #include "log.h"
 #include "message-id.h"
 #include "notify.h"
+#include "translate.h"
 #include "units.h"
 #include "varlink.h"
 
@@ -63,7 +64,7 @@ void daemon_set_timer(struct daemon *d, sd_event_source **source, clockid_t cloc
 static void put_worst(struct buf *b, const struct report *report)
 {
 	enum tocsin_state worst = report_worst(report);
-	const char *comma = "";
+	const char *and = "";
 	size_t n = 0;
 
 	for (size_t i = 0; worst != TOCSIN_OK && i < report->n_items; i++) {
@@ -73,13 +74,13 @@ static void put_worst(struct buf *b, const struct report *report)
 			continue;
 		if (n == 1)
 			buf_printf(b, "; %s: ", state_name(worst));
-		buf_printf(b, "%s%s", comma, item->check);
+		buf_printf(b, "%s%s", and, item->check);
 		if (strcmp(item->item, item->check) != 0)
 			buf_printf(b, " %s", item->item);
-		comma = ", ";
+		and = C_("list", ", ");
 	}
 	if (n > NAMES_MAX)
-		buf_printf(b, ", %zu more", n - NAMES_MAX);
+		buf_printf(b, _(", %zu more"), n - NAMES_MAX);
 }
 
 static void format_status(const struct daemon *d, struct buf *b)
@@ -93,11 +94,13 @@ static void format_status(const struct daemon *d, struct buf *b)
 	report_counts(b, &report);
 	put_worst(b, &report);
 	if (!mail_is_configured(d))
-		buf_puts(b, "; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
-	if (d->n_outbox)
-		buf_printf(b, "; %zu mail%s queued", d->n_outbox, d->n_outbox == 1 ? "" : "s");
+		buf_puts(b, _("; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration"));
+	if (d->n_outbox == 1)
+		buf_printf(b, _("; %zu mail queued"), d->n_outbox);
+	else if (d->n_outbox)
+		buf_printf(b, _("; %zu mails queued"), d->n_outbox);
 	if (d->state.phase == STATE_MEMORY)
-		buf_printf(b, "; state file not written: %s", d->state.trouble ? d->state.trouble : "?");
+		buf_printf(b, _("; state file not written: %s"), d->state.trouble ? d->state.trouble : "?");
 }
 
 void daemon_changed(struct daemon *d)
@@ -127,7 +130,7 @@ static bool waits_with_status(struct daemon *d)
 
 static void tell_status(struct daemon *d)
 {
-	_cleanup_buf_ struct buf b = BUF(1000);
+	_cleanup_buf_ struct buf b = BUF(4000);
 	char *text;
 
 	if (!d->has_changed || !d->is_ready || d->is_stopping || waits_with_status(d))
@@ -325,29 +328,28 @@ static void note_restart(struct daemon *d, enum alert_event event, const char *o
 /* "was down for 3 min 10 s (clean shutdown)": what the last boot left behind. */
 static void tell_restart(struct daemon *d)
 {
-	_cleanup_buf_ struct buf text = BUF(1000);
+	_cleanup_buf_ struct buf text = BUF(1000), lasted = BUF(100);
 	int64_t booted = clock_realtime_usec() - clock_boottime_usec();
 	int64_t down = d->former_stop_usec ? d->former_stop_usec : d->former_alive_usec;
 
 	if (!d->has_former_boot || d->is_same_boot || down == 0)
 		return;
-	buf_puts(&text, "was down for ");
-	format_duration(&text, booted > down ? booted - down : 0);
-	buf_puts(&text, d->former_stop_usec ? " (clean shutdown)" : " (crash, reset or power cut)");
+	format_duration(&lasted, booted > down ? booted - down : 0);
+	buf_printf(&text, d->former_stop_usec ? _("was down for %s (clean shutdown)") :
+		_("was down for %s (crash, reset or power cut)"), buf_text(&lasted));
 	note_restart(d, ALERT_RESTARTED, "host", down, buf_text(&text));
 }
 
 /* An ordinary restart of ours is no news. One that nobody asked for is: the watchdog of the service manager, or a crash. */
 static void tell_crash(struct daemon *d)
 {
-	_cleanup_buf_ struct buf text = BUF(1000);
+	_cleanup_buf_ struct buf text = BUF(1000), ago = BUF(100);
 	int64_t down = d->started_usec - d->former_alive_usec;
 
 	if (!d->is_same_boot || !d->was_cut_off || d->former_alive_usec == 0)
 		return;
-	buf_puts(&text, "did not end in order, last alive ");
-	format_duration(&text, down > 0 ? down : 0);
-	buf_puts(&text, " before");
+	format_duration(&ago, down > 0 ? down : 0);
+	buf_printf(&text, _("did not end in order, last alive %s before"), buf_text(&ago));
 	note_restart(d, ALERT_CRASHED, "tocsin", d->former_alive_usec, buf_text(&text));
 }
 

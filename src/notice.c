@@ -43,17 +43,17 @@ static const char *const reasons[NOTICE_REASONS] = {
 	[NOTICE_NO_REASON] = "",
 	[NOTICE_UNTOLD] = N_("the problem itself was not mailed"),
 	[NOTICE_STOPPING] = N_("the host is going down"),
-	[NOTICE_SILENCED] = N_("silenced"),
-	[NOTICE_MAINTENANCE] = N_("maintenance"),
+	[NOTICE_SILENCED] = CN_("why there is no mail", "silenced"),
+	[NOTICE_MAINTENANCE] = CN_("why there is no mail", "maintenance"),
 	[NOTICE_DEPENDS] = N_("a check that it depends on comes first"),
 	[NOTICE_ASKING] = "", /* nothing is noted with it */
-	[NOTICE_FLAPPING] = N_("unstable"),
+	[NOTICE_FLAPPING] = CN_("why there is no mail", "unstable"),
 	[NOTICE_MINOR] = "",
 };
 
 const char *notice_reason_name(enum notice_reason reason)
 {
-	return reasons[reason];
+	return _(reasons[reason]);
 }
 
 /* A recovery is no news to somebody who was told nothing. */

@@ -96,7 +96,7 @@ enum notice_dependence notice_dependence(const struct alert_state *child, enum a
 struct alert_policy notice_policy(const struct conf_alert *a);
 struct damp_policy notice_damping(const struct conf_alert *a);
 
-/* "silenced", "maintenance" …: for the history, _() has it in the language in use; "" for what is not noted with a reason. */
+/* "silenced", "maintenance" … in the language in use: for the history and for mails; "" for what is noted with no reason. */
 const char *notice_reason_name(enum notice_reason reason);
 
 /* Does the glob match the check ("disk*"), or CHECK/ITEM ("disk//home*")? */

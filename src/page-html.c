@@ -6,6 +6,7 @@
 
 #include "chart.h"
 #include "text.h"
+#include "translate.h"
 
 #include <string.h>
 
@@ -25,13 +26,19 @@ static const size_t rooms[] = {
 };
 
 /* The sentences of this file. */
-#define SAY_NOTE "Note"
-#define SAY_CUT "… (cut here; the text part of this mail has more)"
-#define SAY_LEFT_OUT "%zu further lines are left out here; the text part of this mail has them all."
+#define SAY_LANGUAGE C_("language, as HTML calls it", "en")
+#define SAY_NOTE C_("before a remark", "Note: ")
+#define SAY_CUT _("… (cut here; the text part of this mail has more)")
+#define SAY_LEFT_OUT _("%zu further lines are left out here; the text part of this mail has them all.")
 
-#define FONT "font-family:-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'PingFang SC','Microsoft YaHei'," \
-	     "'Noto Sans CJK SC',sans-serif;"
-#define MONOSPACE "font-family:ui-monospace,SFMono-Regular,Consolas,'Liberation Mono',Menlo,monospace;"
+/* Chinese has fonts of its own, in the order of macOS, Windows, Android and Linux: what a browser takes by itself for a
+ * generic family may have serifs, as NSimSun for "monospace". */
+#define CHINESE "'PingFang SC','Microsoft YaHei','Noto Sans CJK SC','WenQuanYi Micro Hei'"
+#define FONT "font-family:-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial," CHINESE ",sans-serif;"
+#define MONOSPACE "font-family:ui-monospace,SFMono-Regular,Consolas,'Liberation Mono',Menlo,'DejaVu Sans Mono'," \
+		  "'Noto Sans Mono CJK SC'," CHINESE ",monospace;"
+/* Those that have all eight blocks of a sparkline; in Chinese fonts each would be twice as wide. */
+#define BLOCKS "font-family:Menlo,'DejaVu Sans Mono','Cascadia Mono','Segoe UI Symbol',monospace;"
 #define TABLE "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" "
 #define BREAK "overflow-wrap:anywhere;word-break:break-word;"
 
@@ -47,7 +54,8 @@ static const struct {
 };
 
 static const char style[] =
-	"<style>@media (max-width:480px){.pre{font-size:11px!important}"
+	"<style>@media (max-width:480px){.pre{font-size:11px!important}.fg{padding:12px 10px!important}"
+	".key{width:90px!important;padding-right:8px!important}"
 	".spark{display:block;float:none!important;padding:3px 0!important}.break{display:none}}:root{color-scheme:light dark;supported-color-schemes:light dark}"
 	"@media (prefers-color-scheme:dark){.page{background:#0d1117!important}"
 	".card{background:#161b22!important;border-color:#30363d!important}"
@@ -143,8 +151,8 @@ static void html_begin(struct page *p, const char *title)
 {
 	struct buf *b = p->b;
 
-	buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-		    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+	buf_printf(b, "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">", SAY_LANGUAGE);
+	buf_puts(b, "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
 		    "<meta name=\"color-scheme\" content=\"light dark\">"
 		    "<meta name=\"supported-color-schemes\" content=\"light dark\">"
 		    "<meta name=\"format-detection\" content=\"telephone=no\"><title>");
@@ -161,7 +169,7 @@ static void html_remark(struct page *p, const char *text)
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
 	buf_printf(&b, "<p class=\"p-warn\" style=\"margin:0 0 12px;padding:8px 12px;background:%s;border-left:4px solid %s;"
-		BREAK "\"><b>" SAY_NOTE ":</b> ", tones[TOCSIN_WARNING].pale, tones[TOCSIN_WARNING].strong);
+		BREAK "\"><b>%s</b>", tones[TOCSIN_WARNING].pale, tones[TOCSIN_WARNING].strong, SAY_NOTE);
 	put(&b, text);
 	buf_puts(&b, "</p>\n");
 	put_block(p, PAGE_REMARK, &b);
@@ -236,7 +244,7 @@ static void html_field(struct page *p, const char *name, const char *value)
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2);
 
-	buf_puts(&b, "<tr><td class=\"dim\" width=\"100\" valign=\"top\" style=\"padding:2px 12px 2px 0;color:#57606a;"
+	buf_puts(&b, "<tr><td class=\"dim key\" width=\"100\" valign=\"top\" style=\"padding:2px 12px 2px 0;color:#57606a;"
 		     "font-size:14px;" BREAK "\">");
 	put(&b, name);
 	buf_puts(&b, "</td><td valign=\"top\" style=\"padding:2px 0;font-size:14px;" BREAK "\">");
@@ -266,14 +274,15 @@ static void html_evidence(struct page *p, const char *title, const char *text)
 		     "border:1px solid #d8dee4;border-radius:4px;" MONOSPACE
 		     "font-size:12px;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere\">\n");
 	if (!put_escaped(&b, buf_text(&lines), EVIDENCE_BYTES, false))
-		buf_puts(&b, "\n" SAY_CUT);
+		buf_printf(&b, "\n%s", SAY_CUT);
 	buf_puts(&b, "</pre>\n");
 	put_block(p, PAGE_EVIDENCE, &b);
 }
 
 static void put_spark(struct buf *b, const char *spark)
 {
-	buf_puts(b, "<span style=\"" MONOSPACE "font-size:12px;line-height:1;color:#3b82c4;white-space:nowrap\">");
+	/* Its language decides which font a browser looks into further. */
+	buf_puts(b, "<span lang=\"en\" style=\"" BLOCKS "font-size:12px;line-height:1;color:#3b82c4;white-space:nowrap\">");
 	put(b, spark);
 	buf_puts(b, "</span>");
 }
@@ -346,8 +355,11 @@ static void html_row(struct page *p, const char *word, int tone, const char *lab
 static void html_end(struct page *p)
 {
 	leave(p);
-	if (p->n_left_out)
-		buf_printf(p->b, "<p><b>" SAY_NOTE ":</b> " SAY_LEFT_OUT "</p>\n", p->n_left_out);
+	if (p->n_left_out) {
+		buf_printf(p->b, "<p><b>%s</b>", SAY_NOTE);
+		buf_printf(p->b, SAY_LEFT_OUT, p->n_left_out);
+		buf_puts(p->b, "</p>\n");
+	}
 	buf_puts(p->b, "</td></tr></table>\n</td></tr></table>\n</body></html>\n");
 }
 

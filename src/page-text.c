@@ -3,6 +3,7 @@
 #include "page.h"
 
 #include "text.h"
+#include "translate.h"
 
 #include <string.h>
 
@@ -15,9 +16,9 @@
 #define TEXT_MAX (2 * 1024 * 1024) /* so that a mail about however much can always be composed and sent */
 
 /* The sentences of this file. */
-#define SAY_REMARK "NOTE: "
-#define SAY_LEFT_OUT "%zu further lines are left out here: the mail would be too long. `tocsin status` shows all checks."
-#define SAY_CUT "(cut here: a mail holds 1 MiB of such output)"
+#define SAY_REMARK _("NOTE: ")
+#define SAY_LEFT_OUT _("%zu further lines are left out here: the mail would be too long. `tocsin status` shows all checks.")
+#define SAY_CUT _("(cut here: a mail holds 1 MiB of such output)")
 
 /* A blank line between blocks; fields, points and rows follow each other. Returns whether there is room for the block. */
 static bool enter(struct page *p, enum page_block block)
@@ -34,43 +35,71 @@ static bool enter(struct page *p, enum page_block block)
 	return true;
 }
 
+struct character {
+	char text[5];
+	size_t len, columns;
+};
+
+static struct character character_at(const char *text)
+{
+	struct character c = { .text = "" };
+	size_t n = utf8_next(text, strnlen(text, 4), NULL);
+
+	c.len = n ? n : *text != '\0';
+	memcpy(c.text, text, c.len);
+	c.columns = text_columns(c.text);
+	return c;
+}
+
+static bool is_end_of_unit(const char *text)
+{
+	return !*text || strchr(" ,;:.)", *text) || character_at(text).columns == 2;
+}
+
 bool page_is_before_unit(const char *text, size_t at)
 {
 	static const char *const units[] = { "%", "ms", "s", "min", "h", "d", "B", "KiB", "MiB", "GiB", "TiB" };
-	size_t len = strcspn(text + at + 1, " ,;:.)");
+	const char *unit = text + at + 1;
 
 	if (at == 0 || text[at - 1] < '0' || text[at - 1] > '9')
 		return false;
-	for (size_t i = 0; i < ELEMENTS(units); i++)
-		if (strlen(units[i]) == len && strncmp(units[i], text + at + 1, len) == 0)
+	if (character_at(unit).columns == 2) /* "12 个", "45 秒前" */
+		return true;
+	for (size_t i = 0; i < ELEMENTS(units); i++) {
+		size_t len = strlen(units[i]);
+
+		if (strncmp(units[i], unit, len) == 0 && is_end_of_unit(unit + len))
 			return true;
+	}
 	return false;
 }
 
-static size_t character_columns(const char *text, size_t len)
+/* East Asian text may be broken beside each character, but for these: no line begins with what closes, or ends with what
+ * opens (W3C, "Requirements for Chinese Text Layout", 3.1). */
+static bool may_break(const struct character *before, const struct character *next)
 {
-	char one[5] = { 0 };
+	static const char closing[] = ",.;:!?)]}%…”’、。〉》」』】〕，．：；！？）］｝", opening[] = "([{“‘〈《「『【〔（［｛";
 
-	memcpy(one, text, len < 4 ? len : 4);
-	return text_columns(one);
+	if (next->columns == 0 || (before->columns != 2 && next->columns != 2))
+		return false;
+	return !strstr(closing, next->text) && !strstr(opening, before->text) && strcmp(before->text, " ") != 0;
 }
 
-/* The bytes at TEXT that stay on one line: up to a blank, or with a unit; East Asian text may be broken after each
- * character. */
+/* The bytes at TEXT that stay on one line: up to a blank that is none before a unit, or to where it may be broken. */
 static size_t piece_length(const char *text, size_t *ret_columns)
 {
-	size_t left = strlen(text), len = 0, columns = 0;
-	bool is_wide = false;
+	struct character before = { .columns = 0 };
+	size_t len = 0, columns = 0;
 
-	while (len < left && (text[len] != ' ' || page_is_before_unit(text, len))) {
-		size_t n = utf8_next(text + len, left - len, NULL);
-		size_t width = character_columns(text + len, n ? n : 1);
+	while (text[len] && (text[len] != ' ' || page_is_before_unit(text, len))) {
+		struct character next = character_at(text + len);
 
-		if (columns && (width == 2 || (is_wide && width)))
+		if (columns && may_break(&before, &next))
 			break;
-		is_wide = is_wide || width == 2;
-		columns += width;
-		len += n ? n : 1;
+		if (next.columns)
+			before = next;
+		columns += next.columns;
+		len += next.len;
 	}
 	*ret_columns = columns;
 	return len;
@@ -119,10 +148,12 @@ static void text_begin(struct page *p, const char *title)
 
 static void text_remark(struct page *p, const char *text)
 {
+	size_t columns = text_columns(SAY_REMARK);
+
 	if (!enter(p, PAGE_REMARK))
 		return;
 	buf_puts(p->b, SAY_REMARK);
-	put_cleaned(p->b, text, strlen(SAY_REMARK), strlen(SAY_REMARK));
+	put_cleaned(p->b, text, columns, columns);
 }
 
 static void text_headline(struct page *p, const char *word, int tone, const char *label, const char *text)
@@ -207,7 +238,7 @@ static void text_evidence(struct page *p, const char *title, const char *text)
 		line += len + (line[len] == '\n');
 	}
 	if (strlen(text) > room)
-		buf_puts(p->b, "  " SAY_CUT "\n");
+		buf_printf(p->b, "  %s\n", SAY_CUT);
 }
 
 /* At the right, on the line before if that is short enough. */
@@ -256,8 +287,13 @@ static void text_row(struct page *p, const char *word, int tone, const char *lab
 
 static void text_end(struct page *p)
 {
-	if (p->n_left_out)
-		buf_printf(p->b, "\n" SAY_LEFT_OUT "\n", p->n_left_out);
+	_cleanup_buf_ struct buf text = BUF(1000);
+
+	if (p->n_left_out == 0)
+		return;
+	buf_printf(&text, SAY_LEFT_OUT, p->n_left_out);
+	buf_putc(p->b, '\n');
+	put_wrapped(p->b, buf_text(&text), 0, 0);
 }
 
 const struct page_ops page_text = {

@@ -65,5 +65,5 @@ extern const struct page_ops page_html; /* a whole document of less than PAGE_HT
 
 #define PAGE_HTML_MAX 60000
 
-/* Is the blank at TEXT[AT] one between a number and its unit, where no line should end ("96 %", "10 min")? */
+/* Is the blank at TEXT[AT] one between a number and its unit, where no line should end ("96 %", "10 min", "12 个")? */
 bool page_is_before_unit(const char *text, size_t at);

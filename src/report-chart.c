@@ -12,20 +12,19 @@
 #define CHARTS_MAX (METRICS_MAX + 1)
 #define WEEK_HOURS_MIN 30 /* before that a week shows hardly more than a day */
 #define FULL_MAX_USEC (60 * USEC_PER_DAY)
-#define NAME_BYTES 200
+#define NAME_BYTES 3000 /* more than is shown of a name, in characters of 4 bytes */
 #define NUMBERS_BYTES 600
 
 /* The sentences of this file. */
-#define SAY_DAY "%s, 24 h"
-#define SAY_WEEK "%s, 7 days"
+#define SAY_DAY _("%s, 24 h")
+#define SAY_WEEK _("%s, 7 days")
 #define SAY_OF_ITEM "%s: %s"
-#define SAY_RANGE "%s to %s, now %s"
-#define SAY_CONSTANT "%s"
-#define SAY_FULL_IN ", at this pace %s in %s"
-#define SAY_LIMITS_BOTH " (warning at %s, critical at %s)"
-#define SAY_LIMIT_WARNING " (warning at %s)"
-#define SAY_LIMIT_CRITICAL " (critical at %s)"
-#define HEADING_CHARTS "Course"
+#define SAY_RANGE _("%s to %s, now %s")
+#define SAY_FULL_IN _(", at this pace %s in %s")
+#define SAY_LIMITS_BOTH _(" (warning at %s, critical at %s)")
+#define SAY_LIMIT_WARNING _(" (warning at %s)")
+#define SAY_LIMIT_CRITICAL _(" (critical at %s)")
+#define HEADING_CHARTS _("Course")
 
 /* ---- what is worth showing ---- */
 
@@ -86,7 +85,7 @@ static void put_range(struct buf *b, const struct trend_view *v, const struct me
 	format_value(&high, max, m->unit);
 	format_value(&now, m->value, m->unit);
 	if (text_equal(buf_text(&low), buf_text(&high)) && text_equal(buf_text(&low), buf_text(&now)))
-		buf_printf(b, SAY_CONSTANT, buf_text(&now));
+		buf_puts(b, buf_text(&now));
 	else
 		buf_printf(b, SAY_RANGE, buf_text(&low), buf_text(&high), buf_text(&now));
 }

@@ -13,25 +13,26 @@
 #define SAY_REMOVED "REMOVED"
 #define SAY_RESTARTED "RESTARTED"
 #define SAY_TEST "TEST"
-#define SAY_AFTER "after %s"
-#define SAY_FOR "for %s"
-#define SAY_UNACKNOWLEDGED "for %s, not acknowledged"
-#define SAY_WAS "was %s"
-#define SAY_SEEN_AGAIN "can be looked at again"
-#define SAY_CHANGES "%lld changes in %s, now %s"
-#define SAY_STEADY_FOR "%s for %s"
-#define ADVICE_BLIND "tocsin could not look, so it does not know whether this is well. A problem that was open before " \
-		     "stays open."
-#define ADVICE_REMINDER "This problem was told before and still lasts. Whoever acknowledges it ends the reminders."
-#define ADVICE_ESCALATED "Nobody has acknowledged this problem in time, so further people are told."
-#define ADVICE_STEADY "It was unstable, and its changes were not mailed. From now on they are again."
-#define ADVICE_RESTARTED "If nobody meant to restart the host, the end of the journal before that may say why."
-#define ADVICE_CRASHED "tocsin itself crashed, was killed or no longer answered the watchdog, or it could not store its " \
-		       "end. Nobody has looked meanwhile. The journal says what it was."
-#define ADVICE_UNSTABLE "Its state changes too often. Nothing more is mailed about it until it has been steady for %s."
-#define ADVICE_UNSTABLE_BUT "Its state changes too often. Nothing more is mailed about it until it has been steady for " \
-			    "%s, or is CRITICAL for the first time."
-#define ADVICE_LIMITS "If it hovers about a limit, another limit or more hysteresis makes it quiet."
+#define SAY_AFTER C_("a problem lasted", "after %s")
+#define SAY_FOR C_("a problem lasts", "for %s")
+#define SAY_UNACKNOWLEDGED _("for %s, not acknowledged")
+#define SAY_WAS C_("state before", "was %s")
+#define SAY_SEEN_AGAIN _("can be looked at again")
+#define SAY_CHANGES _("%lld changes in %s, now %s")
+#define SAY_STEADY_FOR C_("state, duration", "%s for %s")
+#define ADVICE_BLIND N_("tocsin could not look, so it does not know whether this is well. A problem that was open before " \
+			"stays open.")
+#define ADVICE_REMINDER N_("This problem was told before and still lasts. Whoever acknowledges it ends the reminders.")
+#define ADVICE_ESCALATED N_("Nobody has acknowledged this problem in time, so further people are told.")
+#define ADVICE_STEADY N_("It was unstable, and its changes were not mailed. From now on they are again.")
+#define ADVICE_RESTARTED N_("If nobody meant to restart the host, the end of the journal before that may say why.")
+#define ADVICE_CRASHED N_("tocsin itself crashed, was killed or no longer answered the watchdog, or it could not store its " \
+			  "end. Nobody has looked meanwhile. The journal says what it was.")
+#define ADVICE_UNSTABLE _("Its state changes too often. Nothing more is mailed about it until it has been steady for %s. " \
+			  "If it hovers about a limit, another limit or more hysteresis makes it quiet.")
+#define ADVICE_UNSTABLE_BUT _("Its state changes too often. Nothing more is mailed about it until it has been steady for " \
+			      "%s, or is CRITICAL for the first time. If it hovers about a limit, another limit or more " \
+			      "hysteresis makes it quiet.")
 
 void report_put_event_duration(struct buf *b, const struct report_event *e)
 {
@@ -248,13 +249,12 @@ static void put_advice_unstable(struct buf *b, const struct report_event *e)
 		buf_printf(b, ADVICE_UNSTABLE, buf_text(&quiet));
 	else
 		buf_printf(b, ADVICE_UNSTABLE_BUT, buf_text(&quiet));
-	buf_puts(b, " " ADVICE_LIMITS);
 }
 
 void report_put_event_advice(struct buf *b, const struct report_event *e)
 {
 	if (e->event == ALERT_UNSTABLE)
 		put_advice_unstable(b, e);
-	else
-		buf_puts(b, text_or_empty(manner_of(e)->advice));
+	else if (manner_of(e)->advice)
+		buf_puts(b, _(manner_of(e)->advice));
 }

@@ -5,24 +5,23 @@
 #include <math.h>
 
 /* The sentences of this file. */
-#define SAY_ON_HOST "%s on %s"
-#define SAY_SINCE "%s, %s ago"
-#define SAY_IS_MODULE "%s (module %s)"
-#define SAY_EVERY ", looked at every %s"
-#define SAY_LIMITS_BOTH "%s (warning at %s, critical at %s)"
-#define SAY_LIMIT_WARNING "%s (warning at %s)"
-#define SAY_LIMIT_CRITICAL "%s (critical at %s)"
-#define SAY_OF_MAXIMUM "%s of %s"
-#define SAY_BY "by %s"
-#define SAY_UNTIL " until %s"
-#define SAY_WHILE_IT_LASTS " while it lasts"
+#define SAY_ON_HOST C_("item, host", "%s on %s")
+#define SAY_SINCE _("%s, %s ago")
+#define SAY_IS_MODULE _("%s (module %s)")
+#define SAY_EVERY _(", looked at every %s")
+#define SAY_LIMITS_BOTH _("%s (warning at %s, critical at %s)")
+#define SAY_LIMIT_WARNING _("%s (warning at %s)")
+#define SAY_LIMIT_CRITICAL _("%s (critical at %s)")
+#define SAY_OF_MAXIMUM C_("value, maximum", "%s of %s")
+#define SAY_BY_UNTIL _("by %s until %s")
+#define SAY_BY_WHILE_IT_LASTS _("by %s while it lasts")
 #define COMMAND_ACKNOWLEDGE "tocsin ack %lld"
-#define HEADING_VALUES "Values"
-#define HEADING_VALUES_THEN "Values when it failed"
-#define FIELD_CHECK "Check"
-#define FIELD_INCIDENT "Incident"
-#define FIELD_ACKNOWLEDGE "Acknowledge"
-#define FIELD_ACKNOWLEDGED "Acknowledged"
+#define HEADING_VALUES _("Values")
+#define HEADING_VALUES_THEN _("Values when it failed")
+#define FIELD_CHECK C_("field", "Check")
+#define FIELD_INCIDENT C_("field", "Incident")
+#define FIELD_ACKNOWLEDGE C_("field", "Acknowledge")
+#define FIELD_ACKNOWLEDGED C_("field", "Acknowledged")
 
 /* "93.4 GiB of 98.1 GiB (warning at 80 GiB, critical at 90 GiB)" */
 static void put_metric(struct buf *b, const struct metric *m)
@@ -110,14 +109,13 @@ void report_write_check(struct page *p, const struct report_item *item, const ch
 
 void report_put_acknowledgement(struct buf *b, const struct report *r, const struct report_item *item)
 {
-	buf_printf(b, SAY_BY, item->ack_who);
 	if (item->ack_until_usec > 0 && item->ack_until_usec < USEC_NEVER) {
 		FORMAT_BUF(until);
 
 		format_clock(&until, item->ack_until_usec, r->now_usec);
-		buf_printf(b, SAY_UNTIL, buf_text(&until));
+		buf_printf(b, SAY_BY_UNTIL, item->ack_who, buf_text(&until));
 	} else {
-		buf_puts(b, SAY_WHILE_IT_LASTS);
+		buf_printf(b, SAY_BY_WHILE_IT_LASTS, item->ack_who);
 	}
 	put_joined(b, ": ", text_or_empty(item->ack_why));
 }

@@ -7,6 +7,7 @@
 #include "page.h"
 #include "report.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #define FORMAT_BUF(name) _cleanup_buf_ struct buf name = BUF(SIZE_MAX / 2)
@@ -16,7 +17,13 @@ static inline const char *text_or_empty(const char *text)
 	return text ? text : "";
 }
 
-static inline const char *plural(size_t n, const char *one, const char *many)
+/* Between the entries of a list, and between the parts of a sentence: two different characters in Chinese. */
+#define SAY_AND C_("list", ", ")
+#define SAY_COMMA C_("sentence", ", ")
+
+/* Two formats that differ in a word; both take the same arguments, the number among them. */
+static inline __attribute__((__format_arg__(2), __format_arg__(3))) const char *plural(size_t n, const char *one,
+	const char *many)
 {
 	return n == 1 ? one : many;
 }

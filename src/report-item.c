@@ -5,20 +5,23 @@
 /* The sentences of this file. */
 #define SAY_WAITING "WAITING"
 #define SAY_NOT_HERE "N/A"
-#define SAY_CHECK "check"
-#define SAY_CHECKS "checks"
-#define SAY_NO_CHECKS "no check is configured"
-#define SAY_NO_LOOKS "nothing was looked at yet"
-#define SAY_NOT_LOOKED "not looked at yet"
-#define SAY_N_NOT_LOOKED "%zu not looked at yet"
-#define SAY_NOT_APPLICABLE "nothing to do on this host: %s"
-#define SAY_ROW_SINCE "%s, since %s"
-#define SAY_ROW_BLIND "%s; cannot be looked at since %s"
-#define SAY_ROW_ACKNOWLEDGED "; acknowledged "
-#define SAY_ROW_UNCONFIRMED "last look, not confirmed: %s, %s"
-#define FIELD_SINCE "Since"
-#define FIELD_NO_LOOK "No look since"
-#define FIELD_LAST_LOOK "Last look"
+#define SAY_NO_CHECKS _("UNKNOWN (no check is configured)")
+#define SAY_NO_LOOKS _("UNKNOWN (nothing was looked at yet)")
+#define SAY_OK_ONE _("OK (%zu check)")
+#define SAY_OK_ALL _("OK (%zu checks)")
+#define SAY_OK_ONE_BUT _("OK (%zu check, %zu not looked at yet)")
+#define SAY_OK_ALL_BUT _("OK (%zu checks, %zu not looked at yet)")
+#define SAY_N_OF_STATE C_("number and state", "%zu %s")
+#define SAY_NOT_LOOKED _("not looked at yet")
+#define SAY_N_NOT_LOOKED _("%zu not looked at yet")
+#define SAY_NOT_APPLICABLE _("nothing to do on this host: %s")
+#define SAY_ROW_SINCE _("%s, since %s")
+#define SAY_ROW_BLIND _("%s; cannot be looked at since %s")
+#define SAY_ROW_ACKNOWLEDGED _("; acknowledged %s")
+#define SAY_ROW_UNCONFIRMED _("last look, not confirmed: %s, %s")
+#define FIELD_SINCE C_("field", "Since")
+#define FIELD_NO_LOOK C_("field", "No look since")
+#define FIELD_LAST_LOOK C_("field", "Last look")
 
 bool report_item_is_looked_at(const struct report_item *item)
 {
@@ -75,32 +78,43 @@ enum tocsin_state report_worst(const struct report *r)
 	return TOCSIN_OK;
 }
 
-void report_counts(struct buf *b, const struct report *r)
+static void put_all_ok(struct buf *b, size_t n, size_t waiting)
 {
-	struct report_numbers c = report_count_items(r);
-	const char *comma = "";
+	if (waiting)
+		buf_printf(b, plural(n, SAY_OK_ONE_BUT, SAY_OK_ALL_BUT), n, waiting);
+	else
+		buf_printf(b, plural(n, SAY_OK_ONE, SAY_OK_ALL), n);
+}
 
-	if (c.looked_at == 0) {
-		buf_printf(b, "UNKNOWN (%s)", c.waiting ? SAY_NO_LOOKS : SAY_NO_CHECKS);
-		return;
-	}
-	if (c.of[TOCSIN_OK] == c.looked_at) {
-		buf_printf(b, "OK (%zu %s", c.looked_at, plural(c.looked_at, SAY_CHECK, SAY_CHECKS));
-		if (c.waiting)
-			buf_printf(b, ", " SAY_N_NOT_LOOKED, c.waiting);
-		buf_putc(b, ')');
-		return;
-	}
+static void put_states(struct buf *b, const struct report_numbers *c)
+{
+	const char *and = "";
+
 	for (int rank = 0; rank < 4; rank++) {
 		enum tocsin_state s = report_state_of_rank(rank);
 
-		if (c.of[s]) {
-			buf_printf(b, "%s%zu %s", comma, c.of[s], state_name(s));
-			comma = ", ";
-		}
+		if (c->of[s] == 0)
+			continue;
+		buf_puts(b, and);
+		buf_printf(b, SAY_N_OF_STATE, c->of[s], state_name(s));
+		and = SAY_AND;
 	}
-	if (c.waiting)
-		buf_printf(b, ", " SAY_N_NOT_LOOKED, c.waiting);
+	if (c->waiting) {
+		buf_puts(b, and);
+		buf_printf(b, SAY_N_NOT_LOOKED, c->waiting);
+	}
+}
+
+void report_counts(struct buf *b, const struct report *r)
+{
+	struct report_numbers c = report_count_items(r);
+
+	if (c.looked_at == 0)
+		buf_puts(b, c.waiting ? SAY_NO_LOOKS : SAY_NO_CHECKS);
+	else if (c.of[TOCSIN_OK] == c.looked_at)
+		put_all_ok(b, c.looked_at, c.waiting);
+	else
+		put_states(b, &c);
 }
 
 void report_put_label(struct buf *b, const char *module, const char *check, const char *item)
@@ -173,6 +187,7 @@ static void write_looked_at(struct page *p, const struct report *r, const struct
 	FORMAT_BUF(text);
 	FORMAT_BUF(time);
 	FORMAT_BUF(row);
+	FORMAT_BUF(acknowledgement);
 	FORMAT_BUF(spark);
 
 	report_put_label(&label, item->module, item->check, item->item);
@@ -187,8 +202,8 @@ static void write_looked_at(struct page *p, const struct report *r, const struct
 		buf_puts(&row, buf_text(&text));
 	}
 	if (item->ack_who) {
-		buf_puts(&row, SAY_ROW_ACKNOWLEDGED);
-		report_put_acknowledgement(&row, r, item);
+		report_put_acknowledgement(&acknowledgement, r, item);
+		buf_printf(&row, SAY_ROW_ACKNOWLEDGED, buf_text(&acknowledgement));
 	}
 	report_put_sparkline(&spark, r, item);
 	p->ops->row(p, state_name(state), (int)state, buf_text(&label), buf_text(&row), buf_text(&spark));

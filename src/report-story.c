@@ -8,41 +8,38 @@
 #define TIMELINE_MAX 20
 
 /* The sentences of this file. */
-#define SAY_LOOK "look"
-#define SAY_LOOKS "looks"
-#define SAY_AFTER "after %s"
-#define SAY_AFTER_PROBLEMS "after %zu problems in %s"
-#define SAY_FROM_TO " (found %s, over %s)"
-#define SAY_FOUND ", found %s"
-#define SAY_NOT_OVER ", not over"
-#define SAY_NOW ", now %s"
-#define SAY_CHANGES "%zu changes in %s, last: %s"
-#define SAY_DEPENDENTS "; %zu %s because of it"
-#define SAY_MORE_FAILS "more fails"
-#define SAY_MORE_FAIL "more fail"
-#define SAY_NOTE " (%s)"
-#define SAY_BY_LOOKS "%s, by %lld %s in %s"
-#define SAY_BY_LOOK "%s, by %lld %s"
-#define SAY_ENDED "%s, after %s"
+#define SAY_AFTER_PROBLEMS _("after %zu problems in %s")
+#define SAY_FROM_TO _(" (found %s, over %s)")
+#define SAY_FOUND _(", found %s")
+#define SAY_NOT_OVER _(", not over")
+#define SAY_NOW _(", now %s")
+#define SAY_CHANGES _("%zu changes in %s, last: %s")
+#define SAY_ONE_DEPENDENT _("; %zu more fails because of it")
+#define SAY_DEPENDENTS _("; %zu more fail because of it")
+#define SAY_NOTE C_("note", " (%s)")
+#define SAY_BY_LOOKS_IN _("%s, by %lld looks in %s")
+#define SAY_BY_LOOKS _("%s, by %lld looks")
+#define SAY_BY_LOOK _("%s, by %lld look")
+#define SAY_ENDED C_("end of a problem", "%s, after %s")
 #define COMMAND_CHECK "tocsin check"
 #define COMMAND_JOURNAL "journalctl -b -1 -e"
 #define COMMAND_JOURNAL_OURS "journalctl -u tocsin -e"
-#define HEADING_TIMELINE "Course of events"
-#define HEADING_LAST "The last %d of %zu events"
-#define HEADING_DEPENDENTS "Also failing because of it"
-#define FIELD_SINCE "Since"
-#define FIELD_CONFIRMED "Confirmed"
-#define FIELD_BEFORE "Before"
-#define FIELD_PROBLEM_SINCE "Failed"
-#define FIELD_RECOVERED "Recovered"
-#define FIELD_LAST_ALIVE "Last alive"
-#define FIELD_UP_AGAIN "Up again"
-#define FIELD_JOURNAL "Journal"
-#define FIELD_LAST_LOOK "Last look"
-#define FIELD_NOW "Now"
-#define FIELD_LOOK_AGAIN "Look again"
-#define FIELD_WHY_NOW "Why only now"
-#define FIELD_NOTE "Note"
+#define HEADING_TIMELINE _("Course of events")
+#define HEADING_LAST _("The last %d of %zu events")
+#define HEADING_DEPENDENTS _("Also failing because of it")
+#define FIELD_SINCE C_("field", "Since")
+#define FIELD_CONFIRMED C_("field", "Confirmed")
+#define FIELD_BEFORE C_("field", "Before")
+#define FIELD_PROBLEM_SINCE C_("field", "Failed")
+#define FIELD_RECOVERED C_("field", "Recovered")
+#define FIELD_LAST_ALIVE C_("field", "Last alive")
+#define FIELD_UP_AGAIN C_("field", "Up again")
+#define FIELD_JOURNAL C_("field", "Journal")
+#define FIELD_LAST_LOOK C_("field", "Last look")
+#define FIELD_NOW C_("field", "Now")
+#define FIELD_LOOK_AGAIN C_("field", "Look again")
+#define FIELD_WHY_NOW C_("field", "Why only now")
+#define FIELD_NOTE C_("field", "Note")
 
 /* ---- putting them together ---- */
 
@@ -219,7 +216,7 @@ static void put_story_row(struct buf *b, const struct report *r, const struct re
 	if (with_times)
 		put_present(b, s);
 	if (e->n_dependents)
-		buf_printf(b, SAY_DEPENDENTS, e->n_dependents, plural(e->n_dependents, SAY_MORE_FAILS, SAY_MORE_FAIL));
+		buf_printf(b, plural(e->n_dependents, SAY_ONE_DEPENDENT, SAY_DEPENDENTS), e->n_dependents);
 	if (e->note)
 		buf_printf(b, SAY_NOTE, e->note);
 }
@@ -257,14 +254,13 @@ static void write_confirmation(struct page *p, const struct report_event *e)
 	FORMAT_BUF(time);
 	FORMAT_BUF(duration);
 	FORMAT_BUF(value);
-	const char *looks = plural((size_t)e->looks, SAY_LOOK, SAY_LOOKS);
 
 	format_time(&time, e->time_usec);
 	report_put_event_duration(&duration, e);
 	if (e->looks > 1 && !report_event_is_recovery(e))
-		buf_printf(&value, SAY_BY_LOOKS, buf_text(&time), (long long)e->looks, looks, buf_text(&duration));
+		buf_printf(&value, SAY_BY_LOOKS_IN, buf_text(&time), (long long)e->looks, buf_text(&duration));
 	else if (e->looks > 0)
-		buf_printf(&value, SAY_BY_LOOK, buf_text(&time), (long long)e->looks, looks);
+		buf_printf(&value, plural((size_t)e->looks, SAY_BY_LOOK, SAY_BY_LOOKS), buf_text(&time), (long long)e->looks);
 	else
 		buf_puts(&value, buf_text(&time));
 	p->ops->field(p, FIELD_CONFIRMED, buf_text(&value));

@@ -17,25 +17,25 @@
 #define TEXT_COLUMNS_MIN 8 /* fewer tell nothing */
 
 /* The sentences of this file. */
-#define SAY_INCIDENT ": incident %lld"
-#define SAY_CHECK "check"
-#define SAY_CHECKS "checks"
-#define SAY_PROBLEM "problem"
-#define SAY_PROBLEMS "problems"
-#define SAY_NOTICE "notice"
-#define SAY_NOTICES "notices"
-#define SAY_RECOVERED "recovered"
-#define SAY_MAIL "late mail"
-#define SAY_MAILS "late mails"
-#define SAY_MORE "%zu more"
-#define SAY_SUBJECT_STATUS "status "
-#define SAY_SUBJECT_OF "%s: %zu of %zu %s: "
-#define SAY_SUBJECT_STARTED "monitoring started: "
-#define SAY_SUBJECT_TEST "test mail"
-#define SAY_SUBJECT_RESTARTED "host restarted"
-#define SAY_SUBJECT_CRASHED "tocsin restarted"
-#define SAY_SUBJECT_DIGEST "digest: "
-#define SAY_SUBJECT_MAILS "%zu %s"
+#define SAY_INCIDENT _(": incident %lld")
+#define SAY_PROBLEM _("%zu problem")
+#define SAY_PROBLEMS _("%zu problems")
+#define SAY_NOTICE _("%zu notice")
+#define SAY_NOTICES _("%zu notices")
+#define SAY_RECOVERED _("%zu recovered")
+#define SAY_MORE _("%zu more")
+#define SAY_AND_MORE _(", %zu more")
+#define SAY_SUBJECT_STATUS _("status %s")
+#define SAY_SUBJECT_OF_ONE _("status %s: %zu of %zu check: ")
+#define SAY_SUBJECT_OF _("status %s: %zu of %zu checks: ")
+#define SAY_SUBJECT_STARTED _("monitoring started: %s")
+#define SAY_SUBJECT_TEST _("test mail")
+#define SAY_SUBJECT_RESTARTED _("host restarted")
+#define SAY_SUBJECT_CRASHED _("tocsin restarted")
+#define SAY_SUBJECT_SEVERAL C_("counts, before a list", "%s: ")
+#define SAY_SUBJECT_DIGEST _("digest: ")
+#define SAY_SUBJECT_MAIL _("%zu late mail")
+#define SAY_SUBJECT_MAILS _("%zu late mails")
 
 static size_t character_length(const char *text, size_t *ret_columns)
 {
@@ -107,13 +107,21 @@ static size_t label_columns(const struct list *l, size_t used)
 	return SUBJECT_COLUMNS - used;
 }
 
+/* What stands behind the last entry of a list that is too long has as many columns. */
+static size_t columns_of_more(void)
+{
+	FORMAT_BUF(more);
+
+	buf_printf(&more, SAY_AND_MORE, (size_t)123);
+	return text_columns(buf_text(&more));
+}
+
 static void list_add(struct list *l, const char *word, const char *label, bool is_last)
 {
 	FORMAT_BUF(entry);
-	/* Room for ", 123 more" behind it. */
-	size_t used = text_columns(buf_text(l->b)) + (is_last && !l->n_left_out ? 0 : 10);
+	size_t used = text_columns(buf_text(l->b)) + (is_last && !l->n_left_out ? 0 : columns_of_more());
 
-	buf_puts(&entry, l->n ? ", " : "");
+	buf_puts(&entry, l->n ? SAY_AND : "");
 	if (!text_equal(word, l->word))
 		buf_printf(&entry, "%s ", word);
 	put_fitted(&entry, label, label_columns(l, used + text_columns(buf_text(&entry))));
@@ -129,7 +137,7 @@ static void list_add(struct list *l, const char *word, const char *label, bool i
 static void list_end(struct list *l)
 {
 	if (l->n_left_out)
-		buf_printf(l->b, "%s" SAY_MORE, l->n ? ", " : "", l->n_left_out);
+		buf_printf(l->b, l->n ? SAY_AND_MORE : SAY_MORE, l->n_left_out);
 }
 
 void report_put_template(struct buf *b, const struct report *r, const char *template)
@@ -177,13 +185,14 @@ static void subject_status(struct buf *b, const struct report *r)
 	const char *worst = state_name(report_worst(r));
 	size_t n_bad = c.looked_at - c.of[TOCSIN_OK], n = 0;
 	struct list l = { .b = b, .word = worst };
+	FORMAT_BUF(counts);
 
-	buf_puts(b, SAY_SUBJECT_STATUS);
 	if (n_bad == 0) {
-		report_counts(b, r);
+		report_counts(&counts, r);
+		buf_printf(b, SAY_SUBJECT_STATUS, buf_text(&counts));
 		return;
 	}
-	buf_printf(b, SAY_SUBJECT_OF, worst, n_bad, c.looked_at, plural(c.looked_at, SAY_CHECK, SAY_CHECKS));
+	buf_printf(b, plural(c.looked_at, SAY_SUBJECT_OF_ONE, SAY_SUBJECT_OF), worst, n_bad, c.looked_at);
 	for (int rank = 0; rank < state_rank(TOCSIN_OK); rank++) {
 		for (size_t i = 0; i < r->n_items; i++) {
 			const struct report_item *item = &r->items[i];
@@ -233,8 +242,7 @@ static const char *restart_phrase(const struct report_story *s)
 static void subject_restarted(struct buf *b, const struct report_story *s)
 {
 	buf_puts(b, restart_phrase(s));
-	if (s->last->text)
-		buf_printf(b, ", %s", s->last->text);
+	put_joined(b, SAY_COMMA, text_or_empty(s->last->text));
 }
 
 static bool is_restart(const struct report_story *s)
@@ -262,38 +270,44 @@ static void list_stories(struct buf *b, const struct report *r, const struct rep
 	list_end(&l);
 }
 
+static void put_count(struct buf *b, enum report_part part, size_t n)
+{
+	if (part == REPORT_PROBLEM)
+		buf_printf(b, plural(n, SAY_PROBLEM, SAY_PROBLEMS), n);
+	else if (part == REPORT_NOTICE)
+		buf_printf(b, plural(n, SAY_NOTICE, SAY_NOTICES), n);
+	else
+		buf_printf(b, SAY_RECOVERED, n);
+}
+
 /* "2 problems, 1 recovered, host restarted" */
 void report_put_story_counts(struct buf *b, const struct report_stories *stories)
 {
-	static const struct {
-		const char *one, *many;
-	} names[] = {
-		[REPORT_PROBLEM] = { SAY_PROBLEM, SAY_PROBLEMS },
-		[REPORT_NOTICE] = { SAY_NOTICE, SAY_NOTICES },
-		[REPORT_WELL] = { SAY_RECOVERED, SAY_RECOVERED },
-	};
-	size_t n[ELEMENTS(names)] = { 0 };
+	size_t n[REPORT_WELL + 1] = { 0 };
 	const char *restarted = NULL;
-	const char *comma = "";
+	const char *and = "";
 
 	for (size_t i = 0; i < stories->n; i++) {
 		restarted = is_restart(&stories->items[i]) ? restart_phrase(&stories->items[i]) : restarted;
 		n[report_story_part(&stories->items[i])] += !is_restart(&stories->items[i]);
 	}
-	for (size_t i = 0; i < ELEMENTS(names); i++) {
-		if (n[i] == 0)
+	for (enum report_part part = REPORT_PROBLEM; part <= REPORT_WELL; part++) {
+		if (n[part] == 0)
 			continue;
-		buf_printf(b, "%s%zu %s", comma, n[i], plural(n[i], names[i].one, names[i].many));
-		comma = ", ";
+		buf_puts(b, and);
+		put_count(b, part, n[part]);
+		and = SAY_AND;
 	}
 	if (restarted)
-		buf_printf(b, "%s%s", comma, restarted);
+		buf_printf(b, "%s%s", and, restarted);
 }
 
 static void subject_several(struct buf *b, const struct report *r, const struct report_stories *stories)
 {
-	report_put_story_counts(b, stories);
-	buf_puts(b, ": ");
+	FORMAT_BUF(counts);
+
+	report_put_story_counts(&counts, stories);
+	buf_printf(b, SAY_SUBJECT_SEVERAL, buf_text(&counts));
 	list_stories(b, r, stories);
 }
 
@@ -319,20 +333,21 @@ static void subject_digest(struct buf *b, const struct report *r)
 	if (r->n_events)
 		subject_stories(b, r, false);
 	else
-		buf_printf(b, SAY_SUBJECT_MAILS, r->n_merged, plural(r->n_merged, SAY_MAIL, SAY_MAILS));
+		buf_printf(b, plural(r->n_merged, SAY_SUBJECT_MAIL, SAY_SUBJECT_MAILS), r->n_merged);
 }
 
 void report_subject(struct buf *b, enum report_kind kind, const struct report *r)
 {
 	size_t begin = b->len;
 	FORMAT_BUF(line);
+	FORMAT_BUF(counts);
 
 	put_prefix(&line, r);
 	if (kind == REPORT_TEST) {
 		buf_puts(&line, SAY_SUBJECT_TEST);
 	} else if (kind == REPORT_STARTED) {
-		buf_puts(&line, SAY_SUBJECT_STARTED);
-		report_counts(&line, r);
+		report_counts(&counts, r);
+		buf_printf(&line, SAY_SUBJECT_STARTED, buf_text(&counts));
 	} else if (kind == REPORT_DIGEST) {
 		subject_digest(&line, r);
 	} else if (kind == REPORT_STATUS || r->n_events == 0) {

@@ -8,61 +8,57 @@
 #define LIST_MAX 30 /* rows of one list; the rest is counted */
 
 /* The sentences of this file. */
-#define SAY_CHECKS "checks"
-#define SAY_TIME "time"
-#define SAY_TIMES "times"
-#define SAY_MAIL "mail"
-#define SAY_MAILS "mails"
 #define SAY_SILENCED "SILENCED"
 #define SAY_WAITING "WAITING"
 #define SAY_LATE "LATE"
-#define SAY_ALL_OK "all %zu %s are OK"
-#define SAY_ONE_OK "its one check is OK"
-#define SAY_TEST "This is a test mail of tocsin. As you can read it, mails from %s find their way to this mailbox."
-#define SAY_STARTED "tocsin now watches %s. It mails an alert when a check fails and another when it is well again."
-#define SAY_REPORT_NUMBER "Status report %lld, %s."
-#define SAY_REPORT "Status report, %s."
-#define SAY_PAGE "As of %s. This page is written anew every minute; if that time is older, look at the host."
-#define SAY_INCIDENT_OVER "incident %lld, %s, for %s"
-#define SAY_INCIDENT_OPEN "incident %lld, since %s, for %s until now"
-#define SAY_NO_INCIDENTS "There were none."
-#define SAY_INCIDENTS_UNKNOWN "They are not known just now: the state file did not answer."
-#define SAY_NEXT_NUMBER " Report %llu is expected by %s; if it does not come, look at the host."
-#define SAY_NEXT " The next report is expected by %s; if it does not come, look at the host."
-#define SAY_NO_CHANGE "Nothing has changed."
-#define SAY_NEXT_NONE "none is planned"
-#define SAY_LEFT_OUT "And %zu more: \"%s\" shows all."
-#define SAY_CHART "chart is"
-#define SAY_CHARTS "charts are"
-#define SAY_IMAGES_LEFT_OUT "%zu %s left out here: the mail would be too large. Their numbers stand in its text."
-#define SAY_NOTE " (%s)"
-#define SAY_UNTIL "until %s"
-#define SAY_BY ", by "
-#define SAY_WRITTEN "written %s"
-#define SAY_WRITTEN_TRIED "written %s, tried %lld %s"
-#define SAY_DIGEST "This mail takes the place of %zu %s that could not be delivered in time."
-#define SAY_DIGEST_ALONE "This mail sums up what could not be told in time."
-#define SAY_REASON " The reason: %s."
-#define SAY_WRITTEN_LATE "This mail is late. It was written at %s, %s before it could be sent."
-#define SAY_ALL_TESTS "Nothing has happened. This is a test, asked for with \"tocsin test-alert\"; it goes the way of a " \
-		      "real alert, and there is nothing to do."
-#define SAY_SOME_TESTS "What is marked TEST has not happened: it was asked for with \"tocsin test-alert\". The rest of " \
-		       "this mail is real."
-#define HEADING_EVENTS "In this mail"
-#define HEADING_HAPPENED "What happened"
-#define HEADING_MERGED "The mails that could not be delivered in time"
-#define HEADING_CHANGES "Since the last report"
-#define HEADING_SILENCES "Silences in force"
-#define HEADING_UNDELIVERED "Mails not delivered yet"
-#define HEADING_OTHERS "Other checks"
-#define HEADING_ALL "All checks"
-#define HEADING_HOST "Host and monitoring"
-#define FIELD_UPTIME "Uptime"
-#define FIELD_WATCHED "Watched since"
-#define FIELD_NEXT "Next report"
-#define FIELD_TIME "Time"
-#define FIELD_VERSION "Sent by"
-#define HEADING_INCIDENTS "Incidents of the last 7 days"
+#define SAY_ALL_OK _("all %zu checks are OK")
+#define SAY_ONE_OK _("its one check is OK")
+#define SAY_TEST _("This is a test mail of tocsin. As you can read it, mails from %s find their way to this mailbox.")
+#define SAY_STARTED _("tocsin now watches %s. It mails an alert when a check fails and another when it is well again.")
+#define SAY_REPORT_NUMBER _("Status report %lld, %s.")
+#define SAY_REPORT _("Status report, %s.")
+#define SAY_PAGE _("As of %s. This page is written anew every minute; if that time is older, look at the host.")
+#define SAY_INCIDENT_OVER _("incident %lld, %s, for %s")
+#define SAY_INCIDENT_OPEN _("incident %lld, since %s, for %s until now")
+#define SAY_NO_INCIDENTS _("There were none.")
+#define SAY_INCIDENTS_UNKNOWN _("They are not known just now: the state file did not answer.")
+#define SAY_NEXT_NUMBER _(" Report %llu is expected by %s; if it does not come, look at the host.")
+#define SAY_NEXT _(" The next report is expected by %s; if it does not come, look at the host.")
+#define SAY_NO_CHANGE _("Nothing has changed.")
+#define SAY_NEXT_NONE _("none is planned")
+#define SAY_LEFT_OUT _("And %zu more: \"%s\" shows all.")
+#define SAY_CHART_LEFT_OUT _("%zu chart is left out here: the mail would be too large. Their numbers stand in its text.")
+#define SAY_CHARTS_LEFT_OUT _("%zu charts are left out here: the mail would be too large. Their numbers stand in its text.")
+#define SAY_NOTE C_("note", " (%s)")
+#define SAY_UNTIL C_("silence", "until %s")
+#define SAY_UNTIL_BY C_("silence", "until %s, by %s")
+#define SAY_WRITTEN _("written %s")
+#define SAY_WRITTEN_TRIED_ONCE _("written %s, tried %lld time")
+#define SAY_WRITTEN_TRIED _("written %s, tried %lld times")
+#define SAY_DIGEST_OF_ONE _("This mail takes the place of %zu mail that could not be delivered in time.")
+#define SAY_DIGEST _("This mail takes the place of %zu mails that could not be delivered in time.")
+#define SAY_DIGEST_ALONE _("This mail sums up what could not be told in time.")
+#define SAY_REASON _(" The reason: %s.")
+#define SAY_WRITTEN_LATE _("This mail is late. It was written at %s, %s before it could be sent.")
+#define SAY_ALL_TESTS _("Nothing has happened. This is a test, asked for with \"tocsin test-alert\"; it goes the way of a " \
+			"real alert, and there is nothing to do.")
+#define SAY_SOME_TESTS _("What is marked TEST has not happened: it was asked for with \"tocsin test-alert\". The rest of " \
+			 "this mail is real.")
+#define HEADING_EVENTS _("In this mail")
+#define HEADING_HAPPENED _("What happened")
+#define HEADING_MERGED _("The mails that could not be delivered in time")
+#define HEADING_CHANGES _("Since the last report")
+#define HEADING_SILENCES _("Silences in force")
+#define HEADING_UNDELIVERED _("Mails not delivered yet")
+#define HEADING_OTHERS _("Other checks")
+#define HEADING_ALL _("All checks")
+#define HEADING_HOST _("Host and monitoring")
+#define FIELD_UPTIME C_("field", "Uptime")
+#define FIELD_WATCHED C_("field", "Watched since")
+#define FIELD_NEXT C_("field", "Next report")
+#define FIELD_TIME C_("field", "Time")
+#define FIELD_VERSION C_("field", "Sent by")
+#define HEADING_INCIDENTS _("Incidents of the last 7 days")
 #define COMMAND_INCIDENTS "tocsin incidents"
 #define COMMAND_HISTORY "tocsin history"
 #define COMMAND_OUTBOX "tocsin outbox"
@@ -96,7 +92,7 @@ static void write_state_of_host(struct page *p, const struct report *r)
 	if (worst == TOCSIN_OK && c.looked_at == 1 && !c.waiting)
 		buf_puts(&text, SAY_ONE_OK);
 	else if (worst == TOCSIN_OK && !c.waiting)
-		buf_printf(&text, SAY_ALL_OK, c.looked_at, SAY_CHECKS);
+		buf_printf(&text, SAY_ALL_OK, c.looked_at);
 	else
 		report_counts(&text, r);
 	report_write_headline(p, state_name(worst), (int)worst, r->host, NULL, buf_text(&text));
@@ -157,7 +153,7 @@ static void write_change(struct page *p, const struct report *r, const struct re
 	report_put_event_label(&label, r, e);
 	format_time(&text, e->time_usec);
 	report_put_event_row(&row, e);
-	put_joined(&text, ", ", buf_text(&row));
+	put_joined(&text, SAY_COMMA, buf_text(&row));
 	if (e->note)
 		buf_printf(&text, SAY_NOTE, e->note);
 	p->ops->row(p, report_event_word(e), report_event_tone(e), buf_text(&label), buf_text(&text), "");
@@ -189,8 +185,10 @@ static void write_silences(struct page *p, const struct report *r)
 		FORMAT_BUF(text);
 
 		format_time(&time, s->until_usec);
-		buf_printf(&text, SAY_UNTIL, buf_text(&time));
-		put_joined(&text, SAY_BY, text_or_empty(s->who));
+		if (s->who && *s->who)
+			buf_printf(&text, SAY_UNTIL_BY, buf_text(&time), s->who);
+		else
+			buf_printf(&text, SAY_UNTIL, buf_text(&time));
 		put_joined(&text, ": ", text_or_empty(s->why));
 		p->ops->row(p, SAY_SILENCED, PAGE_NEUTRAL, text_or_empty(s->glob), buf_text(&text), "");
 	}
@@ -207,8 +205,8 @@ static void write_mails(struct page *p, const char *heading, const char *word, c
 
 		format_time(&time, m->queued_usec);
 		if (m->attempts > 0)
-			buf_printf(&text, SAY_WRITTEN_TRIED, buf_text(&time), (long long)m->attempts,
-				plural((size_t)m->attempts, SAY_TIME, SAY_TIMES));
+			buf_printf(&text, plural((size_t)m->attempts, SAY_WRITTEN_TRIED_ONCE, SAY_WRITTEN_TRIED), buf_text(&time),
+				(long long)m->attempts);
 		else
 			buf_printf(&text, SAY_WRITTEN, buf_text(&time));
 		put_joined(&text, ": ", text_or_empty(m->why));
@@ -288,7 +286,7 @@ static void write_digest_intro(struct page *p, const struct report *r, const str
 		report_write_headline(p, report_event_word(worst), report_event_tone(worst), r->host, NULL, buf_text(&counts));
 	}
 	if (r->n_merged)
-		buf_printf(&text, SAY_DIGEST, r->n_merged, plural(r->n_merged, SAY_MAIL, SAY_MAILS));
+		buf_printf(&text, plural(r->n_merged, SAY_DIGEST_OF_ONE, SAY_DIGEST), r->n_merged);
 	else
 		buf_puts(&text, SAY_DIGEST_ALONE);
 	if (r->late_why)
@@ -360,7 +358,7 @@ static void write_images_left_out(struct page *p, const struct report *r)
 
 	if (!p->ops->draws || !r->images || r->images->n_left_out == 0)
 		return;
-	buf_printf(&text, SAY_IMAGES_LEFT_OUT, r->images->n_left_out, plural(r->images->n_left_out, SAY_CHART, SAY_CHARTS));
+	buf_printf(&text, plural(r->images->n_left_out, SAY_CHART_LEFT_OUT, SAY_CHARTS_LEFT_OUT), r->images->n_left_out);
 	p->ops->paragraph(p, buf_text(&text));
 }
 

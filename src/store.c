@@ -11,6 +11,7 @@
 #include "store-internal.h"
 
 #include "log.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -691,6 +692,12 @@ static char *name_aside(const struct store *s)
 }
 
 /* Moves the damaged file out of the way, its journal first: a new file must never meet the old one's journal. */
+#define SAY_SET_ASIDE N_("The state file %s was damaged (%s). It was set aside as %s, and a new one was begun: what was known" \
+	" of open problems, of events and of mails that were waiting is lost, and problems that last will be" \
+	" reported again. Look at the disk, and remove the damaged file when it is of no more use.")
+#define SAY_READ_ONLY _("The state file %s can be read but not written: what happens from now on cannot be stored. See whether its" \
+	" file system was mounted read-only after an error.")
+
 static int set_aside(struct store *s, char **ret_note)
 {
 	_cleanup_free_ char *aside = name_aside(s), *marker = marker_name(s), *note = NULL;
@@ -706,13 +713,9 @@ static int set_aside(struct store *s, char **ret_note)
 	if (r < 0)
 		return fail(s, r, "%s: the state file is damaged (%s) and cannot be set aside: %s", s->path, damage, strerror(-r));
 	unlink(marker);
-	if (asprintf(&note,
-		"The state file %s was damaged (%s). It was set aside as %s, and a new one was begun: what was known"
-		" of open problems, of events and of mails that were waiting is lost, and problems that last will be"
-		" reported again. Look at the disk, and remove the damaged file when it is of no more use.",
-		s->path, damage, aside) < 0)
+	log_warning(SAY_SET_ASIDE, s->path, damage, aside);
+	if (asprintf(&note, _(SAY_SET_ASIDE), s->path, damage, aside) < 0)
 		return -ENOMEM;
-	log_warning("%s", note);
 	*ret_note = TAKE_PTR(note);
 	return 0;
 }
@@ -765,9 +768,7 @@ static int open_or_begin(struct store *s, const char *const *steps, size_t n_ste
 	}
 	s->open = true;
 	tend(s, RESERVE_PAGES);
-	if (s->read_only && asprintf(ret_note,
-		"The state file %s can be read but not written: what happens from now on cannot be stored. See whether its"
-		" file system was mounted read-only after an error.", s->path) < 0)
+	if (s->read_only && asprintf(ret_note, SAY_READ_ONLY, s->path) < 0)
 		return -ENOMEM;
 	return 0;
 }

@@ -232,7 +232,9 @@ refresh-golden: tests/unit/compose-mail tests/unit/test-chart
 	for name in `tests/unit/compose-mail | grep -v hostile`; do \
 		{ tests/unit/compose-mail $$name subject && echo && echo && tests/unit/compose-mail $$name text; } \
 			>$(srcdir)/tests/golden/$$name.txt && \
-		tests/unit/compose-mail $$name html >$(srcdir)/tests/golden/$$name.html || exit 1; \
+		tests/unit/compose-mail $$name html >$(srcdir)/tests/golden/$$name.html && \
+		{ TOCSIN_LANGUAGE=zh_CN tests/unit/compose-mail $$name subject && echo && echo && \
+			TOCSIN_LANGUAGE=zh_CN tests/unit/compose-mail $$name text; } >$(srcdir)/tests/golden/zh_CN/$$name.txt || exit 1; \
 	done
 .PHONY: refresh-golden
 
@@ -300,7 +302,7 @@ EXTRA_DIST += tests/e2e/test_mailer.py
 EXTRA_DIST += tests/e2e/test_resolver.py
 EXTRA_DIST += tests/e2e/test_send.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
-EXTRA_DIST += tests/e2e/test_mime.py
+EXTRA_DIST += tests/e2e/test_mime.py tests/e2e/test_mail_chinese.py
 EXTRA_DIST += tests/e2e/test_notify.py tests/support/wedge.c
 EXTRA_DIST += tests/e2e/test_plugin.py
 EXTRA_DIST += tests/e2e/test_postfix.py

@@ -89,10 +89,12 @@ def test_a_disk_that_hangs_takes_one_writer_only(setup, daemon, catcher, meter, 
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
 @pytest.mark.parametrize("width", [375, 800])
-def test_in_a_browser(setup, daemon, meter, page, tmp_path, width):  # noqa: F811
+def test_in_a_browser(setup, daemon, meter, page, tmp_path, width, language):  # noqa: F811
     """Nothing is wider than the screen, and every picture is shown."""
     value, check = meter
+    setup.sections["tocsin"]["language"] = language
     value.write_text("96\n")
     setup.write(check)
     daemon(setup).stop()

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes one built-in sample to standard output: compose-mail SAMPLE mail|subject|text|html. Golden files and
+/* Writes one built-in sample to standard output: compose-mail SAMPLE mail|subject|text|html, in the language of
+ * TOCSIN_LANGUAGE. Golden files and
  * tests/e2e/test_mime.py are made of it. Not a test by itself. */
 #include "clock.h"
+#include "language.h"
 #include "mime.h"
 #include "report.h"
 
@@ -467,6 +469,7 @@ int main(int argc, char **argv)
 
 	setenv("TZ", "CST-8", 1);
 	tzset();
+	language_from_environment();
 	fill_hostile();
 	fill_many();
 	for (size_t i = 0; argc == 3 && i < ELEMENTS(samples); i++)

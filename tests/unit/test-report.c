@@ -3,6 +3,7 @@
 #include "../support/random.h"
 #include "../support/torture.h"
 #include "clock.h"
+#include "language.h"
 #include "page.h"
 #include "report.h"
 #include "test.h"
@@ -489,6 +490,102 @@ static void says_when_memory_is_out(void **state)
 	assert_true(n > 2);
 }
 
+/* ---- in Chinese ---- */
+
+static int speak_chinese(void **state)
+{
+	return language_use("zh_CN");
+}
+
+static int speak_english(void **state)
+{
+	return language_use("en");
+}
+
+/* The words by which mails are filtered stay as they are. */
+static void names_each_event_in_chinese(void **state)
+{
+	static const struct {
+		enum alert_event event;
+		enum tocsin_state from, to;
+		int64_t minutes;
+		const char *subject;
+	} cases[] = {
+		{ ALERT_PROBLEM, TOCSIN_OK, TOCSIN_CRITICAL, 5, "[web1] CRITICAL disk /: 已用 96 %" },
+		{ ALERT_EASED, TOCSIN_CRITICAL, TOCSIN_WARNING, 5, "[web1] WARNING disk /: 原为 CRITICAL: 已用 96 %" },
+		{ ALERT_BLIND, TOCSIN_OK, TOCSIN_CRITICAL, 5, "[web1] UNKNOWN disk /: 已用 96 %" },
+		{ ALERT_SEEN_AGAIN, TOCSIN_UNKNOWN, TOCSIN_OK, 5, "[web1] OK disk /: 已可重新检查: 已用 96 %" },
+		{ ALERT_RECOVERED, TOCSIN_CRITICAL, TOCSIN_OK, 72, "[web1] RECOVERED disk / 历时 1 小时 12 分钟" },
+		{ ALERT_UNSTABLE, TOCSIN_OK, TOCSIN_WARNING, 40, "[web1] UNSTABLE disk /: 40 分钟内变化 5 次，现为 WARNING" },
+		{ ALERT_STEADY, TOCSIN_OK, TOCSIN_OK, 120, "[web1] STEADY disk /: OK 已保持 2 小时" },
+		{ ALERT_REMINDER, TOCSIN_CRITICAL, TOCSIN_CRITICAL, 720, "[web1] CRITICAL disk / 已持续 12 小时: 已用 96 %" },
+		{ ALERT_ESCALATED, TOCSIN_CRITICAL, TOCSIN_CRITICAL, 120,
+			"[web1] ESCALATED CRITICAL disk / 已持续 2 小时，无人确认" },
+		{ ALERT_TEST, TOCSIN_CRITICAL, TOCSIN_OK, 1, "[web1] TEST: RECOVERED disk / 历时 1 分钟" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct report_event e = { cases[i].event, "root", "/", cases[i].from, cases[i].to, .time_usec = NOW,
+			.since_usec = AGO(cases[i].minutes), .incident = 17, .text = "已用 96 %", .changes = 5 };
+		struct report r = report_of(&e, 1);
+
+		assert_subject(REPORT_ALERT, &r, cases[i].subject);
+	}
+}
+
+/* A character has two columns and three bytes: neither may be lost count of. */
+static void fits_chinese_into_subjects(void **state)
+{
+	struct report_event events[7];
+	struct report_item items[ELEMENTS(events)];
+	struct report r = { .host = "上海机房数据库主服务器一号机", .version = "1", .now_usec = NOW, .events = events, .items = items };
+	char names[ELEMENTS(events)][100];
+
+	for (size_t i = 0; i < ELEMENTS(events); i++) {
+		snprintf(names[i], sizeof(names[i]), "第 %zu 块磁盘上的客户资料与历史订单归档目录", i);
+		events[i] = problem;
+		events[i].item = names[i];
+		events[i].text = "磁盘空间已用 96 %（阈值 90 %），照此速度大约 1 小时 50 分钟后写满，请尽快清理";
+		items[i] = disk;
+		items[i].item = names[i];
+		r.n_events = r.n_items = i + 1;
+		for (enum report_kind kind = REPORT_STARTED; kind <= REPORT_TEST; kind++)
+			assert_sound_subject(kind, &r);
+	}
+	assert_subject(REPORT_ALERT, &r, "[上海机房数据库主…器一号机] 7 个问题：CRITICAL disk 第 0 块…档目录，另 6 个");
+	assert_subject(REPORT_STATUS, &r, "[上海机房数据库主…器一号机] 状态 CRITICAL：7/7 项异常：disk 第…目录，另 6 个");
+}
+
+static void breaks_chinese_lines_where_they_may_be(void **state)
+{
+	struct report_event e = problem;
+	struct report r = report_of(&e, 1);
+	char text[400];
+
+	/* Wherever the line ends, none begins with what closes or ends with what opens, and no number loses its unit. */
+	for (int n = 0; n < 40; n++) {
+		_cleanup_buf_ struct buf b = BUF(100000);
+
+		snprintf(text, sizeof(text), "%.*s已用 96 %%（阈值 90 %%），在“/srv”上；大约 50 分钟后写满。请尽快清理：删除旧的备份、日志！", 3 * n,
+			"磁盘空间不足磁盘空间不足磁盘空间不足磁盘空间不足磁盘空间不足磁盘空间不足磁盘空间不足");
+		e.text = text;
+		report_text(&b, REPORT_ALERT, &r);
+		for (const char *line = buf_text(&b); *line; line += strcspn(line, "\n") + 1) {
+			static const char *const never_first[] = { "，", "。", "：", "；", "、", "）", "”", "！", "%", "分钟" };
+			static const char *const never_last[] = { "（", "“", " " };
+			size_t len = strcspn(line, "\n");
+
+			for (size_t i = 0; i < ELEMENTS(never_first); i++)
+				assert_false(strncmp(line, never_first[i], strlen(never_first[i])) == 0);
+			for (size_t i = 0; i < ELEMENTS(never_last); i++)
+				assert_false(len >= strlen(never_last[i]) &&
+					strncmp(line + len - strlen(never_last[i]), never_last[i], strlen(never_last[i])) == 0);
+		}
+	}
+}
+
+#define IN_CHINESE(test) cmocka_unit_test_setup_teardown(test, speak_chinese, speak_english)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,6 +606,12 @@ int main(void)
 		cmocka_unit_test(escapes_every_text),
 		cmocka_unit_test(stays_in_bounds),
 		cmocka_unit_test(says_when_memory_is_out),
+		IN_CHINESE(names_each_event_in_chinese),
+		IN_CHINESE(fits_chinese_into_subjects),
+		IN_CHINESE(breaks_chinese_lines_where_they_may_be),
+		IN_CHINESE(stays_in_bounds),
+		IN_CHINESE(escapes_every_text),
+		IN_CHINESE(says_when_memory_is_out),
 	};
 
 	return cmocka_run_group_tests(tests, set_zone, NULL);
