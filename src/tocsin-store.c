@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tocsin-store PATH: the writer, the only process that opens the state file. The daemon starts it with a socket as
  * descriptor 3 (msg.h); nobody calls it by hand. */
+#include "language.h"
 #include "log.h"
 #include "msg.h"
 #include "store.h"
@@ -14,6 +15,7 @@
 int main(int argc, char **argv)
 {
 	log_open("tocsin-store");
+	language_from_environment();
 	if (argc != 2 || *argv[1] == '\0') {
 		log_error("usage: tocsin-store PATH, with a socket to tocsind as descriptor %d", MSG_FD);
 		return EX_USAGE;
