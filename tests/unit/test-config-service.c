@@ -113,6 +113,7 @@ static void defaults_are_added_to_their_sections(void **state)
 	assert_serves("[tocsin]\nhost = h\n[check a]\ntype = sample\nmost = 5\ninterval = 10s\n[report]\nevery = 0\n", true,
 		NO_MAIL SAMPLE
 		"setting|tocsin||host|h|x.conf|2\n"
+		"setting|tocsin||language|en|default|0\n"
 		"setting|tocsin||interval|1m|default|0\n"
 		"setting|tocsin||keep_samples|7d|default|0\n"
 		"setting|tocsin||keep_events|90d|default|0\n"
