@@ -2,7 +2,9 @@
 /* tocsind: the options of the command line; the rest is daemon.c. */
 #include "conf-loader.h"
 #include "daemon.h"
+#include "language.h"
 #include "log.h"
+#include "translate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -37,6 +39,7 @@ static void on_checked(struct conf_loaded *loaded, void *userdata)
 {
 	int *status = userdata;
 
+	conf_settings_use_language(&loaded->settings);
 	for (size_t i = 0; i < loaded->problems.n; i++) {
 		_cleanup_buf_ struct buf line = BUF(4000);
 
@@ -44,7 +47,7 @@ static void on_checked(struct conf_loaded *loaded, void *userdata)
 		fprintf(stderr, "%s\n", buf_text(&line));
 	}
 	if (loaded->problems.n_errors == 0)
-		fprintf(stderr, "The configuration is good: %zu checks, %zu relays.\n", loaded->conf->n_checks,
+		fprintf(stderr, _("The configuration is good: %zu checks, %zu relays.\n"), loaded->conf->n_checks,
 			loaded->conf->n_mails);
 	*status = loaded->problems.n_errors ? EX_CONFIG : EX_OK;
 }
@@ -54,6 +57,7 @@ static int check_config(const struct options *o)
 	const struct conf_source source = { .path = o->conf_path, .dropins = o->conf_dropins };
 	int status = -1;
 
+	language_from_environment();
 	int r = conf_load_and_wait(&source, on_checked, &status);
 	if (r < 0) {
 		log_error_errno(r, "cannot check the configuration");
