@@ -78,7 +78,7 @@ UNIT_TESTS += tests/unit/test-units
 endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
-EXTRA_DIST += tests/unit/test.h tests/support/han.h
+EXTRA_DIST += tests/unit/test.h tests/support/both-languages.h tests/support/han.h
 EXTRA_DIST += tests/conf tests/fixtures tests/scenarios
 
 # The daemon around the alert engine, for its scenarios and the simulator.
