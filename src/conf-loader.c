@@ -159,10 +159,15 @@ int conf_loader_start(sd_event *event, const struct conf_source *source, conf_lo
 {
 	static const struct helper_callbacks callbacks = { .message = on_message, .ended = on_ended };
 	_cleanup_free_ char *program = helper_path("tocsin-check");
-	const char *argv[] = {
+	const char *argv[8] = {
 		"tocsin-check", "--config", source->path, "--conf-dir", source->dropins ? source->dropins : "",
-		source->with_defaults ? "--defaults" : NULL, NULL,
 	};
+	size_t n = 5;
+
+	if (source->with_defaults)
+		argv[n++] = "--defaults";
+	if (source->keeps_language)
+		argv[n++] = "--keep-language";
 	struct conf_loader *l = calloc(1, sizeof(*l));
 
 	if (!l || !program) {

@@ -366,9 +366,7 @@ static int collect(struct service *s, const char *path, const char *dropins)
 {
 	struct conf *conf = NULL;
 
-	int r = conf_use_language(path, dropins);
-	if (r == 0)
-		r = conf_read(path, dropins, &s->settings, &s->problems);
+	int r = conf_read(path, dropins, &s->settings, &s->problems);
 	if (r == 0)
 		r = load_modules(s);
 	if (r == 0)

@@ -62,6 +62,14 @@ def test_check_config_of_no_file_in_the_language_of_the_caller(setup):
     assert r.returncode == 78 and "错误: 无法打开文件: No such file or directory" in r.stderr
 
 
+@pytest.mark.parametrize("language, words", [("zh_CN", "未知的配置项“hots”"), ("en", "unknown key 'hots'")])
+def test_the_command_line_may_choose(setup, language, words):
+    """Whatever the configuration says."""
+    setup.config.write_text("[tocsin]\nhots = x\nlanguage = " + {"zh_CN": "en", "en": "zh_CN"}[language] + "\n")
+    r = setup.tocsin("--language", language, "config", "--config", str(setup.config))
+    assert r.returncode == 78 and words in r.stdout + r.stderr, r
+
+
 def test_reload_of_a_broken_file_is_refused_in_chinese(setup, daemon, catcher):
     """In the language of the file that is refused, which is not yet in force."""
     setup.write(harness.check("root", "disk", path="/"))
