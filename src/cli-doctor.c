@@ -6,12 +6,10 @@
 
 #include "clock.h"
 #include "conf-loader.h"
-#include "msg.h"
 #include "state.h"
 #include "status-view.h"
 #include "terminal.h"
 #include "text.h"
-#include "translate.h"
 #include "units.h"
 #include "varlink.h"
 
@@ -499,7 +497,7 @@ static void tell_notes(struct doctor *d, const json_t *status)
 	static const struct {
 		const char *words, *subject, *remedy;
 	} known[] = {
-		{ NOTE_NOT_LOCKED, "memory", "LimitMEMLOCK=64M in the unit: systemctl cat " UNIT " shows what is in force" },
+		{ "memory is not locked", "memory", "LimitMEMLOCK=64M in the unit: systemctl cat " UNIT " shows what is in force" },
 		{ "state file cannot be written", "state file", "see to its disk and its owner: ls -ld /var/lib/tocsin; df /var/lib/tocsin" },
 		{ "[mail", "mail", "see the findings about mail" },
 		{ "tocsin-mail", "helpers", "see journalctl -u tocsin" },
@@ -513,7 +511,7 @@ static void tell_notes(struct doctor *d, const json_t *status)
 		const char *text = json_string_value(note) ? json_string_value(note) : "";
 		size_t k = 0;
 
-		while (k < ELEMENTS(known) && !strstr(text, _(known[k].words)))
+		while (k < ELEMENTS(known) && !strstr(text, known[k].words))
 			k++;
 		if (k < ELEMENTS(known))
 			was_found[k] = true;

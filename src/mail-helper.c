@@ -117,7 +117,10 @@ static void lock_memory(struct buf *notes)
 {
 	malloc_trim(0);
 	if (mlockall(MCL_CURRENT) < 0)
-		buf_printf(notes, "%s%s: %s", notes->len ? "; " : "", _(NOTE_NOT_LOCKED), strerror(errno));
+		{
+		buf_puts(notes, notes->len ? "; " : "");
+		buf_printf(notes, _("memory is not locked: %s"), strerror(errno));
+	}
 }
 
 /* Somebody who sends mails without waiting for MSG_READY wants them sent, not a helper that stands by ("tocsin send"):

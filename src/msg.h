@@ -21,9 +21,6 @@
 #define MSG_INLINE_MAX (16 * 1024)
 #define MSG_SIZE_MAX (16 * 1024 * 1024)
 
-/* The beginning of a note of MSG_READY, by which `tocsin doctor` knows it; to be looked up (translate.h). */
-#define NOTE_NOT_LOCKED N_("memory is not locked")
-
 enum msg_kind {
 	/* any helper → daemon */
 	MSG_READY, /* note: "" or what is not as it should be ("memory is not locked: …") */

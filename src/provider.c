@@ -12,8 +12,8 @@
 #include <strings.h>
 
 #define CODE_LOGIN \
-	N_("the user name is the whole address; the password is the authorization code (授权码) from the mail " \
-	   "settings, not the login password")
+	N_("the user name is the whole address; the password is the authorization code (授权码) from the mail settings, not the " \
+	   "login password")
 #define APP_LOGIN \
 	N_("the user name is the whole address; the password is an app password made in the account's security settings")
 
@@ -35,8 +35,8 @@ static const struct provider providers[] = {
 		N_("the user name is the whole address; client access must be switched on in the mail settings"),
 		"from documentation by others: onionseo.com/2445.html, read 2026-11; login not checked" },
 	{ "gmail", "smtp.gmail.com", 465, SMTP_TLS, "gmail.com,googlemail.com", "smtp-relay.gmail.com,smtp.googlemail.com",
-		N_("the user name is the whole address; the password is an app password made in the account's security settings "
-		   "(it needs 2-step verification), or auth = XOAUTH2 with token_command"),
+		N_("the user name is the whole address; the password is an app password made in the account's security settings (it "
+		   "needs 2-step verification), or auth = XOAUTH2 with token_command"),
 		"from documentation by others: cli.nylas.com/guides/gmail-smtp-settings, read 2026-11" },
 	{ "outlook", "smtp-mail.outlook.com", 587, SMTP_STARTTLS, "outlook.com,hotmail.com,live.com,msn.com", "",
 		N_("the user name is the whole address; passwords are being switched off: auth = XOAUTH2 with token_command"),

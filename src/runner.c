@@ -462,7 +462,7 @@ static int say_ready(struct runner *r)
 	char note[128] = "";
 
 	if (mlockall(MCL_CURRENT) < 0)
-		snprintf(note, sizeof(note), "%s: %s", _(NOTE_NOT_LOCKED), strerror(errno));
+		snprintf(note, sizeof(note), _("memory is not locked: %s"), strerror(errno));
 	return msg_send(r->socket, MSG_READY, -1, note);
 }
 
