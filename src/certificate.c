@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "connect.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <arpa/inet.h>
@@ -76,12 +77,27 @@ static void append_pin(const unsigned char pin[CERTIFICATE_PIN_SIZE], struct buf
 /* "; or, if you have made sure that this key is the server's, set tls_pin = sha256:…" */
 static void append_pin_advice(struct judgement *j)
 {
+	_cleanup_buf_ struct buf text = BUF(100);
 	unsigned char pin[CERTIFICATE_PIN_SIZE];
 
 	if (leaf_pin(j->leaf, pin) < 0)
 		return;
-	buf_puts(j->why, "; or, if you have made sure that this is the server's own key, set tls_pin = ");
-	append_pin(pin, j->why);
+	append_pin(pin, &text);
+	buf_printf(j->why, _("; or, if you have made sure that this is the server's own key, set tls_pin = %s"), buf_text(&text));
+}
+
+struct time_text {
+	char text[64];
+};
+
+static struct time_text time_text(int64_t usec)
+{
+	struct time_text t;
+	_cleanup_buf_ struct buf b = BUF(sizeof(t.text) - 1);
+
+	format_time(&b, usec);
+	snprintf(t.text, sizeof(t.text), "%s", buf_text(&b));
+	return t;
 }
 
 /* Distinguished names are chosen by whoever made the certificate. */
@@ -187,29 +203,27 @@ static size_t append_names(gnutls_x509_crt_t leaf, struct buf *b)
 		n++;
 	}
 	if (n > NAMES_SHOWN)
-		buf_printf(b, " and %zu more", n - NAMES_SHOWN);
+		buf_printf(b, _(" and %zu more"), n - NAMES_SHOWN);
 	return n;
 }
 
 static int judge_name(struct judgement *j)
 {
-	_cleanup_buf_ struct buf names = BUF(4096);
+	_cleanup_buf_ struct buf names = BUF(4096), subject = BUF(2048);
 	const char *host = j->policy->host;
 
 	if (!host || leaf_has_name(j->leaf, host))
 		return 0;
-	if (append_names(j->leaf, &names)) {
-		buf_printf(
-			j->why, "the server's certificate is for %s, not for \"%s\"", buf_text(&names), host);
-	} else {
+	append_dn(gnutls_x509_crt_get_dn3, j->leaf, &subject);
+	if (append_names(j->leaf, &names))
 		buf_printf(j->why,
-			"the server's certificate has no name in subjectAltName that could be \"%s\" "
-			"(subject ",
-			host);
-		append_dn(gnutls_x509_crt_get_dn3, j->leaf, j->why);
-		buf_puts(j->why, "; common names do not count any more)");
-	}
-	buf_puts(j->why, "; correct the name here, or the certificate there");
+			_("the server's certificate is for %s, not for \"%s\"; correct the name here, or the certificate there"),
+			buf_text(&names), host);
+	else
+		buf_printf(j->why,
+			_("the server's certificate has no name in subjectAltName that could be \"%s\" (subject %s; common names "
+			  "do not count any more); correct the name here, or the certificate there"),
+			host, buf_text(&subject));
 	append_pin_advice(j);
 	return -EKEYREJECTED;
 }
@@ -220,16 +234,15 @@ static int judge_name(struct judgement *j)
 static bool say_expired(struct judgement *j)
 {
 	int64_t until = (int64_t)gnutls_x509_crt_get_expiration_time(j->leaf) * USEC_PER_SEC;
+	_cleanup_buf_ struct buf age = BUF(100);
 
 	if (until >= j->now_usec)
 		return false;
-	buf_printf(j->why, "the certificate of %s expired on ", j->policy->owner);
-	format_time(j->why, until);
-	buf_puts(j->why, " (");
-	format_duration(j->why, j->now_usec - until);
-	buf_puts(j->why, " ago); the server needs a new one, unless this host's clock is wrong: check this "
-			 "host's clock, it says ");
-	format_time(j->why, j->now_usec);
+	format_duration(&age, j->now_usec - until);
+	buf_printf(j->why,
+		_("the certificate of %s expired on %s (%s ago); the server needs a new one, unless this host's clock is wrong: "
+		  "check this host's clock, it says %s"),
+		j->policy->owner, time_text(until).text, buf_text(&age), time_text(j->now_usec).text);
 	return true;
 }
 
@@ -239,28 +252,27 @@ static bool say_not_yet_valid(struct judgement *j)
 
 	if (since <= j->now_usec)
 		return false;
-	buf_printf(j->why, "the certificate of %s is not yet valid, only from ", j->policy->owner);
-	format_time(j->why, since);
-	buf_puts(j->why, " on; check this host's clock, it says ");
-	format_time(j->why, j->now_usec);
+	buf_printf(j->why, _("the certificate of %s is not yet valid, only from %s on; check this host's clock, it says %s"),
+		j->policy->owner, time_text(since).text, time_text(j->now_usec).text);
 	return true;
 }
 
 static bool say_chain_dates(struct judgement *j)
 {
 	buf_printf(j->why,
-		"a certificate of an authority that %s sent has expired or is not yet valid; the server "
-		"needs a new chain, unless this host's clock is wrong: check this host's clock, it says ",
-		j->policy->owner);
-	format_time(j->why, j->now_usec);
+		_("a certificate of an authority that %s sent has expired or is not yet valid; the server "
+		  "needs a new chain, unless this host's clock is wrong: check this host's clock, it says %s"),
+		j->policy->owner, time_text(j->now_usec).text);
 	return true;
 }
 
 static bool say_revoked(struct judgement *j)
 {
-	buf_printf(j->why, "the certificate of %s has been revoked by its authority, ", j->policy->owner);
-	append_dn(gnutls_x509_crt_get_issuer_dn3, j->leaf, j->why);
-	buf_puts(j->why, "; the server needs a new one");
+	_cleanup_buf_ struct buf issuer = BUF(2048);
+
+	append_dn(gnutls_x509_crt_get_issuer_dn3, j->leaf, &issuer);
+	buf_printf(j->why, _("the certificate of %s has been revoked by its authority, %s; the server needs a new one"),
+		j->policy->owner, buf_text(&issuer));
 	return true;
 }
 
@@ -270,19 +282,24 @@ static bool say_purpose(struct judgement *j)
 	size_t len = sizeof(oid);
 	unsigned critical;
 
-	buf_printf(j->why, "the certificate of %s is not for servers", j->policy->owner);
 	if (gnutls_x509_crt_get_key_purpose_oid(j->leaf, 0, oid, &len, &critical) >= 0)
-		buf_printf(j->why, " (its key purpose is %s)",
-			strcmp(oid, GNUTLS_KP_TLS_WWW_CLIENT) == 0 ? "TLS client" : oid);
-	buf_puts(j->why, "; the server needs one with the purpose TLS server (1.3.6.1.5.5.7.3.1)");
+		buf_printf(j->why,
+			_("the certificate of %s is not for servers (its key purpose is %s); the server needs one with the purpose "
+			  "TLS server (1.3.6.1.5.5.7.3.1)"),
+			j->policy->owner, strcmp(oid, GNUTLS_KP_TLS_WWW_CLIENT) == 0 ? _("TLS client") : oid);
+	else
+		buf_printf(j->why,
+			_("the certificate of %s is not for servers; the server needs one with the purpose TLS server "
+			  "(1.3.6.1.5.5.7.3.1)"),
+			j->policy->owner);
 	return true;
 }
 
 static bool say_insecure(struct judgement *j)
 {
 	buf_printf(j->why,
-		"the certificate of %s, or one of its chain, is signed with an outdated algorithm or a weak "
-		"key; the server needs a new one (SHA-256 or better, RSA 2048 or better)",
+		_("the certificate of %s, or one of its chain, is signed with an outdated algorithm or a weak "
+		  "key; the server needs a new one (SHA-256 or better, RSA 2048 or better)"),
 		j->policy->owner);
 	return true;
 }
@@ -292,8 +309,8 @@ static bool say_self_signed(struct judgement *j)
 	if (!gnutls_x509_crt_check_issuer(j->leaf, j->leaf))
 		return false;
 	buf_printf(j->why,
-		"the certificate of %s is self-signed, no authority stands for it (looked in %s); set "
-		"tls_ca_file",
+		_("the certificate of %s is self-signed, no authority stands for it (looked in %s); set "
+		  "tls_ca_file"),
 		j->policy->owner, j->policy->origin);
 	append_pin_advice(j);
 	return true;
@@ -301,12 +318,13 @@ static bool say_self_signed(struct judgement *j)
 
 static bool say_unknown_issuer(struct judgement *j)
 {
-	buf_printf(j->why, "the certificate of %s was issued by ", j->policy->owner);
-	append_dn(gnutls_x509_crt_get_issuer_dn3, j->leaf, j->why);
+	_cleanup_buf_ struct buf issuer = BUF(2048);
+
+	append_dn(gnutls_x509_crt_get_issuer_dn3, j->leaf, &issuer);
 	buf_printf(j->why,
-		", who is not among %s, nor confirmed by one of them in what the server sent; set "
-		"tls_ca_file to the authority's certificate",
-		j->policy->origin);
+		_("the certificate of %s was issued by %s, who is not among %s, nor confirmed by one of them in what the server "
+		  "sent; set tls_ca_file to the authority's certificate"),
+		j->policy->owner, buf_text(&issuer), j->policy->origin);
 	append_pin_advice(j);
 	return true;
 }
@@ -328,6 +346,7 @@ static const struct {
 
 static int judge_chain(struct judgement *j)
 {
+	_cleanup_buf_ struct buf shown = BUF(2048);
 	gnutls_datum_t words = { NULL, 0 };
 
 	if (j->status == 0)
@@ -336,24 +355,25 @@ static int judge_chain(struct judgement *j)
 		if (j->status & complaints[i].status && complaints[i].say(j))
 			return -EKEYREJECTED;
 	gnutls_certificate_verification_status_print(j->status, GNUTLS_CRT_X509, &words, 0);
-	buf_printf(j->why, "the certificate of %s cannot be trusted: ", j->policy->owner);
-	text_clean(j->why, words.data ? (const char *)words.data : "unknown reason", 400);
+	text_clean(&shown, words.data ? (const char *)words.data : _("unknown reason"), 400);
 	gnutls_free(words.data);
+	buf_printf(j->why, _("the certificate of %s cannot be trusted: %s"), j->policy->owner, buf_text(&shown));
 	return -EKEYREJECTED;
 }
 
 static int judge_pin(struct judgement *j)
 {
-	unsigned char pin[CERTIFICATE_PIN_SIZE];
+	_cleanup_buf_ struct buf wanted = BUF(100), has = BUF(100);
+	unsigned char pin[CERTIFICATE_PIN_SIZE] = { 0 };
 
 	if (leaf_pin(j->leaf, pin) == 0 && memcmp(pin, j->policy->pin, sizeof(pin)) == 0)
 		return 0;
-	buf_printf(j->why, "the public key of %s is not the pinned one: tls_pin is ", j->policy->owner);
-	append_pin(j->policy->pin, j->why);
-	buf_puts(j->why, ", the server has ");
-	append_pin(pin, j->why);
-	buf_puts(j->why,
-		"; if its key was changed on purpose set the new one, else somebody may stand in between");
+	append_pin(j->policy->pin, &wanted);
+	append_pin(pin, &has);
+	buf_printf(j->why,
+		_("the public key of %s is not the pinned one: tls_pin is %s, the server has %s; if its key was changed on "
+		  "purpose set the new one, else somebody may stand in between"),
+		j->policy->owner, buf_text(&wanted), buf_text(&has));
 	return -EKEYREJECTED;
 }
 
@@ -366,10 +386,10 @@ static int judge_key(struct judgement *j)
 				      GNUTLS_SEC_PARAM_MEDIUM)
 		return 0;
 	buf_printf(j->why,
-		"the key of the certificate of %s is too weak: %s with %u bits, while 2048 for RSA or 256 "
-		"for elliptic curves are required; the server needs a new key and certificate",
+		_("the key of the certificate of %s is too weak: %s with %u bits, while 2048 for RSA or 256 "
+		  "for elliptic curves are required; the server needs a new key and certificate"),
 		j->policy->owner,
-		algorithm >= 0 ? gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm) : "unknown", bits);
+		algorithm >= 0 ? gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm) : C_("kind of key", "unknown"), bits);
 	return -EKEYREJECTED;
 }
 
@@ -392,7 +412,7 @@ int certificate_verify(gnutls_session_t session, const struct certificate_policy
 	struct judgement j = { .policy = policy, .why = why, .now_usec = clock_realtime_usec() };
 
 	if (import_leaf(session, &leaf) < 0) {
-		buf_printf(why, "%s sent no certificate that can be read", policy->owner);
+		buf_printf(why, _("%s sent no certificate that can be read"), policy->owner);
 		return -EKEYREJECTED;
 	}
 	j.leaf = leaf;
@@ -402,7 +422,7 @@ int certificate_verify(gnutls_session_t session, const struct certificate_policy
 	r = gnutls_certificate_verify_peers(session, &wanted, 1, &j.status);
 	if (r < 0) {
 		buf_printf(
-			why, "the certificate of %s cannot be checked: %s", policy->owner, gnutls_strerror(r));
+			why, _("the certificate of %s cannot be checked: %s"), policy->owner, gnutls_strerror(r));
 		return -EKEYREJECTED;
 	}
 	r = judge_chain(&j);
@@ -425,7 +445,7 @@ int certificate_verify_chain(const gnutls_x509_crt_t *chain, unsigned n, gnutls_
 		GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &j.status, NULL);
 	if (r < 0) {
 		buf_printf(
-			why, "the certificate of %s cannot be checked: %s", policy->owner, gnutls_strerror(r));
+			why, _("the certificate of %s cannot be checked: %s"), policy->owner, gnutls_strerror(r));
 		return -EKEYREJECTED;
 	}
 	r = judge_chain(&j);
@@ -446,7 +466,7 @@ static void put_key(gnutls_x509_crt_t leaf, struct buf *b)
 	int algorithm = gnutls_x509_crt_get_pk_algorithm(leaf, &bits);
 
 	if (algorithm >= 0)
-		buf_printf(b, "key: %s, %u bits\n", gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm), bits);
+		buf_printf(b, _("key: %s, %u bits\n"), gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm), bits);
 	if (leaf_pin(leaf, pin) < 0)
 		return;
 	buf_puts(b, "tls_pin: ");
@@ -456,19 +476,29 @@ static void put_key(gnutls_x509_crt_t leaf, struct buf *b)
 
 static void put_leaf(gnutls_x509_crt_t leaf, const struct transport_certificate *c, struct buf *b)
 {
-	buf_puts(b, "subject: ");
+	buf_puts(b, _("subject: "));
 	append_dn(gnutls_x509_crt_get_dn3, leaf, b);
-	buf_puts(b, "\nnames: ");
+	buf_printf(b, "\n%s", _(CERTIFICATE_NAMES));
 	if (append_names(leaf, b) == 0)
-		buf_puts(b, "none");
-	buf_puts(b, "\nissuer: ");
+		buf_puts(b, C_("names of a certificate", "none"));
+	buf_printf(b, "\n%s", _(CERTIFICATE_ISSUER));
 	append_dn(gnutls_x509_crt_get_issuer_dn3, leaf, b);
-	buf_puts(b, c->is_self_signed ? " (self-signed)\nvalid: from " : "\nvalid: from ");
-	format_time(b, c->since_usec);
-	buf_puts(b, " until ");
-	format_time(b, c->until_usec);
+	buf_puts(b, c->is_self_signed ? _(" (self-signed)") : "");
 	buf_putc(b, '\n');
+	buf_printf(b, _("valid: from %s until %s\n"), time_text(c->since_usec).text, time_text(c->until_usec).text);
 	put_key(leaf, b);
+}
+
+static void put_issuer(gnutls_x509_crt_t crt, bool is_root, struct buf *b)
+{
+	_cleanup_buf_ struct buf subject = BUF(2048);
+	const struct time_text until = time_text(until_usec(crt));
+
+	append_dn(gnutls_x509_crt_get_dn3, crt, &subject);
+	if (is_root)
+		buf_printf(b, _("with it came the root: %s, valid until %s\n"), buf_text(&subject), until.text);
+	else
+		buf_printf(b, _("with it came: %s, valid until %s\n"), buf_text(&subject), until.text);
 }
 
 void certificate_describe(
@@ -488,11 +518,7 @@ void certificate_describe(
 
 		if (!is_root && until_usec(chain[i]) < ret->chain_until_usec)
 			ret->chain_until_usec = until_usec(chain[i]);
-		buf_puts(&ret->text, is_root ? "with it came the root: " : "with it came: ");
-		append_dn(gnutls_x509_crt_get_dn3, chain[i], &ret->text);
-		buf_puts(&ret->text, ", valid until ");
-		format_time(&ret->text, until_usec(chain[i]));
-		buf_putc(&ret->text, '\n');
+		put_issuer(chain[i], is_root, &ret->text);
 	}
 }
 

@@ -46,6 +46,7 @@ static int read_configuration(const struct cli *cli, unsigned flags, struct conf
 {
 	const struct conf_source source = {
 		.path = cli->conf_path, .dropins = cli->conf_dropins, .with_defaults = flags & LOAD_DEFAULTS,
+		.keeps_language = true, /* tocsin.c has chosen it */
 	};
 
 	return conf_load_and_wait(&source, keep_loaded, ret);

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "conf-table.h"
 #include "helper.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -43,7 +44,8 @@ void conf_problem_format(const struct conf_problem *problem, struct buf *b)
 	buf_puts(b, problem->file);
 	if (problem->line)
 		buf_printf(b, ":%u", problem->line);
-	buf_printf(b, ": %s: %s", problem->is_error ? "error" : "warning", problem->text);
+	buf_printf(b, ": %s: %s", problem->is_error ? C_("of the configuration", "error") : C_("of the configuration", "warning"),
+		problem->text);
 }
 
 struct conf_loader *conf_loader_free(struct conf_loader *l)
@@ -129,7 +131,7 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 
 		loaded->is_unread = true;
 		if (l->error < 0)
-			buf_printf(&why, "cannot be taken in: %s", strerror(-l->error));
+			buf_printf(&why, _("sent what cannot be taken in: %s"), strerror(-l->error));
 		else
 			helper_describe_end(end, &why);
 		conf_add_problem(&loaded->problems, true, l->path, 0,
@@ -157,10 +159,15 @@ int conf_loader_start(sd_event *event, const struct conf_source *source, conf_lo
 {
 	static const struct helper_callbacks callbacks = { .message = on_message, .ended = on_ended };
 	_cleanup_free_ char *program = helper_path("tocsin-check");
-	const char *argv[] = {
+	const char *argv[8] = {
 		"tocsin-check", "--config", source->path, "--conf-dir", source->dropins ? source->dropins : "",
-		source->with_defaults ? "--defaults" : NULL, NULL,
 	};
+	size_t n = 5;
+
+	if (source->with_defaults)
+		argv[n++] = "--defaults";
+	if (source->keeps_language)
+		argv[n++] = "--keep-language";
 	struct conf_loader *l = calloc(1, sizeof(*l));
 
 	if (!l || !program) {

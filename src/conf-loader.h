@@ -19,6 +19,7 @@ struct conf_source {
 	const char *path; /* of tocsin.conf */
 	const char *dropins; /* the conf.d folder */
 	bool with_defaults; /* settings for what no file says, too */
+	bool keeps_language; /* problems are told in the language in use, not in that of the files */
 };
 
 struct conf_loader;

@@ -147,9 +147,11 @@ static int check_from(struct conf_work *b, struct conf_mail *m)
 		m->from = strdup(m->username);
 		return m->from ? 0 : -ENOMEM;
 	}
+	if (!m->from && m->username)
+		return error_at(b, mail_place(b, m, "username"),
+			"from is required, since the username is no mail address: expected from = ADDRESS");
 	if (!m->from)
-		return error_at(b, mail_place(b, m, "username"), "from is required%s: expected from = ADDRESS",
-			m->username ? ", since the username is no mail address" : "");
+		return error_at(b, mail_place(b, m, "username"), "from is required: expected from = ADDRESS");
 	if (!mime_is_address(m->from))
 		return error_at(b, mail_place(b, m, "from"), "from: expected one mail address, like tocsin@example.org");
 	if (login_is_address && strcasecmp(m->from, m->username) != 0)

@@ -7,7 +7,6 @@
 #include "conf-table.h"
 #include "conf-work.h"
 #include "ini-guard.h"
-#include "language.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -323,14 +322,10 @@ int conf_use_language(const char *path, const char *dropin_directory)
 {
 	struct conf_settings settings = { 0 };
 	struct conf_problems problems = { 0 };
-	const char *language = language_names[0];
 
 	int r = conf_read(path, dropin_directory, &settings, &problems);
-	for (size_t i = 0; i < settings.n; i++)
-		if (strcmp(settings.items[i].section, "tocsin") == 0 && strcmp(settings.items[i].key, "language") == 0)
-			language = settings.items[i].value;
-	if (r == 0 && language_use(language) == -ENOMEM)
-		r = -ENOMEM;
+	if (r == 0)
+		r = conf_settings_use_language(&settings);
 	conf_settings_free(&settings);
 	conf_problems_free(&problems);
 	return r;

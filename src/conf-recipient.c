@@ -82,10 +82,12 @@ static int recipient_of(struct conf_work *w, const struct conf_setting *s, struc
 	*ret = find_recipient(w->conf, s->name);
 	if (*ret || !is_first)
 		return 0;
-	if (w->conf->n_recipients == CONF_RECIPIENTS_MAX)
-		return error_at(w, s, "there are too many recipients: expected at most %d%s", CONF_RECIPIENTS_MAX,
-			find_recipient(w->conf, CONF_RECIPIENT_MAIL) ? " with those in [mail]" : "");
-	return add_recipient(w->conf, s->name, s, ret);
+	if (w->conf->n_recipients < CONF_RECIPIENTS_MAX)
+		return add_recipient(w->conf, s->name, s, ret);
+	if (find_recipient(w->conf, CONF_RECIPIENT_MAIL))
+		return error_at(w, s, "there are too many recipients: expected at most %d with those in [mail]",
+			CONF_RECIPIENTS_MAX);
+	return error_at(w, s, "there are too many recipients: expected at most %d", CONF_RECIPIENTS_MAX);
 }
 
 static int build_sections(struct conf_work *w)

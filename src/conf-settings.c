@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "conf-work.h"
+#include "language.h"
 #include "translate.h"
 
 #include <errno.h>
@@ -90,6 +91,13 @@ int conf_add_problem(struct conf_problems *p, bool is_error, const char *file, u
 	}
 	p->items[p->n++] = (struct conf_problem){ .is_error = is_error, .file = copy, .line = line, .text = text };
 	return 0;
+}
+
+int conf_settings_use_language(const struct conf_settings *s)
+{
+	const struct conf_setting *language = conf_find_setting(s, 0, "tocsin", "", "language");
+
+	return language && language_use(language->value) == -ENOMEM ? -ENOMEM : 0;
 }
 
 void conf_settings_free(struct conf_settings *s)

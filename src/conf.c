@@ -9,6 +9,7 @@
 #include "option.h"
 #include "template.h"
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,8 +20,8 @@
 static const struct {
 	const char *section, *key, *advice;
 } refused[] = {
-	{ "mail", "password", "a password does not belong into this file, which others may read and backups copy: put it "
-		"into a file of its own and name that as password_file = /etc/tocsin/mail-password, or use credential" },
+	{ "mail", "password", N_("a password does not belong into this file, which others may read and backups copy: put it "
+		"into a file of its own and name that as password_file = /etc/tocsin/mail-password, or use credential") },
 };
 
 bool conf_is_in_section(const struct conf_setting *s, const char *section, const char *name)
@@ -49,7 +50,7 @@ static int report_refused(struct conf_work *b, const struct conf_setting *s, boo
 	for (size_t i = 0; i < ELEMENTS(refused); i++) {
 		if (strcmp(refused[i].section, s->section) == 0 && strcmp(refused[i].key, s->key) == 0) {
 			*ret_done = true;
-			return error_at(b, s, "%s", refused[i].advice);
+			return error_at(b, s, "%s", _(refused[i].advice));
 		}
 	}
 	return 0;

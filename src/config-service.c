@@ -97,7 +97,7 @@ static int load_module(struct service *s, const struct conf_setting *type)
 		return 0;
 	bool is_deadly = before ? before->is_deadly : !module_survives_loading(module_directory(), type->value, s->socket);
 	if (is_deadly)
-		r = report_module(s, type, "the module crashes or hangs when it is loaded");
+		r = report_module(s, type, _("the module crashes or hangs when it is loaded"));
 	else if (module_load(module_directory(), type->value, &module, &error) < 0)
 		r = error ? report_module(s, type, error) : -ENOMEM;
 	return r < 0 || before ? r : add_loaded(s, type->value, module, is_deadly);
@@ -156,9 +156,13 @@ static int report_unknown_option(struct service *s, const struct tocsin_check *m
 	if (nearest)
 		return conf_add_problem(&s->problems, true, at->file, at->line,
 			"unknown key '%s' in [check %s] of type %s: did you mean %s?", at->key, at->name, module->name, nearest);
+	if (n == 0)
+		return conf_add_problem(&s->problems, true, at->file, at->line,
+			"unknown key '%s' in [check %s] of type %s: expected timeout, or a key of [alert]", at->key, at->name,
+			module->name);
 	return conf_add_problem(&s->problems, true, at->file, at->line,
-		"unknown key '%s' in [check %s] of type %s: expected %s%s, or a key of [alert]", at->key, at->name,
-		module->name, n ? "one of " : "timeout", buf_text(&expected));
+		"unknown key '%s' in [check %s] of type %s: expected one of %s, or a key of [alert]", at->key, at->name,
+		module->name, buf_text(&expected));
 }
 
 /* One option of a module. conf_read() could not know which of its keys may be repeated. */
@@ -315,7 +319,7 @@ static int send_modules(const struct service *s, int socket)
 	for (size_t i = 0; r == 0 && i < s->n_modules; i++) {
 		const struct conf_module *m = &s->modules[i];
 		const struct tocsin_check *module = find_loaded(s, m->name)->module;
-		_cleanup_free_ char *summary = text_cleaned(module->summary, 200);
+		_cleanup_free_ char *summary = text_cleaned(_(module->summary), 200);
 		char flags[MODULE_FLAGS_MAX];
 
 		r = summary ? msg_send(socket, MSG_MODULE, -1, m->name, module_flags(module, flags), summary) : -ENOMEM;
@@ -362,9 +366,7 @@ static int collect(struct service *s, const char *path, const char *dropins)
 {
 	struct conf *conf = NULL;
 
-	int r = conf_use_language(path, dropins);
-	if (r == 0)
-		r = conf_read(path, dropins, &s->settings, &s->problems);
+	int r = conf_read(path, dropins, &s->settings, &s->problems);
 	if (r == 0)
 		r = load_modules(s);
 	if (r == 0)

@@ -8,5 +8,5 @@
 /* Reads PATH and the *.conf files in DROPINS (may be NULL), loads the modules that are named, and sends MSG_PROBLEM,
  * MSG_MODULE, MSG_SETTING and MSG_DONE to SOCKET (msg.h). WITH_DEFAULTS: also each value in force that no file sets,
  * with file "default". A module that cannot be loaded is a warning: its check will be UNKNOWN, and the others go on.
- * Problems of the configuration are no failure; -ENOMEM, or the -errno of sending. */
+ * Problems of the configuration are no failure, and are told in the language in use; -ENOMEM, or the -errno of sending. */
 int config_service_run(const char *path, const char *dropins, int socket, bool with_defaults);

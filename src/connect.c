@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <arpa/inet.h>
@@ -148,17 +149,17 @@ bool connect_is_loopback(const struct sockaddr *address)
 static int resolve_failure(int code, struct buf *b)
 {
 	if (code == EAI_SYSTEM) {
-		buf_printf(b, "the resolver failed: %s", strerror(errno));
+		buf_printf(b, _("the resolver failed: %s"), strerror(errno));
 		return -EAGAIN;
 	}
 	if (code == EAI_NONAME || code == EAI_NODATA) {
-		buf_printf(b, "name not found (the resolver says: %s); check the name in the configuration",
+		buf_printf(b, _("name not found (the resolver says: %s); check the name in the configuration"),
 			gai_strerror(code));
 		return -ENXIO;
 	}
 	buf_printf(b,
-		"the name could not be resolved now (the resolver says: %s); check /etc/resolv.conf and the "
-		"network",
+		_("the name could not be resolved now (the resolver says: %s); check /etc/resolv.conf and the "
+		  "network"),
 		gai_strerror(code));
 	return -EAGAIN;
 }
@@ -287,7 +288,7 @@ static void race_take_error(struct race *race)
 	if (!end || parse_int(text, &error) < 0 || error < 0 || error > INT_MAX) {
 		race->resolver_error = -EAGAIN;
 		buf_clear(&race->answer);
-		buf_puts(&race->answer, "the resolver's process died without an answer");
+		buf_puts(&race->answer, _("the resolver's process died without an answer"));
 		return;
 	}
 	buf_drop(&race->answer, (size_t)(end - text) + 1);
@@ -311,7 +312,7 @@ static void race_take_answer(struct race *race)
 	if (n == 0) {
 		race->resolver_error = -ENXIO;
 		buf_clear(&race->answer);
-		buf_puts(&race->answer, "the name has no address");
+		buf_puts(&race->answer, _("the name has no address"));
 	}
 }
 
@@ -457,40 +458,51 @@ static int race_run(struct race *race)
 
 /* The words. */
 
-static const struct {
-	int error;
-	const char *before, *behind; /* the address */
-} reasons[] = {
-	{ ECONNREFUSED, "connection refused by ", "" },
-	{ ETIMEDOUT, "no answer from ", "" },
-	{ ENETUNREACH, "no route to ", "" },
-	{ EHOSTUNREACH, "no route to ", "" },
-	{ ECONNRESET, "connection reset by ", "" },
-	{ EPERM, "connecting to ", " is forbidden on this host (firewall)" },
-	{ EACCES, "connecting to ", " is forbidden on this host (firewall or sandbox)" },
-	{ EADDRNOTAVAIL, "no own address to reach ", " from" },
-	{ EAFNOSUPPORT, "",
-		" is of another family than source_address, or one that this host does not have" },
-};
+/* Sentences rather than a table of them, so that the compiler holds each against its argument. */
+static void explain_error(int error, const char *address, struct buf *b)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		buf_printf(b, _("connection refused by %s"), address);
+		break;
+	case ETIMEDOUT:
+		buf_printf(b, _("no answer from %s"), address);
+		break;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		buf_printf(b, _("no route to %s"), address);
+		break;
+	case ECONNRESET:
+		buf_printf(b, _("connection reset by %s"), address);
+		break;
+	case EPERM:
+		buf_printf(b, _("connecting to %s is forbidden on this host (firewall)"), address);
+		break;
+	case EACCES:
+		buf_printf(b, _("connecting to %s is forbidden on this host (firewall or sandbox)"), address);
+		break;
+	case EADDRNOTAVAIL:
+		buf_printf(b, _("no own address to reach %s from"), address);
+		break;
+	case EAFNOSUPPORT:
+		buf_printf(b, _("%s is of another family than source_address, or one that this host does not have"), address);
+		break;
+	default:
+		buf_printf(b, "%s: %s", address, strerror(error));
+	}
+}
 
 static void attempt_explain(const struct attempt *a, int64_t waited_usec, struct buf *b)
 {
-	int error = a->error ? a->error : ETIMEDOUT;
+	_cleanup_buf_ struct buf address = BUF(NI_MAXHOST + 16), waited = BUF(100);
 
-	for (size_t i = 0; i < ELEMENTS(reasons); i++) {
-		if (reasons[i].error != error)
-			continue;
-		buf_puts(b, reasons[i].before);
-		connect_format(address_socket(&a->address), a->address.len, b);
-		buf_puts(b, reasons[i].behind);
-		if (!a->error) {
-			buf_puts(b, " within ");
-			format_duration(b, waited_usec);
-		}
+	connect_format(address_socket(&a->address), a->address.len, &address);
+	if (a->error) {
+		explain_error(a->error, buf_text(&address), b);
 		return;
 	}
-	connect_format(address_socket(&a->address), a->address.len, b);
-	buf_printf(b, ": %s", strerror(error));
+	format_duration(&waited, waited_usec);
+	buf_printf(b, _("no answer from %s within %s"), buf_text(&address), buf_text(&waited));
 }
 
 /* Why nothing was connected; returns the -errno of the whole. */
@@ -498,16 +510,17 @@ static int race_explain(const struct race *race, int result, struct buf *b)
 {
 	int64_t waited = clock_boottime_usec() - race->begun_usec;
 	int last = race->resolver_error ? race->resolver_error : result;
+	_cleanup_buf_ struct buf duration = BUF(100);
 	size_t told = 0;
 
+	format_duration(&duration, waited);
 	if (!race->is_literal)
 		buf_printf(b, "%s: ", race->options->host);
 	if (race->resolver_error) {
 		buf_puts(b, buf_text(&race->answer));
 		told++;
 	} else if (race->resolver_fd >= 0) {
-		buf_puts(b, "the resolver did not answer within ");
-		format_duration(b, waited);
+		buf_printf(b, _("the resolver did not answer within %s"), buf_text(&duration));
 		told++;
 	}
 	for (size_t i = 0; i < race->next; i++) {
@@ -521,9 +534,9 @@ static int race_explain(const struct race *race, int result, struct buf *b)
 		last = a->error ? -a->error : -ETIMEDOUT;
 	}
 	if (told > FAILURES_SHOWN)
-		buf_printf(b, "; and %zu more", told - FAILURES_SHOWN);
+		buf_printf(b, _("; and %zu more"), told - FAILURES_SHOWN);
 	if (told == 0)
-		buf_puts(b, "no time was left to connect");
+		buf_puts(b, _("no time was left to connect"));
 	return last;
 }
 
@@ -543,7 +556,7 @@ static int race_set_up(struct race *race, struct buf *why)
 	struct address a;
 
 	if (o->source_address && !parse_literal(o->source_address, 0, &race->source)) {
-		buf_printf(why, "source_address '%s' is no IP address", o->source_address);
+		buf_printf(why, _("source_address '%s' is no IP address"), o->source_address);
 		return -EINVAL;
 	}
 	race->is_literal = parse_literal(o->host, o->port, &a);
@@ -555,7 +568,7 @@ static int race_set_up(struct race *race, struct buf *why)
 		race->remembered_usec = usec_add(race->begun_usec, CONNECT_REMEMBERED_USEC);
 	int r = resolver_start(race);
 	if (r < 0)
-		buf_printf(why, "%s: cannot start a process to resolve the name: %s", o->host, strerror(-r));
+		buf_printf(why, _("%s: cannot start a process to resolve the name: %s"), o->host, strerror(-r));
 	return r;
 }
 
@@ -593,12 +606,12 @@ int connect_resolve(const struct connect_options *o, struct buf *ret)
 
 	int r = resolver_start(&race);
 	if (r < 0) {
-		buf_printf(ret, "cannot start a process to resolve the name: %s", strerror(-r));
+		buf_printf(ret, _("cannot start a process to resolve the name: %s"), strerror(-r));
 		return -ECHILD;
 	}
 	r = race_await_resolver(&race);
 	if (r < 0) {
-		buf_puts(ret, "the resolver did not answer in time");
+		buf_puts(ret, _("the resolver did not answer in time"));
 		return r;
 	}
 	race_take_error(&race);
@@ -629,7 +642,7 @@ int connect_host(const struct connect_options *o, int *ret_fd, char **ret_error)
 		return 0;
 	}
 	if (source_is_foreign(&race)) {
-		buf_printf(&why, "source_address %s does not belong to this host", o->source_address);
+		buf_printf(&why, _("source_address %s does not belong to this host"), o->source_address);
 		return fail(&why, -EADDRNOTAVAIL, ret_error);
 	}
 	return fail(&why, race_explain(&race, r, &why), ret_error);

@@ -7,6 +7,7 @@
 #include "msg.h"
 #include "option.h"
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static int send_option(int socket, const char *owner, const struct tocsin_option
 	text_clean(&fallback, o->fallback ? o->fallback : "", HELP_MAX);
 	option_bounds(o, &min, &max);
 	put_choices(o, &choices);
-	text_clean(&help, o->help ? o->help : "", HELP_MAX);
+	text_clean(&help, o->help ? _(o->help) : "", HELP_MAX);
 	return msg_send(socket, MSG_KEY, -1, owner, buf_text(&name), option_type_word(o), buf_text(&type),
 		buf_text(&fallback), buf_text(&min), buf_text(&max), buf_text(&choices), buf_text(&help));
 }
@@ -48,7 +49,7 @@ static int send_options(int socket, const char *owner, const struct tocsin_optio
 
 static int send_module(int socket, const struct tocsin_check *m)
 {
-	_cleanup_free_ char *summary = text_cleaned(m->summary, 200);
+	_cleanup_free_ char *summary = text_cleaned(_(m->summary), 200);
 	char flags[MODULE_FLAGS_MAX];
 
 	int r = summary ? msg_send(socket, MSG_MODULE, -1, m->name, module_flags(m, flags), summary) : -ENOMEM;
@@ -64,7 +65,7 @@ static int describe_module(int socket, const char *name)
 		return -ENOMEM;
 	if (!module_survives_loading(module_directory(), name, socket))
 		return msg_send(socket, MSG_PROBLEM, -1, "error", shown, "0",
-			"the module crashes or hangs when it is loaded");
+			_("the module crashes or hangs when it is loaded"));
 	int r = module_load(module_directory(), name, &m, &error);
 	if (r == 0)
 		return send_module(socket, m);
@@ -101,7 +102,7 @@ int describe_sections(int socket)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = msg_send(socket, MSG_MODULE, -1, kinds[i].name, "section", kinds[i].summary);
+		r = msg_send(socket, MSG_MODULE, -1, kinds[i].name, "section", _(kinds[i].summary));
 		if (r == 0)
 			r = send_options(socket, kinds[i].name, kinds[i].options);
 		if (r == 0)

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "translate.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -463,17 +464,17 @@ size_t helper_queued(const struct helper *h)
 void helper_describe_end(const struct helper_end *end, struct buf *b)
 {
 	if (end->timed_out)
-		buf_puts(b, "gave no answer within its time limit and was killed");
+		buf_puts(b, _("gave no answer within its time limit and was killed"));
 	else if (end->broke_protocol)
-		buf_puts(b, "sent garbage to the daemon and was killed");
+		buf_puts(b, _("sent garbage to the daemon and was killed"));
 	else if (end->killed && sigabbrev_np(end->status))
-		buf_printf(b, "crashed (SIG%s, %s)", sigabbrev_np(end->status), sigdescr_np(end->status));
+		buf_printf(b, _("crashed (SIG%s, %s)"), sigabbrev_np(end->status), sigdescr_np(end->status));
 	else if (end->killed)
-		buf_printf(b, "was killed by signal %d", end->status);
+		buf_printf(b, _("was killed by signal %d"), end->status);
 	else if (end->status == 127)
-		buf_puts(b, "could not be started");
+		buf_puts(b, _("could not be started"));
 	else
-		buf_printf(b, "ended by itself with exit status %d", end->status);
+		buf_printf(b, _("ended by itself with exit status %d"), end->status);
 }
 
 static bool is_tracked(pid_t pid)

@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@ struct guard {
 	const char *value; /* in `text`: of the setting that inih reads now */
 };
 
-static _printf_(2, 3) void problem(struct guard *g, const char *format, ...)
+static _printf_(2, 3) void line_problem(struct guard *g, const char *format, ...)
 {
 	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
 	va_list arguments;
@@ -38,7 +39,7 @@ static _printf_(2, 3) void problem(struct guard *g, const char *format, ...)
 	if (g->error)
 		return;
 	va_start(arguments, format);
-	buf_vprintf(&b, format, arguments);
+	buf_vprintf(&b, translate(format), arguments);
 	va_end(arguments);
 	g->error = buf_error(&b) ? buf_error(&b) : g->handler->problem(g->handler->user, g->line, buf_text(&b));
 }
@@ -68,24 +69,24 @@ static bool line_is_text(struct guard *g, const char *line, size_t len)
 	unsigned char control;
 
 	if (memchr(line, '\0', len)) {
-		problem(g, "there is a NUL byte: this is no text file, or it was not saved as UTF-8; the rest was not read");
+		line_problem(g, "there is a NUL byte: this is no text file, or it was not saved as UTF-8; the rest was not read");
 		g->rest = g->end;
 		return false;
 	}
 	if (len > INI_LINE_MAX) {
-		problem(g, "the line has %zu bytes: expected at most %d", len, INI_LINE_MAX);
+		line_problem(g, "the line has %zu bytes: expected at most %d", len, INI_LINE_MAX);
 		return false;
 	}
 	if (!utf8_valid(line, len)) {
 		if (!g->told_utf8)
-			problem(g, "the line is not UTF-8 (perhaps GBK or Latin-1): save the file as UTF-8");
+			line_problem(g, "the line is not UTF-8 (perhaps GBK or Latin-1): save the file as UTF-8");
 		g->told_utf8 = true;
 		return false;
 	}
 	memcpy(g->text, line, len);
 	g->text[len] = '\0';
 	if (has_control(g->text, &control)) {
-		problem(g, "there is the control character 0x%02x: expected text", control);
+		line_problem(g, "there is the control character 0x%02x: expected text", control);
 		return false;
 	}
 	return true;
@@ -117,16 +118,16 @@ static void take_header(struct guard *g, char *text)
 	g->in_section = true;
 	g->skip = true;
 	if (!close) {
-		problem(g, "the section header has no ]: expected a line like [mail] or [check NAME]");
+		line_problem(g, "the section header has no ]: expected a line like [mail] or [check NAME]");
 		return;
 	}
 	if (close[1]) {
-		problem(g, "there is text behind the ]: expected nothing there; a comment needs a line of its own");
+		line_problem(g, "there is text behind the ]: expected nothing there; a comment needs a line of its own");
 		return;
 	}
 	*close = '\0';
 	if (strchr(text + 1, '[')) {
-		problem(g, "there is a second [ in the section header: expected a line like [mail] or [check NAME]");
+		line_problem(g, "there is a second [ in the section header: expected a line like [mail] or [check NAME]");
 		return;
 	}
 	int r = g->handler->section(g->handler->user, text + 1, g->line);
@@ -143,11 +144,11 @@ static bool key_is_valid(struct guard *g, const char *key, size_t len)
 	if (!name)
 		g->error = -ENOMEM;
 	else if (len == 0)
-		problem(g, "there is no key before the =: expected key = value");
+		line_problem(g, "there is no key before the =: expected key = value");
 	else if (good < len)
-		problem(g, "'%s' is no key: expected letters, digits and _ before the =", name);
+		line_problem(g, "'%s' is no key: expected letters, digits and _ before the =", name);
 	else if (len > INI_KEY_MAX)
-		problem(g, "the key '%s' has %zu bytes: expected at most %d", name, len, INI_KEY_MAX);
+		line_problem(g, "the key '%s' has %zu bytes: expected at most %d", name, len, INI_KEY_MAX);
 	else
 		return true;
 	return false;
@@ -158,7 +159,7 @@ static bool value_is_whole(struct guard *g, const char *value)
 {
 	for (const char *t = value; (t = strchr(t, ';')); t++) {
 		if (t != g->text && (t[-1] == ' ' || t[-1] == '\t')) {
-			problem(g, "there is a blank and a ; in the value: a comment needs a line of its own; if it belongs "
+			line_problem(g, "there is a blank and a ; in the value: a comment needs a line of its own; if it belongs "
 				"to the value, leave out the blank");
 			return false;
 		}
@@ -172,17 +173,18 @@ static bool take_setting(struct guard *g)
 	char *equals = strchr(g->text, '=');
 	size_t len;
 
-	if (!equals) {
-		problem(g, "there is no =: expected key = value%s",
-			g->is_indented ? "; a value cannot go on in a second line" : "");
+	if (!equals && g->is_indented)
+		line_problem(g, "there is no =: expected key = value; a value cannot go on in a second line");
+	else if (!equals)
+		line_problem(g, "there is no =: expected key = value");
+	if (!equals)
 		return false;
-	}
 	for (len = (size_t)(equals - g->text); len > 0 && strchr(BLANKS, g->text[len - 1]);)
 		len--;
 	if (!key_is_valid(g, g->text, len) || !value_is_whole(g, equals + 1))
 		return false;
 	if (!g->in_section) {
-		problem(g, "there is no section yet: expected a line like [mail] before");
+		line_problem(g, "there is no section yet: expected a line like [mail] before");
 		return false;
 	}
 	g->text[len] = '\0';
@@ -256,7 +258,7 @@ int ini_guard_text(const char *data, size_t len, const struct ini_handler *handl
 		g->error = -ENOMEM;
 	if (r > 0 && !g->error) {
 		g->line = (unsigned)r;
-		problem(g, "the INI library cannot read this line: expected key = value");
+		line_problem(g, "the INI library cannot read this line: expected key = value");
 	}
 	return g->error;
 }
@@ -285,7 +287,7 @@ static int file_problem(const struct ini_handler *h, const char *what, int error
 {
 	_cleanup_buf_ struct buf b = BUF(TEXT_MAX);
 
-	buf_printf(&b, "%s%s%s", what, error ? ": " : "", error ? strerror(error) : "");
+	buf_printf(&b, "%s%s%s", translate(what), error ? ": " : "", error ? strerror(error) : "");
 	return h->problem(h->user, 0, buf_text(&b));
 }
 

@@ -9,6 +9,7 @@
 #include "mailer.h"
 #include "msg.h"
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,7 +117,10 @@ static void lock_memory(struct buf *notes)
 {
 	malloc_trim(0);
 	if (mlockall(MCL_CURRENT) < 0)
-		buf_printf(notes, "%smemory is not locked: %s", notes->len ? "; " : "", strerror(errno));
+		{
+		buf_puts(notes, notes->len ? "; " : "");
+		buf_printf(notes, _("memory is not locked: %s"), strerror(errno));
+	}
 }
 
 /* Somebody who sends mails without waiting for MSG_READY wants them sent, not a helper that stands by ("tocsin send"):

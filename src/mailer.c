@@ -8,6 +8,7 @@
 #include "heading.h"
 #include "secret.h"
 #include "text.h"
+#include "translate.h"
 #include "transport.h"
 #include "units.h"
 
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define WORDS_MAX 2000
+#define WORDS_MAX 6000 /* bytes; a character of Chinese has 3 */
 #define SPARED_MAX_USEC USEC_PER_DAY
 
 /* One relay and what is kept for it from one batch to the next. */
@@ -68,7 +69,7 @@ struct session {
 
 /* Words. */
 
-static void __attribute__((format(printf, 2, 3))) remark(const struct run *run, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) mailer_remark(const struct run *run, const char *format, ...)
 {
 	_cleanup_buf_ struct buf text = BUF(WORDS_MAX), line = BUF(4 * WORDS_MAX);
 	va_list arguments;
@@ -76,7 +77,7 @@ static void __attribute__((format(printf, 2, 3))) remark(const struct run *run, 
 	if (!run->batch->dialogue)
 		return;
 	va_start(arguments, format);
-	buf_vprintf(&text, format, arguments);
+	buf_vprintf(&text, translate(format), arguments);
 	va_end(arguments);
 	text_clean(&line, buf_text(&text), WORDS_MAX);
 	run->batch->dialogue(run->batch->data, "*", buf_text(&line));
@@ -100,7 +101,7 @@ static void __attribute__((format(printf, 2, 3))) stage(const struct run *run, c
 static int failed(struct smtp_verdict *v, int status, char *text)
 {
 	v->status = status;
-	v->text = text ? text : strdup("out of memory");
+	v->text = text ? text : strdup(_("out of memory"));
 	return -1;
 }
 
@@ -399,8 +400,8 @@ static int session_connect(
 	int fd;
 
 	if (transport_ascii_host(c->server, &s->host) < 0)
-		return failed(failure, EX_CONFIG, strdup("server is no valid host name"));
-	remark(run, "connecting to %s, port %u", s->host, (unsigned)c->port);
+		return failed(failure, EX_CONFIG, strdup(_("server is no valid host name")));
+	mailer_remark(run, "connecting to %s, port %u", s->host, (unsigned)c->port);
 	stage(run, "name %s", s->host);
 	int r = connect_host(&(struct connect_options){ .host = s->host, .port = (uint16_t)c->port,
 				     .source_address = c->source_address, .remembered = relay->address,
@@ -413,7 +414,7 @@ static int session_connect(
 
 	connect_peer_address(fd, &peer);
 	stage(run, "connect %s", buf_text(&peer));
-	remark(run, "connected to %s", buf_text(&peer));
+	mailer_remark(run, "connected to %s", buf_text(&peer));
 	s->options.is_loopback = is_loopback(fd);
 	mailer_hello(c->hello, run->mailer->conf->host, fd, &s->hello);
 	if (transport_new(fd, relay->trust, s->host, &s->transport) < 0)
@@ -437,7 +438,7 @@ static int session_start_tls(const struct run *run, const struct relay *relay, s
 	int r = s->stream.ops->start_tls(s->stream.data, stage_deadline(run, relay->conf->timeout), &error);
 	if (r < 0)
 		return failed(failure, r == -EPROTO || r == -EKEYREJECTED ? EX_PROTOCOL : EX_TEMPFAIL, error);
-	remark(run, "%s", transport_description(s->transport));
+	mailer_remark(run, "%s", transport_description(s->transport));
 	return 0;
 }
 
@@ -483,8 +484,8 @@ static void tell_certificate(const struct run *run, const struct session *s)
 
 	if (!c || !c->is_known)
 		return;
-	const char *names = find_line(buf_text(&c->text), "names: ", &names_len);
-	const char *issuer = find_line(buf_text(&c->text), "issuer: ", &issuer_len);
+	const char *names = find_line(buf_text(&c->text), _(CERTIFICATE_NAMES), &names_len);
+	const char *issuer = find_line(buf_text(&c->text), _(CERTIFICATE_ISSUER), &issuer_len);
 	append_end(&ends, c->until_usec);
 	buf_putc(&ends, ' ');
 	append_end(&ends, c->chain_until_usec);
@@ -594,7 +595,7 @@ static bool relay_round(const struct run *run, struct relay *relay)
 	_cleanup_smtp_verdict_ struct smtp_verdict failure = { 0 };
 
 	if (session_open(run, relay, &s, &failure) < 0) {
-		remark(run, "%s", failure.text ? failure.text : "the session could not be opened");
+		mailer_remark(run, "%s", failure.text ? failure.text : _("the session could not be opened"));
 		relay_spare(run, relay, &failure);
 		batch_fail(run->batch, &failure);
 		return false;
@@ -610,7 +611,7 @@ static void relay_fail(const struct run *run, const char *text)
 {
 	_cleanup_smtp_verdict_ struct smtp_verdict v = { 0 };
 
-	failed(&v, EX_TEMPFAIL, strdup(text));
+	failed(&v, EX_TEMPFAIL, strdup(translate(text)));
 	batch_fail(run->batch, &v);
 }
 
@@ -618,13 +619,13 @@ static void relay_fail(const struct run *run, const char *text)
 static bool relay_is_spared(const struct run *run, const struct relay *relay)
 {
 	int64_t left = relay->spared_until_usec - clock_boottime_usec();
-	_cleanup_buf_ struct buf words = BUF(2 * WORDS_MAX);
+	_cleanup_buf_ struct buf words = BUF(2 * WORDS_MAX), duration = BUF(100);
 
 	if (left <= 0 || run->batch->by_hand)
 		return false;
-	buf_puts(&words, "not tried for another ");
-	format_duration(&words, left);
-	buf_printf(&words, ", to spare the account: %s", relay->spared_why ? relay->spared_why : "");
+	format_duration(&duration, left);
+	buf_printf(&words, _("not tried for another %s, to spare the account: %s"), buf_text(&duration),
+		relay->spared_why ? relay->spared_why : "");
 	relay_fail(run, buf_text(&words));
 	return true;
 }
@@ -708,7 +709,7 @@ static void fail_without_relays(const struct run *run)
 	_cleanup_smtp_verdict_ struct smtp_verdict v = { 0 };
 	const struct conf_mail none = { .name = (char *)"" };
 
-	failed(&v, EX_CONFIG, strdup("no mail server is configured: add a [mail] section"));
+	failed(&v, EX_CONFIG, strdup(_("no mail server is configured: add a [mail] section")));
 	batch_fail(run->batch, &v);
 	collect(run, &(struct relay){ .conf = &none });
 }

@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "conf-table.h"
 #include "text.h"
+#include "translate.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -13,7 +14,8 @@
 #include <sys/wait.h>
 
 #define NAME_MAX_BYTES 48
-#define ERROR_MAX_BYTES 4096
+#define ERROR_MAX_BYTES 8192
+#define LIST_MAX_BYTES 4096 /* of names */
 #define SUFFIX ".so"
 /* What dlerror() says of a function of tocsin-check.h that this program does not have. */
 #define NEWER_SYMBOL "undefined symbol: tocsin_"
@@ -112,36 +114,38 @@ static int fail(int error, struct buf *sentence, char **ret_error)
 
 static int fail_missing(const char *dir, const char *name, char **ret_error)
 {
-	_cleanup_buf_ struct buf b = BUF(ERROR_MAX_BYTES);
+	_cleanup_buf_ struct buf b = BUF(ERROR_MAX_BYTES), shown = BUF(ERROR_MAX_BYTES), list = BUF(LIST_MAX_BYTES);
 	char **names = NULL;
 	size_t n = 0;
 
-	buf_puts(&b, "there is no check module '");
-	text_clean(&b, name, NAME_MAX_BYTES);
-	buf_puts(&b, "'");
+	text_clean(&shown, name, NAME_MAX_BYTES);
 	int r = module_names(dir, &names, &n);
 	if (r < 0) {
-		buf_printf(&b, ", and %s cannot be read: %s", dir, strerror(-r));
+		buf_printf(&b, _("there is no check module '%s', and %s cannot be read: %s"), buf_text(&shown), dir, strerror(-r));
 		return fail(-ENOENT, &b, ret_error);
 	}
 	const char *nearest = text_nearest(name, (const char *const *)names, n);
+	for (size_t i = 0; i < n && list.len < LIST_MAX_BYTES - 100; i++)
+		buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
 	if (nearest)
-		buf_printf(&b, "; did you mean '%s'?", nearest);
-	buf_printf(&b, "%s %s has %s", nearest ? "" : ";", dir, n ? "" : "none");
-	for (size_t i = 0; i < n && b.len < ERROR_MAX_BYTES - 100; i++)
-		buf_printf(&b, "%s%s", i ? ", " : "", names[i]);
+		buf_printf(&b, _("there is no check module '%s'; did you mean '%s'? %s has %s"), buf_text(&shown), nearest, dir,
+			buf_text(&list));
+	else if (n > 0)
+		buf_printf(&b, _("there is no check module '%s'; %s has %s"), buf_text(&shown), dir, buf_text(&list));
+	else
+		buf_printf(&b, _("there is no check module '%s'; %s has none"), buf_text(&shown), dir);
 	module_names_free(names, n);
 	return fail(-ENOENT, &b, ret_error);
 }
 
-static int fail_with(int error, char **ret_error, const char *format, ...) _printf_(3, 4);
-static int fail_with(int error, char **ret_error, const char *format, ...)
+static int module_refuse(int error, char **ret_error, const char *format, ...) _printf_(3, 4);
+static int module_refuse(int error, char **ret_error, const char *format, ...)
 {
 	_cleanup_buf_ struct buf raw = BUF(ERROR_MAX_BYTES), b = BUF(4 * ERROR_MAX_BYTES);
 	va_list arguments;
 
 	va_start(arguments, format);
-	buf_vprintf(&raw, format, arguments);
+	buf_vprintf(&raw, translate(format), arguments);
 	va_end(arguments);
 	text_clean(&b, buf_error(&raw) ? format : buf_text(&raw), ERROR_MAX_BYTES);
 	return fail(error, &b, ret_error);
@@ -174,19 +178,22 @@ static bool option_fits(const struct tocsin_option *o, size_t config_size)
 
 static int check_abi(const char *path, const struct tocsin_check *m, char **ret_error)
 {
-	if (m->abi != TOCSIN_CHECK_ABI)
-		return fail_with(-EPROTO, ret_error,
-			"%s was built for interface %u of check modules and this tocsin has %u: %s", path, m->abi,
-			TOCSIN_CHECK_ABI,
-			m->abi > TOCSIN_CHECK_ABI ? "it needs a newer tocsin"
-						  : "build it again with the tocsin-check.h of this version");
+	if (m->abi > TOCSIN_CHECK_ABI)
+		return module_refuse(-EPROTO, ret_error,
+			"%s was built for interface %u of check modules and this tocsin has %u: it needs a newer tocsin", path,
+			m->abi, TOCSIN_CHECK_ABI);
+	if (m->abi < TOCSIN_CHECK_ABI)
+		return module_refuse(-EPROTO, ret_error,
+			"%s was built for interface %u of check modules and this tocsin has %u: build it again with the "
+			"tocsin-check.h of this version",
+			path, m->abi, TOCSIN_CHECK_ABI);
 	if (m->check_size > sizeof(*m) || m->option_size > sizeof(struct tocsin_option))
-		return fail_with(-EPROTO, ret_error,
+		return module_refuse(-EPROTO, ret_error,
 			"%s was built with a newer tocsin-check.h (its structures have %u and %u bytes, those of this "
 			"tocsin %zu and %zu): it needs a newer tocsin",
 			path, m->check_size, m->option_size, sizeof(*m), sizeof(struct tocsin_option));
 	if (m->check_size < CHECK_SIZE_MIN || m->option_size < OPTION_SIZE_MIN)
-		return fail_with(-EPROTO, ret_error,
+		return module_refuse(-EPROTO, ret_error,
 			"%s has structures of %u and %u bytes, which no tocsin-check.h ever had: its constant must "
 			"begin with TOCSIN_CHECK_HEADER",
 			path, m->check_size, m->option_size);
@@ -251,17 +258,18 @@ static int widen(const struct tocsin_check **module)
 static int check_content(const char *path, const char *name, const struct tocsin_check *m, char **ret_error)
 {
 	if (!m->name || strcmp(m->name, name) != 0)
-		return fail_with(-EPROTO, ret_error,
+		return module_refuse(-EPROTO, ret_error,
 			"%s calls itself '%s': name and file name must be the same", path,
 			m->name ? m->name : "");
-	if (!m->run || !m->summary || !m->options)
-		return fail_with(-EPROTO, ret_error, "%s has no %s", path,
-			!m->run       ? "run() function"
-			: !m->summary ? "summary"
-				      : "option table");
+	if (!m->run)
+		return module_refuse(-EPROTO, ret_error, "%s has no run() function", path);
+	if (!m->summary)
+		return module_refuse(-EPROTO, ret_error, "%s has no summary", path);
+	if (!m->options)
+		return module_refuse(-EPROTO, ret_error, "%s has no option table", path);
 	for (const struct tocsin_option *o = m->options; o->name; o++)
 		if (!option_fits(o, m->config_size))
-			return fail_with(-EPROTO, ret_error,
+			return module_refuse(-EPROTO, ret_error,
 				"%s: option '%s' does not lie within its configuration", path, o->name);
 	return 0;
 }
@@ -283,13 +291,15 @@ int module_load(const char *dir, const char *name, const struct tocsin_check **r
 
 		if (access(buf_text(&path), F_OK) < 0 && errno == ENOENT)
 			return fail_missing(dir, name, ret_error);
-		return fail_with(-ELIBBAD, ret_error, "%s cannot be loaded: %s%s", buf_text(&path), why ? why : "",
-			why && strstr(why, NEWER_SYMBOL) ? ", which a newer tocsin may have" : "");
+		if (why && strstr(why, NEWER_SYMBOL))
+			return module_refuse(-ELIBBAD, ret_error, "%s cannot be loaded: %s, which a newer tocsin may have",
+				buf_text(&path), why);
+		return module_refuse(-ELIBBAD, ret_error, "%s cannot be loaded: %s", buf_text(&path), why ? why : "");
 	}
 	/* The handle stays open: code of the module may be anywhere by now. */
 	const struct tocsin_check *m = dlsym(handle, "tocsin_check_module");
 	if (!m)
-		return fail_with(-ELIBBAD, ret_error,
+		return module_refuse(-ELIBBAD, ret_error,
 			"%s is no check module: it does not export tocsin_check_module", buf_text(&path));
 	int r = check_abi(buf_text(&path), m, ret_error);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include "option.h"
 
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <assert.h>
@@ -303,26 +304,26 @@ static const struct {
 	void (*show)(const struct tocsin_option *option, const void *member, struct buf *b);
 	void (*release)(void *member);
 } types[] = {
-	[TOCSIN_BOOL] = { "bool", "truth value", "yes or no", "", "yes or no", sizeof(bool), set_bool, show_bool, NULL },
-	[TOCSIN_INT] = { "int", "whole number", "a number without fraction, like 3", "a whole number", "a whole number, like 3",
+	[TOCSIN_BOOL] = { "bool", CN_("kind of value", "truth value"), N_("yes or no"), "", N_("yes or no"), sizeof(bool), set_bool, show_bool, NULL },
+	[TOCSIN_INT] = { "int", CN_("kind of value", "whole number"), N_("a number without fraction, like 3"), N_("a whole number"), N_("a whole number, like 3"),
 		sizeof(int64_t), set_int, show_int, NULL },
-	[TOCSIN_NUMBER] = { "number", "number", "a decimal number, like 0.5", "a number", "a number, like 0.5",
+	[TOCSIN_NUMBER] = { "number", CN_("kind of value", "number"), N_("a decimal number, like 0.5"), N_("a number"), N_("a number, like 0.5"),
 		sizeof(double), set_number, show_number, NULL },
-	[TOCSIN_DURATION] = { "duration", "duration", "a number with a unit, like 90s, 5m, 2h or 1d", "a duration",
-		"a duration, like 90s or 5m", sizeof(int64_t), set_duration, show_duration, NULL },
-	[TOCSIN_SIZE] = { "size", "size", "a number with a unit, like 512M or 10G", "a size", "a size, like 512M or 10G",
+	[TOCSIN_DURATION] = { "duration", CN_("kind of value", "duration"), N_("a number with a unit, like 90s, 5m, 2h or 1d"), N_("a duration"),
+		N_("a duration, like 90s or 5m"), sizeof(int64_t), set_duration, show_duration, NULL },
+	[TOCSIN_SIZE] = { "size", CN_("kind of value", "size"), N_("a number with a unit, like 512M or 10G"), N_("a size"), N_("a size, like 512M or 10G"),
 		sizeof(int64_t), set_size, show_size, NULL },
-	[TOCSIN_PERCENT] = { "percent", "percentage", "a number with a percent sign, like 90%", "a percentage",
-		"a percentage, like 90%", sizeof(double), set_percent, show_percent, NULL },
-	[TOCSIN_LIMIT] = { "limit", "limit", "a percentage, a size or a number, like 90%, 10G or 4", "a percentage",
-		"a percentage, a size or a number, like 90%, 10G or 4", sizeof(struct tocsin_limit), set_limit,
+	[TOCSIN_PERCENT] = { "percent", CN_("kind of value", "percentage"), N_("a number with a percent sign, like 90%"), N_("a percentage"),
+		N_("a percentage, like 90%"), sizeof(double), set_percent, show_percent, NULL },
+	[TOCSIN_LIMIT] = { "limit", CN_("kind of value", "limit"), N_("a percentage, a size or a number, like 90%, 10G or 4"), N_("a percentage"),
+		N_("a percentage, a size or a number, like 90%, 10G or 4"), sizeof(struct tocsin_limit), set_limit,
 		show_limit, NULL },
-	[TOCSIN_STRING] = { "string", "text", "at least one character, or no such line", "", "a text",
+	[TOCSIN_STRING] = { "string", CN_("kind of value", "text"), N_("at least one character, or no such line"), "", N_("a text"),
 		sizeof(char *), set_string, show_string, free_string },
-	[TOCSIN_PATH] = { "path", "absolute path", "a path that begins with /", "", "an absolute path, like /var",
+	[TOCSIN_PATH] = { "path", CN_("kind of value", "absolute path"), N_("a path that begins with /"), "", N_("an absolute path, like /var"),
 		sizeof(char *), set_path, show_string, free_string },
-	[TOCSIN_CHOICE] = { "choice", "choice", "", "", "", sizeof(int), set_choice, show_choice, NULL },
-	[TOCSIN_LIST] = { "list", "text", "at least one character, or no such line", "", "a text; repeat the key for more",
+	[TOCSIN_CHOICE] = { "choice", CN_("kind of value", "choice"), "", "", "", sizeof(int), set_choice, show_choice, NULL },
+	[TOCSIN_LIST] = { "list", CN_("kind of value", "text"), N_("at least one character, or no such line"), "", N_("a text; repeat the key for more"),
 		sizeof(struct tocsin_list), append_item, show_list, free_list },
 };
 
@@ -342,19 +343,21 @@ const struct tocsin_option *option_find(const struct tocsin_option *table, const
 
 static void put_choices(const struct tocsin_option *option, struct buf *b)
 {
-	buf_puts(b, "one of ");
+	_cleanup_buf_ struct buf words = BUF(MESSAGE_MAX);
+
 	for (size_t i = 0; option->choices && option->choices[i]; i++)
-		buf_printf(b, "%s%s", i ? ", " : "", option->choices[i]);
+		buf_printf(&words, "%s%s", i ? ", " : "", option->choices[i]);
+	buf_printf(b, _("one of %s"), buf_text(&words));
 }
 
 void option_describe_type(const struct tocsin_option *option, struct buf *b)
 {
 	if (!type_is_known(option))
-		buf_puts(b, "of an unknown type");
+		buf_puts(b, _("of an unknown type"));
 	else if (option->type == TOCSIN_CHOICE)
 		put_choices(option, b);
 	else
-		buf_puts(b, types[option->type].description);
+		buf_puts(b, _(types[option->type].description));
 }
 
 const char *option_type_word(const struct tocsin_option *option)
@@ -393,27 +396,24 @@ void option_bounds(const struct tocsin_option *option, struct buf *min, struct b
 
 static void put_range(const struct tocsin_option *option, struct buf *b)
 {
-	buf_printf(b, "expected %s", types[option->type].range_noun);
-	if (option->min == 0 && option->max == 0) {
-		buf_puts(b, " that fits into 64 bits");
-	} else if (option->max < option->min) {
-		buf_puts(b, " of at least ");
-		put_bound(option, option->min, b);
-	} else {
-		buf_puts(b, " from ");
-		put_bound(option, option->min, b);
-		buf_puts(b, " to ");
-		put_bound(option, option->max, b);
-	}
+	_cleanup_buf_ struct buf min = BUF(MESSAGE_MAX), max = BUF(MESSAGE_MAX);
+	const char *noun = _(types[option->type].range_noun);
+
+	option_bounds(option, &min, &max);
+	if (min.len == 0)
+		buf_printf(b, C_("range of values", "%s that fits into 64 bits"), noun);
+	else if (max.len == 0)
+		buf_printf(b, C_("range of values", "%s of at least %s"), noun, buf_text(&min));
+	else
+		buf_printf(b, C_("range of values", "%s from %s to %s"), noun, buf_text(&min), buf_text(&max));
 }
 
 static void put_expected(const struct tocsin_option *option, struct buf *b)
 {
-	buf_puts(b, "expected ");
 	if (option->type == TOCSIN_CHOICE)
 		put_choices(option, b);
 	else
-		buf_puts(b, types[option->type].expected);
+		buf_puts(b, _(types[option->type].expected));
 }
 
 static const char *nearest_choice(const struct tocsin_option *option, const char *value)
@@ -430,29 +430,24 @@ static const char *nearest_choice(const struct tocsin_option *option, const char
 /* The sentence for ERROR. */
 static void put_error(const struct tocsin_option *option, const char *value, int error, struct buf *b)
 {
-	if (error == -ERANGE && option->type == TOCSIN_LIST) {
-		buf_printf(b, "there are too many values: expected at most %d", LIST_MAX);
-		return;
-	}
-	if (*value) {
-		buf_putc(b, '\'');
-		text_clean(b, value, SHOWN_MAX);
-		buf_putc(b, '\'');
-	} else {
-		buf_puts(b, "the value is empty");
-	}
-	if (error == -ERANGE) {
-		buf_puts(b, " is out of range: ");
-		put_range(option, b);
-		return;
-	}
-	if (*value)
-		buf_printf(b, " is no %s", types[option->type].noun);
-	buf_puts(b, ": ");
-	put_expected(option, b);
+	_cleanup_buf_ struct buf shown = BUF(MESSAGE_MAX), expected = BUF(MESSAGE_MAX);
 	const char *nearest = nearest_choice(option, value);
-	if (nearest)
-		buf_printf(b, "; did you mean %s?", nearest);
+
+	if (error == -ERANGE && option->type == TOCSIN_LIST) {
+		buf_printf(b, _("there are too many values: expected at most %d"), LIST_MAX);
+		return;
+	}
+	text_clean(&shown, value, SHOWN_MAX);
+	(error == -ERANGE ? put_range : put_expected)(option, &expected);
+	if (error == -ERANGE)
+		buf_printf(b, _("'%s' is out of range: expected %s"), buf_text(&shown), buf_text(&expected));
+	else if (*value)
+		buf_printf(b, _("'%s' is no %s: expected %s"), buf_text(&shown), _(types[option->type].noun),
+			buf_text(&expected));
+	else
+		buf_printf(b, _("the value is empty: expected %s"), buf_text(&expected));
+	if (nearest && error != -ERANGE)
+		buf_printf(b, _("; did you mean %s?"), nearest);
 }
 
 /* Returns ERROR, or -ENOMEM when there is no memory to say it. */
@@ -471,7 +466,7 @@ int option_set(const struct tocsin_option *option, void *base, const char *value
 	_cleanup_buf_ struct buf b = BUF(MESSAGE_MAX);
 
 	if (!type_is_known(option)) {
-		buf_printf(&b, "the option has the unknown type %d", (int)option->type);
+		buf_printf(&b, _("the option has the unknown type %d"), (int)option->type);
 		return give_error(&b, -EINVAL, ret_error);
 	}
 	int r = types[option->type].set(option, member_of(option, base), value);
@@ -534,7 +529,7 @@ int option_set_defaults(const struct tocsin_option *table, void *base, char **re
 		if (r < 0 && ret_error && error) {
 			_cleanup_buf_ struct buf b = BUF(MESSAGE_MAX);
 
-			buf_printf(&b, "the default of %s is wrong: %s", o->name, error);
+			buf_printf(&b, _("the default of %s is wrong: %s"), o->name, error);
 			return give_error(&b, r, ret_error);
 		}
 		assert(r == 0 || r == -ENOMEM);

@@ -64,32 +64,40 @@ static const struct provider providers[] = {
 		"from documentation by others: github.com/chatmail/provider-db, mail.ru.md (2026-04), read 2026-11" },
 };
 
-#define WANTS_CODE "this wants the authorization code (授权码) from the mail settings, not the login password"
-#define WANTS_APP_PASSWORD "this wants an app password from the account's security settings, not the login password"
-#define FROM_IS_LOGIN "the sender (from) must be the address that logs in"
-#define LIKE_SPAM "the service takes this for spam: send less often, or change the subject"
+#define WANTS_CODE N_("this wants the authorization code (授权码) from the mail settings, not the login password")
+#define WANTS_APP_PASSWORD \
+	N_("this wants an app password from the account's security settings, not the login password")
+#define FROM_IS_LOGIN N_("the sender (from) must be the address that logs in")
+#define FROM_IS_LOGIN_OR_MAILBOX \
+	N_("the sender (from) must be the address that logs in, or a mailbox that it may send as")
+#define FROM_IS_LOGIN_OR_ALIAS N_("the sender (from) must be the address that logs in, or one of its aliases")
+#define FROM_IS_LOGIN_OR_ALLOWED \
+	N_("the sender (from) must be the address that logs in, or one that the server's sender map allows it")
+#define LIKE_SPAM N_("the service takes this for spam: send less often, or change the subject")
 #define SLOW (30 * USEC_PER_MINUTE)
 #define LOCKED USEC_PER_HOUR
 
 /* More special rows first. A refused login is not tried again soon: services lock accounts after a few. */
 static const struct provider_advice advice[] = {
 	{ "qq", 535, NULL, "frequency",
-		"QQ Mail names all its causes at once: SMTP not switched on, a wrong authorization code (授权码), a "
-		"blocked account, or logins too often; check the first two in the mail settings, then wait",
+		N_("QQ Mail names all its causes at once: SMTP not switched on, a wrong authorization code (授权码), a "
+		   "blocked account, or logins too often; check the first two in the mail settings, then wait"),
 		LOCKED, "seen by others, with IMAP: github.com/chengazhen/cursor-auto-free/issues/294 (2025-03)" },
 	{ "qq", 535, NULL, NULL,
-		"this wants the authorization code (授权码) from the mail settings, not the QQ password; SMTP must be "
-		"switched on there, and a changed QQ password ends the code",
+		N_("this wants the authorization code (授权码) from the mail settings, not the QQ password; SMTP must be "
+		   "switched on there, and a changed QQ password ends the code"),
 		LOCKED, "seen by others: github.com/YMFE/yapi/issues/2219 (2021-06), pppscn/SmsForwarder/issues/507 (2024-08)" },
 	{ "qq", 501, NULL, "authorization user", FROM_IS_LOGIN, 0,
 		"seen by others: github.com/nodeSolidServer/node-solid-server/issues/1281 (2019-08)" },
-	{ "qq", 550, NULL, "\"From\" header", "the From header must hold the address that logs in, written literally", 0,
+	{ "qq", 550, NULL, "\"From\" header", N_("the From header must hold the address that logs in, written literally"), 0,
 		"seen by others: git.uair.cc/expressgy/cursor-init, qq-email-setup.md, read 2026-11" },
 	{ "163", 535, NULL, NULL, WANTS_CODE, LOCKED,
 		"seen by others: github.com/hongrunhui/node_12306/issues/1 (2017-01)" },
 	{ "126", 535, NULL, NULL, WANTS_CODE, LOCKED,
 		"seen by others, code not quoted: github.com/cnodejs/nodeclub/issues/948 (2017-04)" },
-	{ "163", 550, NULL, "no permission", "SMTP must be switched on in the mail settings; then " WANTS_CODE, LOCKED,
+	{ "163", 550, NULL, "no permission", N_("SMTP must be switched on in the mail settings; then this wants the authorization code (授权码) from the mail "
+		   "settings, not the login password"),
+		LOCKED,
 		"seen by others: github.com/testerSunshine/12306/issues/62 (2019-01), "
 		"open-falcon/mail-provider/issues/6 (2017-04)" },
 	{ "163", 554, NULL, "DT:SPM", LIKE_SPAM, SLOW,
@@ -97,80 +105,82 @@ static const struct provider_advice advice[] = {
 		"zabbix-book/zabbix_mail_with_graph/issues/1 (2019-01)" },
 	{ "126", 554, NULL, "DT:SPM", LIKE_SPAM, SLOW,
 		"seen by others: github.com/kootenpv/yagmail/issues/144 (2019-09)" },
-	{ "aliyun", 526, NULL, NULL, "the login was refused, or refused too often: check the password, then wait", LOCKED,
+	{ "aliyun", 526, NULL, NULL, N_("the login was refused, or refused too often: check the password, then wait"), LOCKED,
 		"from documentation by others: sh-aliyun.com, error codes, read 2026-11" },
 	{ "aliyun", 440, NULL, NULL, FROM_IS_LOGIN, 0, "from documentation by others: sh-aliyun.com, error codes, read 2026-11" },
 	{ "gmail", 534, "5.7.9", NULL, WANTS_APP_PASSWORD, LOCKED,
 		"seen by others: github.com/Der-Henning/tgtg/issues/517 (2024-07)" },
 	{ "gmail", 535, "5.7.8", NULL, WANTS_APP_PASSWORD, LOCKED,
 		"seen by others: github.com/maitraysuthar/rest-api-nodejs-mongodb/issues/50 (2022-08)" },
-	{ "gmail", 0, "5.4.5", NULL, "the day's sending limit is reached", 6 * USEC_PER_HOUR,
+	{ "gmail", 0, "5.4.5", NULL, N_("the day's sending limit is reached"), 6 * USEC_PER_HOUR,
 		"seen by others: github.com/gen-smtp/gen_smtp/issues/140 (2017-11)" },
-	{ "gmail", 454, "4.7.0", "Too many login", "logins came too often: wait before the next", SLOW,
+	{ "gmail", 454, "4.7.0", "Too many login", N_("logins came too often: wait before the next"), SLOW,
 		"seen by others: github.com/nodemailer/nodemailer/issues/1388 (2022-03)" },
 	{ NULL, 535, "5.7.139", "disabled for the tenant",
-		"SMTP AUTH is switched off in this organisation: an administrator enables it in the Exchange admin centre, or for "
-		"the one mailbox",
+		N_("SMTP AUTH is switched off in this organisation: an administrator enables it in the Exchange admin centre, or for "
+		   "the one mailbox"),
 		LOCKED, "seen by others: docs.bookyourpto.com/features/smtp-troubleshoot, read 2026-11" },
 	{ NULL, 535, "5.7.139", "disabled for the mailbox",
-		"SMTP AUTH is switched off for this mailbox: in an organisation an "
-		"administrator enables Authenticated SMTP for it",
+		N_("SMTP AUTH is switched off for this mailbox: in an organisation an "
+		   "administrator enables Authenticated SMTP for it"),
 		LOCKED, "seen by others: github.com/thunderbird/thunderbird-android/issues/10787 (2026-04)" },
 	{ NULL, 535, "5.7.139", NULL,
-		"Microsoft refuses password logins here (security defaults, or basic authentication switched off): use auth = "
-		"XOAUTH2 with token_command",
+		N_("Microsoft refuses password logins here (security defaults, or basic authentication switched off): use auth = "
+		   "XOAUTH2 with token_command"),
 		LOCKED, "seen by others: github.com/nodemailer/nodemailer/issues/1714 (2025-01), "
 		"docs.bookyourpto.com/features/smtp-troubleshoot, read 2026-11" },
 	{ NULL, 550, "5.7.30", NULL,
-		"Microsoft takes no passwords for sending any more: use auth = XOAUTH2 with token_command", LOCKED,
+		N_("Microsoft takes no passwords for sending any more: use auth = XOAUTH2 with token_command"), LOCKED,
 		"seen by others: dev.to/fonteeboa, sending emails in Microsoft 365 (2025), read 2026-11" },
-	{ NULL, 0, "5.7.57", NULL, "Microsoft wants a login: set username, and auth = XOAUTH2 with token_command", 0,
+	{ NULL, 0, "5.7.57", NULL, N_("Microsoft wants a login: set username, and auth = XOAUTH2 with token_command"), 0,
 		"seen by others: docs.bookyourpto.com/features/smtp-troubleshoot, read 2026-11" },
-	{ NULL, 0, "5.2.252", NULL, FROM_IS_LOGIN ", or a mailbox that it may send as", 0,
+	{ NULL, 0, "5.2.252", NULL, FROM_IS_LOGIN_OR_MAILBOX, 0,
 		"seen by others: github.com/gophish/gophish/issues/2900 (2023-06)" },
-	{ NULL, 0, NULL, "SendAsDenied", FROM_IS_LOGIN ", or a mailbox that it may send as", 0,
+	{ NULL, 0, NULL, "SendAsDenied", FROM_IS_LOGIN_OR_MAILBOX, 0,
 		"seen by others: github.com/rss2email/rss2email/issues/147 (2020-09), "
 		"MicrosoftDocs/OfficeDocs-Support/issues/1187 (2021-03)" },
-	{ NULL, 550, "5.7.60", NULL, FROM_IS_LOGIN ", or a mailbox that it may send as", 0,
+	{ NULL, 550, "5.7.60", NULL, FROM_IS_LOGIN_OR_MAILBOX, 0,
 		"seen by others: github.com/gophish/gophish/issues/1600 (2019-09)" },
-	{ "office365", 432, "4.3.2", NULL, "too many connections at once: wait", SLOW,
+	{ "office365", 432, "4.3.2", NULL, N_("too many connections at once: wait"), SLOW,
 		"from documentation: Microsoft, Changes in message store and throttling for concurrent connections "
 		"(2025-06), read 2026-11" },
 	{ "icloud", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
 		"from documentation by others, code not quoted: github.com/chatmail/provider-db, icloud.md "
 		"(2024-10), read 2026-11" },
-	{ "icloud", 550, NULL, "not one of your addresses", FROM_IS_LOGIN ", or one of its aliases", 0,
+	{ "icloud", 550, NULL, "not one of your addresses", FROM_IS_LOGIN_OR_ALIAS, 0,
 		"seen by others, code not quoted: github.com/TryGhost/Ghost/issues/17012 (2023-06)" },
 	{ "fastmail", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
 		"from documentation: fastmail.com/help/technical/servernamesandports.html, read 2026-11" },
-	{ "fastmail", 551, "5.7.1", "not authorised to send", FROM_IS_LOGIN ", or one of its aliases", 0,
+	{ "fastmail", 551, "5.7.1", "not authorised to send", FROM_IS_LOGIN_OR_ALIAS, 0,
 		"seen by others: public msmtp set-ups for Fastmail quote it, their addresses not shown; read 2026-11" },
 	{ "fastmail", 551, "5.7.1", "Multiple addresses",
-		"the From header must hold one address, and none in the name beside it", 0,
+		N_("the From header must hold one address, and none in the name beside it"), 0,
 		"seen by others: github.com/mealie-recipes/mealie/issues/1887 (2022-12)" },
 	{ "yahoo", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
 		"seen by others: github.com/nedimf/maildroid/issues/17 (2019-10)" },
-	{ "zoho", 535, NULL, NULL, WANTS_APP_PASSWORD " (where two-factor authentication is on)", LOCKED,
+	{ "zoho", 535, NULL, NULL, N_("this wants an app password from the account's security settings, not the login password (where two-factor "
+		   "authentication is on)"),
+		LOCKED,
 		"from documentation, code not quoted: zoho.com/mail/help/zoho-smtp.html, read 2026-11" },
-	{ "zoho", 553, NULL, "relay", FROM_IS_LOGIN ", or one of its aliases", 0,
+	{ "zoho", 553, NULL, "relay", FROM_IS_LOGIN_OR_ALIAS, 0,
 		"seen by others: github.com/getgrav/grav-plugin-email/issues/77 (2017-12)" },
 	{ "yandex", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
 		"from documentation by others, code not quoted: docs.sherparpa.ru, Send Email, read 2026-11" },
 	{ "mailru", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
 		"seen by others: github.com/lmanukyan/print-designer/issues/5 (2024-08)" },
-	{ "gmx", 535, NULL, NULL, "POP3/IMAP access must be switched on in the mail settings before programs may send",
+	{ "gmx", 535, NULL, NULL, N_("POP3/IMAP access must be switched on in the mail settings before programs may send"),
 		LOCKED, "seen by others, with POP3: github.com/jens-maus/yam/issues/638 (2017-02)" },
 	{ NULL, 553, NULL, "authorized user", FROM_IS_LOGIN, 0,
 		"seen by others: github.com/xuxueli/xxl-job/issues/3858 (2025-11)" },
-	{ NULL, 0, NULL, "not owned by auth", FROM_IS_LOGIN ", or one that the server's sender map allows it", 0,
+	{ NULL, 0, NULL, "not owned by auth", FROM_IS_LOGIN_OR_ALLOWED, 0,
 		"seen by others: github.com/marlam/msmtp/issues/69 (2022-03)" },
-	{ NULL, 553, NULL, "not owned by user", FROM_IS_LOGIN ", or one that the server's sender map allows it", 0,
+	{ NULL, 553, NULL, "not owned by user", FROM_IS_LOGIN_OR_ALLOWED, 0,
 		"postconf(5), reject_sender_login_mismatch" },
-	{ NULL, 535, NULL, NULL, "check username and password; some services want an app password or authorization code here",
+	{ NULL, 535, NULL, NULL, N_("check username and password; some services want an app password or authorization code here"),
 		LOCKED, "RFC 4954, section 6" },
-	{ NULL, 534, NULL, NULL, "the server wants a stronger mechanism or an app password for this account", LOCKED,
+	{ NULL, 534, NULL, NULL, N_("the server wants a stronger mechanism or an app password for this account"), LOCKED,
 		"RFC 4954, section 6" },
-	{ NULL, 530, NULL, NULL, "set username and a password (password_file) for this server", 0, "RFC 4954, section 6" },
+	{ NULL, 530, NULL, NULL, N_("set username and a password (password_file) for this server"), 0, "RFC 4954, section 6" },
 };
 
 const struct provider *provider_get(size_t i)

@@ -15,7 +15,7 @@ struct provider {
 	enum smtp_security security;
 	const char *domains; /* of its addresses, comma separated */
 	const char *servers; /* further host names of the same service, comma separated, "*.x" for all below; or "" */
-	const char *login; /* what password and user name are: one sentence */
+	const char *login; /* what password and user name are: one sentence, to be looked up (translate.h) */
 	const char *source; /* where it stands, when it was read */
 };
 
@@ -33,7 +33,7 @@ struct provider_advice {
 	int code; /* reply code; 0: any */
 	const char *enhanced; /* enhanced status code; NULL: any */
 	const char *pattern; /* part of the server's text, in any case of letters; NULL: any */
-	const char *advice; /* one sentence */
+	const char *advice; /* one sentence, to be looked up (translate.h) */
 	int64_t pause_usec; /* not to be tried sooner; 0: no opinion */
 	const char *source;
 };

@@ -103,7 +103,7 @@ static void fault(struct tocsin_run *run, const char *format, ...)
 	if (run->fault.len)
 		return;
 	va_start(arguments, format);
-	buf_vprintf(&run->fault, format, arguments);
+	buf_vprintf(&run->fault, translate(format), arguments);
 	va_end(arguments);
 }
 
@@ -203,7 +203,7 @@ void tocsin_item(struct tocsin_run *run, const char *item, enum tocsin_state sta
 	format_text(&text, format, arguments);
 	va_end(arguments);
 	if ((unsigned)state > TOCSIN_UNKNOWN) {
-		buf_printf(&text, " (the module gave state %d, which does not exist)", (int)state);
+		buf_printf(&text, _(" (the module gave state %d, which does not exist)"), (int)state);
 		state = TOCSIN_UNKNOWN;
 	}
 	send_message(run, MSG_ITEM, -1, i->name, state_name(state), buf_text(&text));
@@ -232,9 +232,12 @@ void tocsin_metric(struct tocsin_run *run, const char *item, const struct tocsin
 
 	assert_own_process(run);
 	struct run_item *i = find_item(run, name);
-	if (!i || !m->name || !*m->name) {
-		fault(run, "the module gave a metric %s '%s'",
-			i ? "without a name for" : "before the state of", name);
+	if (!i) {
+		fault(run, "the module gave a metric before the state of '%s'", name);
+		return;
+	}
+	if (!m->name || !*m->name) {
+		fault(run, "the module gave a metric without a name for '%s'", name);
 		return;
 	}
 	if (i->n_metrics++ >= RUN_METRICS_MAX) {
@@ -378,12 +381,12 @@ void run_end(struct tocsin_run *run, int result)
 		buf_puts(&why, buf_text(&run->fault));
 		result = -EPROTO;
 	} else if (result > 0 || result < -4095) {
-		buf_printf(&why, "the module returned %d, which is neither 0 nor an error", result);
+		buf_printf(&why, _("the module returned %d, which is neither 0 nor an error"), result);
 		result = -EPROTO;
 	} else if (result < 0) {
 		buf_puts(&why, run->reason.len ? buf_text(&run->reason) : strerror(-result));
 	} else if (run->n_items == 0) {
-		buf_puts(&why, "the module reported nothing");
+		buf_puts(&why, _("the module reported nothing"));
 		result = -ENODATA;
 	}
 	run_refuse(run, result, buf_text(&why));

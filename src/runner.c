@@ -310,16 +310,18 @@ static bool came_before(const struct batch_check *c, size_t i)
 /* The sentence about a key that the module does not have. */
 static char *unknown_option(const struct tocsin_check *module, const char *key)
 {
-	_cleanup_buf_ struct buf b = BUF(4096);
+	_cleanup_buf_ struct buf b = BUF(4096), shown = BUF(1024);
 	const char *words[256];
 	size_t n = 0;
 
 	for (const struct tocsin_option *o = module->options; o->name && n < ELEMENTS(words); o++)
 		words[n++] = o->name;
 	const char *nearest = text_nearest(key, words, n);
-	buf_printf(&b, "the module '%s' has no option '%.64s'", module->name, key);
+	text_clean(&shown, key, 64);
 	if (nearest)
-		buf_printf(&b, "; did you mean '%s'?", nearest);
+		buf_printf(&b, _("the module '%s' has no option '%s'; did you mean '%s'?"), module->name, buf_text(&shown), nearest);
+	else
+		buf_printf(&b, _("the module '%s' has no option '%s'"), module->name, buf_text(&shown));
 	return buf_take(&b);
 }
 
@@ -460,7 +462,7 @@ static int say_ready(struct runner *r)
 	char note[128] = "";
 
 	if (mlockall(MCL_CURRENT) < 0)
-		snprintf(note, sizeof(note), "memory is not locked: %s", strerror(errno));
+		snprintf(note, sizeof(note), _("memory is not locked: %s"), strerror(errno));
 	return msg_send(r->socket, MSG_READY, -1, note);
 }
 

@@ -3,6 +3,7 @@
 #include "sasl-internal.h"
 
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -89,7 +90,7 @@ int sasl_fail(struct sasl *s, const char *format, ...)
 
 	buf_clear(&s->error);
 	va_start(arguments, format);
-	buf_vprintf(&s->error, format, arguments);
+	buf_vprintf(&s->error, translate(format), arguments);
 	va_end(arguments);
 	return -EPROTO;
 }
@@ -274,9 +275,9 @@ static void oauth_read_refusal(struct sasl *s, const char *text, size_t len)
 		add_member(&words, json, keys[i]);
 	buf_clear(&s->error);
 	if (words.len > 0 && buf_error(&words) == 0)
-		buf_printf(&s->error, "the token was refused: %s", buf_text(&words));
+		buf_printf(&s->error, _("the token was refused: %s"), buf_text(&words));
 	else
-		buf_puts(&s->error, "the token was refused, and the reason given is not readable");
+		buf_puts(&s->error, _("the token was refused, and the reason given is not readable"));
 }
 
 /* A challenge is the reason of a refusal; a dummy answer lets the server say 535. */
@@ -334,12 +335,12 @@ bool sasl_is_possible(const struct sasl_mechanism *m, const struct sasl_account 
 		const char *reason;
 	} needs[] = {
 		{ SASL_READABLE, is_encrypted,
-			"it would show the password or token on an unencrypted connection" },
-		{ SASL_NEEDS_USERNAME, a->username && *a->username, "it needs a username" },
-		{ SASL_NEEDS_SECRET, a->secret && *a->secret, "it needs a password" },
-		{ SASL_NEEDS_TOKEN, a->token && *a->token, "it needs a token from token_command" },
-		{ SASL_NEEDS_BINDING, is_encrypted && a->stream, "it needs TLS" },
-		{ SASL_CERTIFICATE, is_encrypted, "it needs TLS with a client certificate" },
+			N_("it would show the password or token on an unencrypted connection") },
+		{ SASL_NEEDS_USERNAME, a->username && *a->username, N_("it needs a username") },
+		{ SASL_NEEDS_SECRET, a->secret && *a->secret, N_("it needs a password") },
+		{ SASL_NEEDS_TOKEN, a->token && *a->token, N_("it needs a token from token_command") },
+		{ SASL_NEEDS_BINDING, is_encrypted && a->stream, N_("it needs TLS") },
+		{ SASL_CERTIFICATE, is_encrypted, N_("it needs TLS with a client certificate") },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(needs); i++) {

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "log.h"
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define refuse(ret_error, error, ...) text_error(ret_error, error, 500, __VA_ARGS__)
+#define secret_refuse(ret_error, error, ...) text_error(ret_error, error, 500, __VA_ARGS__)
 
 char *secret_free(char *secret)
 {
@@ -69,9 +70,9 @@ static int reading_take_line(
 	if (len > 0 && r->bytes[len - 1] == '\r')
 		len--;
 	if (len == 0)
-		return refuse(ret_error, -EINVAL, "%s: the first line of %s is empty", key, where);
+		return secret_refuse(ret_error, -EINVAL, "%s: the first line of %s is empty", key, where);
 	if (memchr(r->bytes, '\0', len))
-		return refuse(ret_error, -EINVAL, "%s: there is a NUL byte in %s", key, where);
+		return secret_refuse(ret_error, -EINVAL, "%s: there is a NUL byte in %s", key, where);
 	char *secret = strndup(r->bytes, len);
 	if (!secret)
 		return -ENOMEM;
@@ -102,9 +103,9 @@ int secret_from_file(const char *key, const char *path, char **ret, char **ret_e
 		while (r > 0);
 	}
 	if (r == -EMSGSIZE)
-		return refuse(ret_error, r, "%s %s is larger than %d bytes", key, path, SECRET_MAX);
+		return secret_refuse(ret_error, r, "%s %s is larger than %d bytes", key, path, SECRET_MAX);
 	if (r < 0)
-		return refuse(ret_error, r, "%s %s cannot be read: %s", key, path, strerror(-r));
+		return secret_refuse(ret_error, r, "%s %s cannot be read: %s", key, path, strerror(-r));
 	return reading_take_line(&reading, key, path, ret, ret_error);
 }
 
@@ -114,12 +115,12 @@ static int from_credential(const char *name, char **ret, char **ret_error)
 	_cleanup_free_ char *path = NULL;
 
 	if (!directory)
-		return refuse(ret_error, -ENOENT,
+		return secret_refuse(ret_error, -ENOENT,
 			"credential '%s': the service was given none; the unit needs "
 			"LoadCredential=%s:/path/of/the/secret",
 			name, name);
 	if (strchr(name, '/') || name[0] == '.')
-		return refuse(ret_error, -EINVAL, "credential '%s' is no name of a credential", name);
+		return secret_refuse(ret_error, -EINVAL, "credential '%s' is no name of a credential", name);
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return -ENOMEM;
 	return secret_from_file("credential", path, ret, ret_error);
@@ -230,9 +231,10 @@ static int command_wait(struct command *c, int64_t deadline_usec, int *ret_statu
 static int command_failed(const char *key, int status, char **ret_error)
 {
 	if (WIFSIGNALED(status))
-		return refuse(ret_error, -EIO, "%s was killed by signal %d", key, WTERMSIG(status));
-	return refuse(ret_error, -EIO, "%s failed with exit status %d%s", key, WEXITSTATUS(status),
-		WEXITSTATUS(status) == 127 ? " (not found)" : "");
+		return secret_refuse(ret_error, -EIO, "%s was killed by signal %d", key, WTERMSIG(status));
+	if (WEXITSTATUS(status) == 127)
+		return secret_refuse(ret_error, -EIO, "%s failed with exit status %d (not found)", key, 127);
+	return secret_refuse(ret_error, -EIO, "%s failed with exit status %d", key, WEXITSTATUS(status));
 }
 
 int secret_from_command(
@@ -253,14 +255,14 @@ int secret_from_command(
 	if (r == 0)
 		r = command_wait(&command, deadline_usec, &status);
 	if (r == -ETIMEDOUT)
-		return refuse(ret_error, r, "%s did not end in time and was killed", key);
+		return secret_refuse(ret_error, r, "%s did not end in time and was killed", key);
 	if (r == -EMSGSIZE)
-		return refuse(ret_error, r, "%s printed more than %d bytes and was killed", key, SECRET_MAX);
+		return secret_refuse(ret_error, r, "%s printed more than %d bytes and was killed", key, SECRET_MAX);
 	if (r < 0)
-		return refuse(ret_error, r, "%s cannot be run: %s", key, strerror(-r));
+		return secret_refuse(ret_error, r, "%s cannot be run: %s", key, strerror(-r));
 	if (status != 0)
 		return command_failed(key, status, ret_error);
-	return reading_take_line(&reading, key, "its output", ret, ret_error);
+	return reading_take_line(&reading, key, _("its output"), ret, ret_error);
 }
 
 int secret_password(const struct conf_mail *mail, int64_t deadline_usec, char **ret, char **ret_error)

@@ -27,6 +27,7 @@ struct smtp {
 	struct reply_reader reader;
 	struct smtp_verdict failure; /* why it is over, once is_over */
 	bool is_over;
+	bool is_late; /* because an answer did not come in time */
 	bool has_quit; /* QUIT has travelled, its answer was not waited for */
 
 	/* What the last EHLO said. */
@@ -38,7 +39,8 @@ struct smtp {
 	bool needs_reset; /* a transaction was left half-way */
 };
 
-/* Ends the session: the first failure stands. Returns the -errno of STATUS (smtp_open()). */
+/* Ends the session: the first failure stands. Returns the -errno of STATUS (smtp_open()). These functions look up what they
+ * are given (translate.h). */
 int smtp_fail(struct smtp *s, int status, const char *format, ...) _printf_(3, 4);
 int smtp_fail_memory(struct smtp *s);
 

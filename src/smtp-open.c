@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "sasl.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -153,10 +154,9 @@ static int hint_silence(struct smtp *s, int e)
 	_cleanup_buf_ struct buf b = BUF(8192);
 	const char *text = s->failure.text;
 
-	if (e != -EAGAIN || s->failure.code || s->o->security == SMTP_TLS || !text ||
-		!strstr(text, "in time"))
+	if (!s->is_late || s->o->security == SMTP_TLS || !text)
 		return e;
-	buf_printf(&b, "%s; if this port speaks TLS from the start (as 465 does), set security = tls", text);
+	buf_printf(&b, _("%s; if this port speaks TLS from the start (as 465 does), set security = tls"), text);
 	smtp_verdict_set(&s->failure, EX_TEMPFAIL, buf_text(&b));
 	return e;
 }
@@ -254,7 +254,10 @@ static int turn_on_tls(struct smtp *s)
 	if (!s->stream->ops->is_tls(s->stream->data))
 		return smtp_fail(s, EX_PROTOCOL, "STARTTLS: the connection is still not encrypted");
 	const char *words = s->stream->ops->description ? s->stream->ops->description(s->stream->data) : NULL;
-	smtp_remark(s, "TLS is on%s%s", words ? ": " : "", words ? words : "");
+	if (words)
+		smtp_remark(s, "TLS is on: %s", words);
+	else
+		smtp_remark(s, "TLS is on");
 	buf_clear(&s->input);
 	reply_reader_reset(&s->reader);
 	forget_capabilities(s);
@@ -300,11 +303,13 @@ static int send_response(struct smtp *s, const char *command, const struct buf *
 /* The JSON of a refused token, or what SCRAM found, is worth more than the 535 that follows. */
 static int fail_login(struct smtp *s, const struct sasl *sasl, const struct reply *r, const char *mechanism)
 {
-	_cleanup_buf_ struct buf what = BUF(4096);
-	const char *more = sasl_error(sasl);
+	_cleanup_buf_ struct buf what = BUF(8192), more = BUF(4096);
 
-	buf_printf(&what, "the server refuses the login by %s%s%.1000s%s", mechanism, more ? " (" : "",
-		more ? more : "", more ? ")" : "");
+	text_clean(&more, sasl_error(sasl) ? sasl_error(sasl) : "", 1000);
+	if (more.len > 0)
+		buf_printf(&what, _("the server refuses the login by %s (%s)"), mechanism, buf_text(&more));
+	else
+		buf_printf(&what, _("the server refuses the login by %s"), mechanism);
 	int e = smtp_fail_reply(s,
 		r->code / 100 == 4   ? EX_TEMPFAIL
 		: r->code / 100 == 5 ? EX_NOPERM
@@ -322,7 +327,7 @@ static int cancel_login(struct smtp *s, const struct sasl *sasl, const char *mec
 		smtp_read(s, "the answer to a cancelled login", smtp_timeout(s), &r);
 	const char *more = sasl_error(sasl);
 	return smtp_fail(s, EX_PROTOCOL, "login by %s: %s", mechanism,
-		more ? more : "the server's message makes no sense");
+		more ? more : _("the server's message makes no sense"));
 }
 
 /* Bytes of a 334. *ret: the challenge. */
@@ -439,18 +444,25 @@ static int fail_no_mechanism(struct smtp *s, const char *reasons, bool was_tried
 {
 	const char *offer = buf_text(&s->mechanisms) + strspn(buf_text(&s->mechanisms), " ");
 	bool is_named = s->o->auth && strcasecmp(s->o->auth, "auto") != 0;
+	int len = (int)strlen(offer);
 
+	while (len > 0 && offer[len - 1] == ' ')
+		len--;
+	if (!*offer && s->stream->ops->is_tls(s->stream->data))
+		return smtp_fail(s, EX_NOPERM,
+			"a login is configured, but the server offers none; no mail goes out without it");
 	if (!*offer)
 		return smtp_fail(s, EX_NOPERM,
-			"a login is configured, but the server offers none%s; no mail goes out without it",
-			s->stream->ops->is_tls(s->stream->data) ? "" : " on an unencrypted connection");
+			"a login is configured, but the server offers none on an unencrypted connection; no mail goes out "
+			"without it");
 	if (was_tried)
 		return smtp_fail(s, EX_NOPERM,
-			"the server offers %sand then knows none of what can be used here", offer);
+			"the server offers %.*s and then knows none of what can be used here", len, offer);
 	if (*reasons)
 		return smtp_fail(s, EX_CONFIG, "no way to log in: %s", reasons);
-	return smtp_fail(s, EX_NOPERM, "the server offers the logins %sbut not %s", offer,
-		is_named ? s->o->auth : "one that is known here");
+	if (is_named)
+		return smtp_fail(s, EX_NOPERM, "the server offers the logins %.*s but not %s", len, offer, s->o->auth);
+	return smtp_fail(s, EX_NOPERM, "the server offers the logins %.*s but not one that is known here", len, offer);
 }
 
 static int log_in(struct smtp *s)
@@ -473,7 +485,7 @@ static int log_in(struct smtp *s)
 		if (!is_wanted(s->o, m) || !is_offered(s, m->name))
 			continue;
 		if (!sasl_is_possible(m, &a, s->stream->ops->is_tls(s->stream->data), &reason)) {
-			buf_printf(&reasons, "%s%s: %s", reasons.len ? "; " : "", m->name, reason);
+			buf_printf(&reasons, "%s%s: %s", reasons.len ? "; " : "", m->name, _(reason));
 			continue;
 		}
 		int e = login_by(s, m, &a);

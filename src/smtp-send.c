@@ -6,6 +6,7 @@
 #include "smtp-internal.h"
 
 #include "content.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -139,7 +140,7 @@ static void outgoing_free(struct outgoing *o)
 	buf_free(&o->content);
 }
 
-static void settle(struct smtp_recipient *r, enum smtp_outcome outcome, int status, const char *text)
+static void settle_one(struct smtp_recipient *r, enum smtp_outcome outcome, int status, const char *text)
 {
 	r->outcome = outcome;
 	smtp_verdict_set(&r->verdict, status, text);
@@ -152,7 +153,7 @@ static void settle_all(struct outgoing *o, enum smtp_outcome outcome, int status
 
 		if (r->outcome != SMTP_PENDING)
 			continue;
-		settle(r, outcome, status, text);
+		settle_one(r, outcome, status, text);
 		r->verdict.code = code;
 	}
 }
@@ -187,7 +188,7 @@ int smtp_mail_check(struct smtp_mail *m, size_t *ret_pending)
 			continue;
 		int e = smtp_address(r->address, &wire, &needs_utf8);
 		if (e == -EINVAL)
-			settle(r, SMTP_PERMANENT, EX_UNAVAILABLE,
+			settle_one(r, SMTP_PERMANENT, EX_UNAVAILABLE,
 				"this is no address that mail can be sent to");
 		else if (e < 0)
 			return e;
@@ -216,7 +217,7 @@ static int prepare_targets(struct outgoing *o)
 		if (smtp_address(r->address, &wire, &t->needs_utf8) < 0 || !(t->wire = buf_take(&wire)))
 			return -ENOMEM;
 		if (t->needs_utf8 && !(o->s->capabilities & SMTP_SMTPUTF8))
-			settle(r, SMTP_PERMANENT, EX_UNAVAILABLE,
+			settle_one(r, SMTP_PERMANENT, EX_UNAVAILABLE,
 				"this address is not ASCII, and the server does not offer SMTPUTF8");
 	}
 	return 0;
@@ -255,7 +256,7 @@ static int prepare_content(struct outgoing *o)
 	o->has_8bit = content_has_8bit(buf_text(&o->content), o->content.len);
 	if (s->size_max == 0 || (int64_t)o->content.len <= s->size_max)
 		return 0;
-	buf_printf(&text, "the mail has %zu bytes, the server takes %lld at most", o->content.len,
+	buf_printf(&text, _("the mail has %zu bytes, the server takes %lld at most"), o->content.len,
 		(long long)s->size_max);
 	settle_all(o, SMTP_PERMANENT, EX_UNAVAILABLE, 552, buf_text(&text));
 	return -EINVAL;
@@ -341,7 +342,7 @@ static int fail_sequence(struct outgoing *o, const struct reply *r, const char *
 {
 	_cleanup_buf_ struct buf what = BUF(LINE_MAX_BYTES);
 
-	buf_printf(&what, "this is no answer to %s", verb);
+	buf_printf(&what, _("this is no answer to %s"), verb);
 	return smtp_fail_reply(o->s, EX_PROTOCOL, r, buf_text(&what));
 }
 
@@ -417,7 +418,7 @@ static void settle_by_last_words(struct outgoing *o)
 
 		if (!o->targets[o->batch[i]].is_accepted)
 			continue;
-		settle(r, SMTP_PERMANENT, EX_UNAVAILABLE, v->text);
+		settle_one(r, SMTP_PERMANENT, EX_UNAVAILABLE, v->text);
 		r->verdict.code = v->code;
 		memcpy(r->verdict.enhanced, v->enhanced, sizeof(v->enhanced));
 	}
@@ -432,7 +433,7 @@ static int read_receipt(struct outgoing *o)
 	if (e < 0)
 		return e;
 	if (r->code / 100 == 3)
-		return fail_sequence(o, r, "the end of the mail");
+		return smtp_fail_reply(o->s, EX_PROTOCOL, r, "this is no answer to the end of the mail");
 	o->s->needs_reset = r->code / 100 != 2;
 	settle_accepted(o, r);
 	return 0;
@@ -616,7 +617,7 @@ static int probe(struct outgoing *o)
 
 	for (size_t i = 0; e >= 0 && i < o->n_batch; i++)
 		if (o->targets[o->batch[i]].is_accepted)
-			settle(&o->mail->recipients[o->batch[i]], SMTP_ACCEPTED, EX_OK, "the server would take it");
+			settle_one(&o->mail->recipients[o->batch[i]], SMTP_ACCEPTED, EX_OK, "the server would take it");
 	if (e < 0 || !o->s->needs_reset)
 		return e < 0 ? e : 0;
 	o->s->needs_reset = false;

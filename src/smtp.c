@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "sasl.h"
 #include "text.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,14 +34,14 @@ void smtp_verdict_free(struct smtp_verdict *v)
 
 void smtp_verdict_format(const struct smtp_verdict *v, struct buf *b)
 {
-	buf_puts(b, v->text ? v->text : "out of memory");
+	buf_puts(b, v->text ? v->text : _("out of memory"));
 	if (v->advice)
-		buf_printf(b, " (%s)", v->advice);
+		buf_printf(b, C_("advice behind a failure", " (%s)"), v->advice);
 }
 
 void smtp_verdict_set(struct smtp_verdict *v, int status, const char *text)
 {
-	char *copy = text ? strdup(text) : NULL;
+	char *copy = text ? strdup(translate(text)) : NULL;
 
 	smtp_verdict_free(v);
 	*v = (struct smtp_verdict){ .status = status, .text = copy };
@@ -170,7 +171,7 @@ void smtp_remark(const struct smtp *s, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	buf_vprintf(&b, format, arguments);
+	buf_vprintf(&b, translate(format), arguments);
 	va_end(arguments);
 	smtp_tell(s, "*", buf_text(&b));
 }
@@ -221,11 +222,11 @@ static int status_errno(int status)
 	return -EAGAIN;
 }
 
-static int fail_with(struct smtp *s, int status, const char *text)
+static int end_with(struct smtp *s, int status, const char *text)
 {
 	if (!s->is_over) {
 		smtp_verdict_set(&s->failure, status, text);
-		smtp_tell(s, "*", text ? text : "out of memory");
+		smtp_tell(s, "*", text ? text : _("out of memory"));
 	}
 	s->is_over = true;
 	return status_errno(s->failure.status);
@@ -237,15 +238,15 @@ int smtp_fail(struct smtp *s, int status, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	buf_vprintf(&raw, format, arguments);
+	buf_vprintf(&raw, translate(format), arguments);
 	va_end(arguments);
 	put_masked(s, &b, buf_error(&raw) ? format : buf_text(&raw));
-	return fail_with(s, status, buf_text(&b));
+	return end_with(s, status, buf_text(&b));
 }
 
 int smtp_fail_memory(struct smtp *s)
 {
-	fail_with(s, EX_TEMPFAIL, "out of memory");
+	end_with(s, EX_TEMPFAIL, _("out of memory"));
 	return -ENOMEM;
 }
 
@@ -262,7 +263,7 @@ void smtp_judge(const struct smtp *s, const struct reply *r, struct smtp_verdict
 	if (r->code >= 400)
 		a = provider_advise(s->provider, r->code, r->enhanced, buf_text(&words));
 	if (a) {
-		v->advice = a->advice;
+		v->advice = _(a->advice);
 		v->pause_usec = a->pause_usec;
 	}
 }
@@ -274,9 +275,9 @@ int smtp_fail_reply(struct smtp *s, int status, const struct reply *r, const cha
 	bool is_first = !s->is_over;
 
 	smtp_judge(s, r, &v);
-	buf_printf(&b, "%s: %d%s%s %s", what, r->code, *r->enhanced ? " " : "", r->enhanced,
+	buf_printf(&b, "%s: %d%s%s %s", translate(what), r->code, *r->enhanced ? " " : "", r->enhanced,
 		v.text ? v.text : "");
-	int e = fail_with(s, status, buf_text(&b));
+	int e = end_with(s, status, buf_text(&b));
 	if (is_first) {
 		s->failure.code = v.code;
 		memcpy(s->failure.enhanced, v.enhanced, sizeof(v.enhanced));
@@ -326,9 +327,11 @@ static int fail_stream(struct smtp *s, int error, const char *what)
 
 	if (error == -ETIMEDOUT && smtp_now(s) >= s->deadline)
 		return smtp_fail(s, EX_TEMPFAIL, "the time for the whole submission ran out while %s", what);
-	if (error == -ETIMEDOUT)
-		return smtp_fail(s, EX_TEMPFAIL, "no answer in time while %s%s%s", what, words ? ": " : "",
-			words ? words : "");
+	s->is_late = error == -ETIMEDOUT;
+	if (s->is_late && words)
+		return smtp_fail(s, EX_TEMPFAIL, "no answer in time while %s: %s", what, words);
+	if (s->is_late)
+		return smtp_fail(s, EX_TEMPFAIL, "no answer in time while %s", what);
 	return smtp_fail(s, error == -EPROTO ? EX_PROTOCOL : EX_TEMPFAIL, "the connection broke while %s: %s",
 		what, words ? words : strerror(-error));
 }
@@ -403,7 +406,8 @@ int smtp_read(struct smtp *s, const char *what, int64_t timeout, const struct re
 
 	if (s->is_over)
 		return status_errno(s->failure.status);
-	buf_printf(&doing, "waiting for %s", what);
+	what = translate(what);
+	buf_printf(&doing, _("waiting for %s"), what);
 	int e = wait_reply(s, what, timeout);
 	if (s->is_over)
 		return e;
@@ -423,7 +427,7 @@ int smtp_read(struct smtp *s, const char *what, int64_t timeout, const struct re
 
 int smtp_read_last_words(struct smtp *s, const struct reply **ret)
 {
-	if (s->is_over || wait_reply(s, "the reason", LAST_WORDS_WAIT) < 0)
+	if (s->is_over || wait_reply(s, _("the reason"), LAST_WORDS_WAIT) < 0)
 		return -ENOENT;
 	tell_reply(s, &s->reader.reply);
 	*ret = &s->reader.reply;
@@ -447,7 +451,7 @@ static int refuse_early_input(struct smtp *s)
 		if (e == -ENODATA)
 			return smtp_fail(s, EX_TEMPFAIL, "the server closed the connection");
 		if (e < 0)
-			return fail_stream(s, e, "nothing was asked");
+			return fail_stream(s, e, _("nothing was asked"));
 	}
 	int e = smtp_read(s, "unasked words", LAST_WORDS_WAIT, &r);
 	return e < 0 ? e
@@ -485,7 +489,7 @@ int smtp_write(struct smtp *s, const void *bytes, size_t len)
 	/* A server that hangs up has often said why, and its words came before the reset. */
 	if (e != -ETIMEDOUT && smtp_read_last_words(s, &r) == 0 && r->code >= 400)
 		return smtp_fail_reply(s, EX_TEMPFAIL, r, "the server ends the session");
-	return fail_stream(s, e, "writing");
+	return fail_stream(s, e, _("writing"));
 }
 
 int smtp_command(struct smtp *s, const char *line, const char *shown)
@@ -506,7 +510,7 @@ int smtp_ask(struct smtp *s, const char *line, const struct reply **ret)
 
 	if (e < 0)
 		return e;
-	buf_printf(&what, "the answer to %.*s", (int)strcspn(line, " "), line);
+	buf_printf(&what, _("the answer to %.*s"), (int)strcspn(line, " "), line);
 	return smtp_read(s, buf_text(&what), smtp_timeout(s), ret);
 }
 
@@ -528,7 +532,7 @@ void smtp_quit(struct smtp *s)
 		return;
 	s->deadline = earlier(s->deadline, usec_add(smtp_now(s), QUIT_WAIT));
 	if ((s->has_quit || smtp_command(s, "QUIT", NULL) == 0) &&
-		wait_reply(s, "the answer to QUIT", QUIT_WAIT) == 0)
+		wait_reply(s, _("the answer to QUIT"), QUIT_WAIT) == 0)
 		tell_reply(s, &s->reader.reply);
 	if (!s->is_over)
 		smtp_verdict_set(&s->failure, EX_TEMPFAIL, "the session is over");

@@ -139,14 +139,14 @@ static void mark_damaged(const struct store *s)
 }
 
 /* Keeps words for store_error() and returns ERROR. */
-static int fail(struct store *s, int error, const char *format, ...) _printf_(3, 4);
-static int fail(struct store *s, int error, const char *format, ...)
+static int store_fail(struct store *s, int error, const char *format, ...) _printf_(3, 4);
+static int store_fail(struct store *s, int error, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
 	buf_clear(&s->words);
-	buf_vprintf(&s->words, format, arguments);
+	buf_vprintf(&s->words, translate(format), arguments);
 	va_end(arguments);
 	if (error == -EUCLEAN && s->open)
 		mark_damaged(s);
@@ -160,8 +160,8 @@ int store_fail_sqlite(struct store *s, int code)
 	int system_error = sqlite3_system_errno(s->db);
 
 	if (system_error > 0 && (code & 0xff) == SQLITE_IOERR)
-		return fail(s, error, "%s (%s)", sqlite3_errmsg(s->db), strerror(system_error));
-	return fail(s, error, "%s", sqlite3_errmsg(s->db));
+		return store_fail(s, error, "%s (%s)", sqlite3_errmsg(s->db), strerror(system_error));
+	return store_fail(s, error, "%s", sqlite3_errmsg(s->db));
 }
 
 const char *store_error(const struct store *s)
@@ -435,7 +435,7 @@ static int resolve(struct store *s, const char *path)
 	s->path = strdup(path);
 	folder = realpath(dirname(for_folder), NULL);
 	if (!folder)
-		return fail(s, -errno, "%s: the folder of the state file cannot be used: %s", path, strerror(errno));
+		return store_fail(s, -errno, "%s: the folder of the state file cannot be used: %s", path, strerror(errno));
 	free(s->path);
 	const char *slash = strcmp(folder, "/") == 0 ? "" : "/";
 	if (asprintf(&s->path, "%s%s%s", folder, slash, basename(for_name)) < 0) {
@@ -478,18 +478,18 @@ static int claim_file(struct store *s, struct stat *ret_st)
 		errno = denied;
 	}
 	if (fd < 0 && errno == ELOOP)
-		return fail(s, -ELOOP, "%s: the state file is a symbolic link, which is refused: name the file itself", s->path);
+		return store_fail(s, -ELOOP, "%s: the state file is a symbolic link, which is refused: name the file itself", s->path);
 	if (fd < 0)
-		return fail(s, -errno, "%s: the state file cannot be opened: %s", s->path, strerror(errno));
+		return store_fail(s, -errno, "%s: the state file cannot be opened: %s", s->path, strerror(errno));
 	if (fstat(fd, &st) < 0)
-		return fail(s, -errno, "%s: %s", s->path, strerror(errno));
+		return store_fail(s, -errno, "%s: %s", s->path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return fail(s, -EINVAL, "%s: the state file is not a regular file", s->path);
+		return store_fail(s, -EINVAL, "%s: the state file is not a regular file", s->path);
 	if ((st.st_mode & 07777) != 0600 && !s->read_only && fchmod(fd, 0600) < 0)
 		log_error_errno(-errno, "%s: the mode of the state file cannot be set to 0600", s->path);
 	int r = st.st_size == 0 ? sync_folder(s) : 0;
 	if (r < 0)
-		return fail(s, r, "%s: the folder of the state file cannot be synced: %s", s->path, strerror(-r));
+		return store_fail(s, r, "%s: the folder of the state file cannot be synced: %s", s->path, strerror(-r));
 	*ret_st = st;
 	return 0;
 }
@@ -504,14 +504,14 @@ static int look_at_journal(struct store *s, const struct stat *file)
 		return -ENOMEM;
 	if (lstat(journal, &st) == 0) {
 		if (!S_ISREG(st.st_mode))
-			return fail(s, -ELOOP, "%s: the journal of the state file is not a regular file, which is refused", journal);
+			return store_fail(s, -ELOOP, "%s: the journal of the state file is not a regular file, which is refused", journal);
 		if (file->st_size == 0 && !s->created && st.st_size >= JOURNAL_BYTES)
-			return fail(s, -EUCLEAN, "it is empty, and was not");
+			return store_fail(s, -EUCLEAN, "it is empty, and was not");
 	}
 	if (file->st_size == 0)
 		unlink(marker); /* it spoke of a file that is gone */
 	else if (access(marker, F_OK) == 0)
-		return fail(s, -EUCLEAN, "damage was found while it was in use");
+		return store_fail(s, -EUCLEAN, "damage was found while it was in use");
 	return 0;
 }
 
@@ -533,7 +533,7 @@ static int connect_file(struct store *s)
 	int code = sqlite3_open_v2(s->path, &s->db, flags, NULL);
 
 	if (!s->db)
-		return fail(s, -ENOMEM, "%s: no memory", s->path);
+		return store_fail(s, -ENOMEM, "%s: no memory", s->path);
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, LOCK_PATIENCE_MSEC);
 	if (code != SQLITE_OK)
@@ -560,7 +560,7 @@ static int lock_file(struct store *s)
 		return r;
 	/* Two bytes of the header may say "read only" or "WAL". */
 	if (!s->read_only && (sqlite3_db_readonly(s->db, "main") != 0 || strcmp(mode, "persist") != 0))
-		return fail(s, -EUCLEAN, "its header asks for another way of writing");
+		return store_fail(s, -EUCLEAN, "its header asks for another way of writing");
 	return 0;
 }
 
@@ -570,7 +570,7 @@ static int check_pages(struct store *s)
 
 	int r = query(s, "PRAGMA quick_check(1)", &verdict);
 	if (r == 0 && strcmp(verdict, "ok") != 0)
-		r = fail(s, -EUCLEAN, "%s", verdict);
+		r = store_fail(s, -EUCLEAN, "%s", verdict);
 	return r;
 }
 
@@ -604,11 +604,11 @@ static int check_version(struct store *s, size_t n_steps, size_t *ret_version)
 		return r;
 	bool is_new = version == 0 && application == 0 && tables == 0;
 	if (!is_new && application != APPLICATION_ID)
-		return fail(s, -EUCLEAN, "it belongs to another program (application id %lld)", (long long)application);
+		return store_fail(s, -EUCLEAN, "it belongs to another program (application id %lld)", (long long)application);
 	if (version < 0 || version > VERSION_MAX)
-		return fail(s, -EUCLEAN, "its version, %lld, is none that ever was", (long long)version);
+		return store_fail(s, -EUCLEAN, "its version, %lld, is none that ever was", (long long)version);
 	if ((uint64_t)version > n_steps)
-		return fail(s, -ENOTSUP, "%s: a newer tocsin wrote the state file (version %lld; this one knows %zu): install"
+		return store_fail(s, -ENOTSUP, "%s: a newer tocsin wrote the state file (version %lld; this one knows %zu): install"
 			" that again, or move the file away to begin anew", s->path, (long long)version, n_steps);
 	*ret_version = (size_t)version;
 	return 0;
@@ -704,14 +704,14 @@ static int set_aside(struct store *s, char **ret_note)
 	_cleanup_free_ char *damage = strdup(buf_text(&s->words));
 
 	if (!aside || !marker || !damage)
-		return fail(s, -ENOMEM, "%s: the damaged state file cannot be set aside", s->path);
+		return store_fail(s, -ENOMEM, "%s: the damaged state file cannot be set aside", s->path);
 	int r = move(s->path, aside, "-journal");
 	if (r == 0)
 		r = move(s->path, aside, "");
 	if (r == 0)
 		r = sync_folder(s);
 	if (r < 0)
-		return fail(s, r, "%s: the state file is damaged (%s) and cannot be set aside: %s", s->path, damage, strerror(-r));
+		return store_fail(s, r, "%s: the state file is damaged (%s) and cannot be set aside: %s", s->path, damage, strerror(-r));
 	unlink(marker);
 	log_warning(SAY_SET_ASIDE, s->path, damage, aside);
 	if (asprintf(&note, _(SAY_SET_ASIDE), s->path, damage, aside) < 0)
@@ -720,36 +720,42 @@ static int set_aside(struct store *s, char **ret_note)
 	return 0;
 }
 
-/* Who holds the file: " by process 123 (tocsin-store)", or "". Our own connection must be closed. */
-static void name_holder(const struct store *s, struct buf *text)
+/* Which process holds the file, 0: that is not known. Our own connection must be closed. */
+static pid_t find_holder(const struct store *s, char name[static 64])
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	_cleanup_close_ int fd = open(s->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char path[64], name[64] = "";
+	char path[64];
 
+	name[0] = '\0';
 	if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK || lock.l_pid <= 0)
-		return;
+		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)lock.l_pid);
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	if (file && fgets(name, sizeof(name), file))
+	if (file && fgets(name, 64, file))
 		name[strcspn(name, "\n")] = '\0';
-	buf_printf(text, " by process %d (%s)", (int)lock.l_pid, *name ? name : "of an unknown name");
+	return lock.l_pid;
 }
 
 /* Words for an administrator, where SQLite's own do not name the file. */
 static int explain(struct store *s, int error)
 {
-	_cleanup_buf_ struct buf holder = BUF(256);
+	char name[64];
 
 	if (strncmp(buf_text(&s->words), s->path, strlen(s->path)) == 0)
 		return error;
 	if (error == -EBUSY) {
-		name_holder(s, &holder);
-		return fail(s, error, "%s: the state file is held%s: a former writer still runs, or is stuck on the disk", s->path,
-			buf_text(&holder));
+		pid_t holder = find_holder(s, name);
+
+		if (holder == 0)
+			return store_fail(s, error, "%s: the state file is held: a former writer still runs, or is stuck on the disk",
+				s->path);
+		return store_fail(s, error,
+			"%s: the state file is held by process %d (%s): a former writer still runs, or is stuck on the disk", s->path,
+			(int)holder, *name ? name : _("of an unknown name"));
 	}
 	_cleanup_free_ char *words = strdup(*buf_text(&s->words) ? buf_text(&s->words) : strerror(-error));
-	return fail(s, error, "%s: the state file cannot be used: %s", s->path, words ? words : "no memory");
+	return store_fail(s, error, "%s: the state file cannot be used: %s", s->path, words ? words : strerror(ENOMEM));
 }
 
 static int open_or_begin(struct store *s, const char *const *steps, size_t n_steps, char **ret_note)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tocsin-check: the helper that runs checks, reads the configuration, or describes modules. It is started by tocsind
  * or tocsin, with a socket as descriptor 3; all that it does is in runner.c, config-service.c and describe.c. */
+#include "conf.h"
 #include "config-service.h"
 #include "describe.h"
 #include "language.h"
@@ -17,7 +18,7 @@
 #include <sysexits.h>
 
 static const char usage[] = "Usage: tocsin-check [--root DIR] [MODULE...]\n"
-			    "       tocsin-check --config FILE [--conf-dir DIR] [--defaults]\n"
+			    "       tocsin-check --config FILE [--conf-dir DIR] [--defaults] [--keep-language]\n"
 			    "       tocsin-check --describe [MODULE...] | --describe-sections\n"
 			    "\n"
 			    "A helper of tocsind, which starts it with a socket as descriptor 3.\n"
@@ -27,6 +28,7 @@ static const char usage[] = "Usage: tocsin-check [--root DIR] [MODULE...]\n"
 			    "  --config FILE   read the configuration, report settings and problems\n"
 			    "  --conf-dir DIR  and the *.conf files in DIR after it\n"
 			    "  --defaults      report the settings that no file makes, too\n"
+			    "  --keep-language speak the language of the environment, not that of the configuration\n"
 			    "  --describe      report what the modules are and which options they take\n"
 			    "  --describe-sections\n"
 			    "                  the same for the sections of the configuration\n"
@@ -37,7 +39,7 @@ static const char usage[] = "Usage: tocsin-check [--root DIR] [MODULE...]\n"
 struct arguments {
 	const char *root;
 	const char *config, *conf_dir;
-	bool with_defaults, describes, describes_sections;
+	bool with_defaults, keeps_language, describes, describes_sections;
 };
 
 /* Returns -1 to go on, else the exit status. */
@@ -48,6 +50,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		{ "config", required_argument, NULL, 'c' },
 		{ "conf-dir", required_argument, NULL, 'd' },
 		{ "defaults", no_argument, NULL, 'D' },
+		{ "keep-language", no_argument, NULL, 'k' },
 		{ "describe", no_argument, NULL, 's' },
 		{ "describe-sections", no_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
@@ -69,6 +72,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 			break;
 		case 'D':
 			a->with_defaults = true;
+			break;
+		case 'k':
+			a->keeps_language = true;
 			break;
 		case 's':
 			a->describes = true;
@@ -123,6 +129,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
+	if (a.config && !a.keeps_language && conf_use_language(a.config, a.conf_dir) < 0)
+		return EX_OSERR;
 	if (a.config)
 		return config_service_run(a.config, a.conf_dir, MSG_FD, a.with_defaults) < 0 ? EX_IOERR
 											     : EX_OK;

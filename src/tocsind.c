@@ -22,8 +22,8 @@ static void use_language(struct conf_loaded *loaded, void *userdata)
 {
 	if (getenv(LANGUAGE_VARIABLE))
 		language_from_environment();
-	else if (loaded->conf)
-		language_use(language_names[loaded->conf->language]);
+	else
+		conf_settings_use_language(&loaded->settings);
 }
 
 static void choose_language(const struct options *o)
@@ -80,6 +80,7 @@ static int check_config(const struct options *o)
 	const struct conf_source source = { .path = o->conf_path, .dropins = o->conf_dropins };
 	int status = -1;
 
+	language_from_environment();
 	int r = conf_load_and_wait(&source, on_checked, &status);
 	if (r < 0) {
 		log_error_errno(r, "cannot check the configuration");

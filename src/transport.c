@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "connect.h"
 #include "text.h"
+#include "translate.h"
 #include "units.h"
 
 #include <errno.h>
@@ -53,23 +54,24 @@ struct transport {
 
 /* Trust. */
 
-#define refuse(ret_error, error, ...) text_error(ret_error, error, 1000, __VA_ARGS__)
+#define transport_refuse(ret_error, error, ...) text_error(ret_error, error, 1000, __VA_ARGS__)
 
 static int trust_load_authorities(struct transport_trust *t, const char *ca_file, char **ret_error)
 {
 	int n = ca_file ? gnutls_certificate_set_x509_trust_file(t->credentials, ca_file, GNUTLS_X509_FMT_PEM)
 			: gnutls_certificate_set_x509_system_trust(t->credentials);
 
+	if (n > 0 && ca_file)
+		return asprintf(&t->origin, "tls_ca_file %s", ca_file) < 0 ? -ENOMEM : 0;
 	if (n > 0)
-		return asprintf(&t->origin, "%s%s", ca_file ? "tls_ca_file " : "the system's authorities",
-			       ca_file ? ca_file : "") < 0 ? -ENOMEM : 0;
+		return (t->origin = strdup(_("the system's authorities"))) ? 0 : -ENOMEM;
 	if (ca_file)
-		return refuse(ret_error, -EKEYREJECTED, "tls_ca_file %s cannot be used: %s", ca_file,
-			n < 0 ? gnutls_strerror(n) : "it holds no certificate in PEM form");
-	return refuse(ret_error, -ENOENT,
+		return transport_refuse(ret_error, -EKEYREJECTED, "tls_ca_file %s cannot be used: %s", ca_file,
+			n < 0 ? gnutls_strerror(n) : _("it holds no certificate in PEM form"));
+	return transport_refuse(ret_error, -ENOENT,
 		"this host has no certificate authorities (%s); install ca-certificates, or set tls_ca_file "
 		"or tls_pin",
-		n < 0 ? gnutls_strerror(n) : "the system's store is empty");
+		n < 0 ? gnutls_strerror(n) : _("the system's store is empty"));
 }
 
 static int trust_load_own(
@@ -80,7 +82,7 @@ static int trust_load_own(
 	int r = gnutls_certificate_set_x509_key_file2(
 		t->credentials, cert_file, key_file, GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (r < 0)
-		return refuse(ret_error, -EKEYREJECTED,
+		return transport_refuse(ret_error, -EKEYREJECTED,
 			"the client certificate (tls_cert_file %s, tls_key_file %s) cannot be used: %s",
 			cert_file, key_file, gnutls_strerror(r));
 	t->has_certificate = true;
@@ -96,7 +98,7 @@ int transport_trust_new(
 	if (!t || gnutls_certificate_allocate_credentials(&t->credentials) < 0)
 		return -ENOMEM;
 	if (o->pin && certificate_parse_pin(o->pin, t->pin) < 0)
-		return refuse(ret_error, -EINVAL,
+		return transport_refuse(ret_error, -EINVAL,
 			"tls_pin '%s' is none: expected sha256: and 44 characters of base64, the hash of "
 			"the server's public key",
 			o->pin);
@@ -106,7 +108,7 @@ int transport_trust_new(
 	if (r < 0)
 		return r;
 	if (o->key_file && !o->cert_file)
-		return refuse(ret_error, -EINVAL, "tls_key_file is given without tls_cert_file");
+		return transport_refuse(ret_error, -EINVAL, "tls_key_file is given without tls_cert_file");
 	if (o->cert_file)
 		r = trust_load_own(t, o->cert_file, o->key_file, ret_error);
 	if (r < 0)
@@ -206,15 +208,15 @@ static int explain_errno(struct transport *t, int error)
 	buf_clear(&t->why);
 	switch (error) {
 	case -ETIMEDOUT:
-		buf_puts(&t->why, "the server did not answer in time");
+		buf_puts(&t->why, _("the server did not answer in time"));
 		break;
 	case -ECONNRESET:
 	case -EPIPE:
-		buf_puts(&t->why, "the server reset the connection");
+		buf_puts(&t->why, _("the server reset the connection"));
 		error = -ECONNRESET;
 		break;
 	default:
-		buf_printf(&t->why, "the connection failed: %s", strerror(-error));
+		buf_printf(&t->why, _("the connection failed: %s"), strerror(-error));
 	}
 	return error;
 }
@@ -233,16 +235,16 @@ static ssize_t plain_receive(struct transport *t, void *bytes, size_t len)
 static int tls_alert(struct transport *t)
 {
 	gnutls_alert_description_t alert = gnutls_alert_get(t->session);
+	const char *name = gnutls_alert_get_name(alert);
 
 	buf_clear(&t->why);
-	if (certificate_alert_is_about_ours(alert))
-		buf_printf(&t->why, "the server refused %s (TLS alert \"%s\"); see tls_cert_file",
-			t->trust->has_certificate ? "our client certificate"
-						  : "us for want of a client certificate",
-			gnutls_alert_get_name(alert));
+	if (!certificate_alert_is_about_ours(alert))
+		buf_printf(&t->why, _("the server ended TLS with the alert \"%s\""), name);
+	else if (t->trust->has_certificate)
+		buf_printf(&t->why, _("the server refused our client certificate (TLS alert \"%s\"); see tls_cert_file"), name);
 	else
-		buf_printf(
-			&t->why, "the server ended TLS with the alert \"%s\"", gnutls_alert_get_name(alert));
+		buf_printf(&t->why,
+			_("the server refused us for want of a client certificate (TLS alert \"%s\"); see tls_cert_file"), name);
 	return -EPROTO;
 }
 
@@ -251,7 +253,7 @@ static int tls_error(struct transport *t, ssize_t code)
 {
 	if (code == GNUTLS_E_PREMATURE_TERMINATION) {
 		buf_clear(&t->why);
-		buf_puts(&t->why, "the server cut the connection without ending TLS (no close_notify)");
+		buf_puts(&t->why, _("the server cut the connection without ending TLS (no close_notify)"));
 		return -EPIPE;
 	}
 	if (code == GNUTLS_E_PULL_ERROR || code == GNUTLS_E_PUSH_ERROR)
@@ -259,7 +261,7 @@ static int tls_error(struct transport *t, ssize_t code)
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return tls_alert(t);
 	buf_clear(&t->why);
-	buf_printf(&t->why, "TLS failed: %s", gnutls_strerror((int)code));
+	buf_printf(&t->why, _("TLS failed: %s"), gnutls_strerror((int)code));
 	return -EPROTO;
 }
 
@@ -385,12 +387,12 @@ static int explain_no_tls(struct transport *t)
 	text_clean(&words, text, FIRST_BYTES);
 	buf_clear(&t->why);
 	if (t->n_plain)
-		buf_printf(&t->why, "after STARTTLS the server did not begin TLS, it said \"%s\"",
+		buf_printf(&t->why, _("after STARTTLS the server did not begin TLS, it said \"%s\""),
 			buf_text(&words));
 	else
 		buf_printf(&t->why,
-			"this port does not speak TLS: the server began with \"%s\"; set security = "
-			"starttls, or the port for TLS (465)",
+			_("this port does not speak TLS: the server began with \"%s\"; set security = "
+			  "starttls, or the port for TLS (465)"),
 			buf_text(&words));
 	return -EPROTO;
 }
@@ -398,8 +400,8 @@ static int explain_no_tls(struct transport *t)
 static int explain_closed(struct transport *t)
 {
 	buf_clear(&t->why);
-	buf_printf(&t->why, "the server closed the connection during the TLS handshake%s",
-		t->n_first ? "" : "; does this port speak TLS from the start?");
+	buf_puts(&t->why, t->n_first ? _("the server closed the connection during the TLS handshake") :
+		_("the server closed the connection during the TLS handshake; does this port speak TLS from the start?"));
 	return -ECONNRESET;
 }
 
@@ -407,8 +409,8 @@ static int explain_version(struct transport *t, const char *detail)
 {
 	buf_clear(&t->why);
 	buf_printf(&t->why,
-		"the server offers no TLS 1.2 or newer (%s); older versions are not safe, the server must "
-		"be updated",
+		_("the server offers no TLS 1.2 or newer (%s); older versions are not safe, the server must "
+		  "be updated"),
 		detail);
 	return -EPROTO;
 }
@@ -422,21 +424,21 @@ static int explain_handshake(struct transport *t, int code)
 		return explain_no_tls(t);
 	if (code == GNUTLS_E_TIMEDOUT) {
 		buf_clear(&t->why);
-		buf_puts(&t->why, "the server did not finish the TLS handshake in time");
+		buf_puts(&t->why, _("the server did not finish the TLS handshake in time"));
 		return -ETIMEDOUT;
 	}
 	if (t->is_closed)
 		return explain_closed(t);
 	if (code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)
-		return explain_version(t, "it chose an older one");
+		return explain_version(t, _("it chose an older one"));
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED &&
 		gnutls_alert_get(t->session) == GNUTLS_A_PROTOCOL_VERSION)
-		return explain_version(t, "it answers \"protocol version\"");
+		return explain_version(t, _("it answers \"protocol version\""));
 	int r = tls_error(t, code);
 	if (r == -EPROTO && !(code == GNUTLS_E_FATAL_ALERT_RECEIVED &&
 				    certificate_alert_is_about_ours(gnutls_alert_get(t->session))))
 		buf_puts(&t->why,
-			", during the handshake; it may have only outdated versions, ciphers or keys");
+			_(", during the handshake; it may have only outdated versions, ciphers or keys"));
 	return r;
 }
 
@@ -445,14 +447,14 @@ static int stream_start_tls(void *data, int64_t deadline_usec, char **ret_error)
 	struct transport *t = data;
 
 	if (!t->trust || t->session)
-		return refuse(ret_error, -EINVAL, "TLS was not prepared for this connection");
+		return transport_refuse(ret_error, -EINVAL, "TLS was not prepared for this connection");
 	t->n_first = 0;
 	t->pull_error = 0;
 	buf_clear(&t->why);
 	int r = session_set_up(t);
 	if (r < 0) {
 		session_end(t);
-		return refuse(ret_error, -EPROTO, "TLS cannot be set up: %s", gnutls_strerror(r));
+		return transport_refuse(ret_error, -EPROTO, "TLS cannot be set up: %s", gnutls_strerror(r));
 	}
 	r = shake_hands(t, deadline_usec);
 	if (r >= 0) {
@@ -463,7 +465,7 @@ static int stream_start_tls(void *data, int64_t deadline_usec, char **ret_error)
 	if (r == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
 		gnutls_alert_send_appropriate(t->session, r);
 	session_end(t);
-	return refuse(ret_error, error, "%s", buf_text(&t->why));
+	return transport_refuse(ret_error, error, "%s", buf_text(&t->why));
 }
 
 /* Nobody greets us: is it because this port waits for a ClientHello? Asks with one, on a connection that is
@@ -478,7 +480,7 @@ static int probe_for_tls(struct transport *t, int64_t deadline_usec)
 		return explain_errno(t, -ETIMEDOUT);
 	buf_clear(&t->why);
 	buf_puts(&t->why,
-		"this port speaks TLS from the start: set security = tls, or the port for STARTTLS (587)");
+		_("this port speaks TLS from the start: set security = tls, or the port for STARTTLS (587)"));
 	return -EPROTO;
 }
 
@@ -665,7 +667,7 @@ static int judge_list(const struct transport_trust *trust, const gnutls_x509_crt
 	if (!trust)
 		return 0;
 	const struct certificate_policy policy = {
-		.host = name, .owner = name ? name : "this file", .pin = trust->has_pin ? trust->pin : NULL,
+		.host = name, .owner = name ? name : _("this file"), .pin = trust->has_pin ? trust->pin : NULL,
 		.origin = trust->origin,
 	};
 
@@ -682,8 +684,8 @@ int transport_judge_file(const struct transport_trust *trust, const void *pem, s
 
 	int r = gnutls_x509_crt_list_import2(&chain, &n, &data, GNUTLS_X509_FMT_PEM, 0);
 	if (r < 0 || n == 0) {
-		buf_printf(why, "there is no certificate in PEM form in it: %s",
-			r < 0 ? gnutls_strerror(r) : "it is empty");
+		buf_printf(why, _("there is no certificate in PEM form in it: %s"),
+			r < 0 ? gnutls_strerror(r) : _("it is empty"));
 		return -EBADMSG;
 	}
 	r = judge_list(trust, chain, n, host, ret, why);

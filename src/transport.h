@@ -8,6 +8,7 @@
 #pragma once
 
 #include "stream.h"
+#include "translate.h"
 
 struct transport_trust_options {
 	const char *ca_file; /* PEM; NULL: the system's authorities */
@@ -35,6 +36,10 @@ struct transport_certificate {
 	bool has_name; /* it covers the host that was asked for */
 	struct buf text; /* for a person, several lines */
 };
+
+/* Lines of the text begin so, in the language in use (translate.h). */
+#define CERTIFICATE_NAMES N_("names: ")
+#define CERTIFICATE_ISSUER N_("issuer: ")
 
 #define TRANSPORT_CERTIFICATE                                                                                \
 	((struct transport_certificate){ .chain_until_usec = INT64_MAX, .text = BUF(16 * 1024) })

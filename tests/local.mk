@@ -79,7 +79,7 @@ UNIT_TESTS += tests/unit/test-units
 endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
-EXTRA_DIST += tests/unit/test.h
+EXTRA_DIST += tests/unit/test.h tests/support/both-languages.h tests/support/han.h
 EXTRA_DIST += tests/conf tests/fixtures tests/scenarios
 
 # The daemon around the alert engine, for its scenarios and the simulator.
@@ -255,7 +255,7 @@ EXTRA_DIST += tests/e2e/test_charts.py
 EXTRA_DIST += tests/e2e/test_checks_speak_chinese.py
 EXTRA_DIST += tests/e2e/test_page.py
 EXTRA_DIST += tests/e2e/chaos.py
-EXTRA_DIST += tests/e2e/conftest.py
+EXTRA_DIST += tests/e2e/conftest.py tests/e2e/test_chinese_conf.py
 EXTRA_DIST += tests/e2e/frozen.py
 EXTRA_DIST += tests/e2e/dovecot.py
 EXTRA_DIST += tests/e2e/harness.py

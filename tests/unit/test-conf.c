@@ -7,8 +7,12 @@
 #include "clock.h"
 #include "conf.h"
 #include "conf-table.h"
+#include "language.h"
 #include "sasl.h"
+#include "tests/support/han.h"
+#include "translate.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -123,6 +127,102 @@ CASE(checks_that_depend_in_a_round, "rounds")
 CASE(an_empty_recipient, "empty-recipient")
 CASE(escalation_only, "only-escalation")
 CASE(recipient_without_to_in_mail, "only-recipient")
+
+/* ---- In Chinese */
+
+static int is_conf(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot && strcmp(dot, ".conf") == 0;
+}
+
+static void read_problems(const char *name, const char *language, struct conf_problems *p)
+{
+	_cleanup_free_ char *path = NULL, *dropins = NULL;
+	struct conf_settings settings = { 0 };
+	struct conf *conf = NULL;
+
+	assert_true(asprintf(&path, "%s/%s", data_folder(), name) > 0);
+	assert_true(asprintf(&dropins, "%.*s.d", (int)(strlen(path) - strlen(".conf")), path) > 0);
+	assert_int_equal(language_use(language), 0);
+	assert_int_equal(conf_read(path, dropins, &settings, p), 0);
+	conf_build(&settings, NULL, 0, p, &conf);
+	assert_int_equal(language_use("en"), 0);
+	conf_free(conf);
+	conf_settings_free(&settings);
+}
+
+static void check_chinese(const char *name, size_t *n)
+{
+	struct conf_problems english = { 0 }, chinese = { 0 };
+
+	read_problems(name, "en", &english);
+	read_problems(name, "zh_CN", &chinese);
+	assert_int_equal(chinese.n, english.n);
+	for (size_t i = 0; i < chinese.n; i++) {
+		const struct conf_problem *p = &chinese.items[i];
+
+		assert_int_equal(p->line, english.items[i].line);
+		assert_int_equal(p->is_error, english.items[i].is_error);
+		if (!has_han(p->text) || english_in(p->text))
+			fail_msg("%s:%u: not all Chinese: %s", name, p->line, p->text);
+	}
+	*n += chinese.n;
+	conf_problems_free(&english);
+	conf_problems_free(&chinese);
+}
+
+/* Every kind of problem that has a file here. */
+static void every_problem_has_a_chinese_sentence(void **state)
+{
+	struct dirent **entries;
+	size_t n_problems = 0;
+	int n = scandir(data_folder(), &entries, is_conf, alphasort);
+
+	assert_true(n > 0);
+	for (int i = 0; i < n; i++) {
+		check_chinese(entries[i]->d_name, &n_problems);
+		free(entries[i]);
+	}
+	free(entries);
+	assert_true(n_problems > 100);
+}
+
+static void every_row_has_chinese_help(void **state)
+{
+	const struct conf_kind *kinds;
+	size_t n = conf_kinds(&kinds);
+
+	assert_int_equal(language_use("zh_CN"), 0);
+	for (size_t i = 0; i < n; i++) {
+		const struct tocsin_option *const tables[] = { kinds[i].options, kinds[i].more };
+
+		assert_true(has_han(_(kinds[i].summary)));
+		for (size_t k = 0; k < ELEMENTS(tables); k++)
+			for (const struct tocsin_option *o = tables[k]; o && o->name; o++)
+				if (!has_han(_(o->help)))
+					fail_msg("[%s] %s: %s", kinds[i].name, o->name, _(o->help));
+	}
+	assert_int_equal(language_use("en"), 0);
+}
+
+static void the_language_of_the_settings_is_used(void **state)
+{
+	struct conf_settings settings = { 0 };
+
+	assert_int_equal(conf_settings_use_language(&settings), 0); /* none is said: as it was */
+	assert_string_equal(_("the file cannot be opened"), "the file cannot be opened");
+	assert_int_equal(conf_add_setting(&settings, "tocsin", "", "language", "zh_CN", "x.conf", 2), 0);
+	assert_int_equal(conf_settings_use_language(&settings), 0);
+	assert_string_equal(_("the file cannot be opened"), "无法打开文件");
+	free(settings.items[0].value);
+	settings.items[0].value = strdup("tlh");
+	assert_int_equal(conf_settings_use_language(&settings), 0);
+	assert_string_equal(_("the file cannot be opened"), "无法打开文件");
+	conf_settings_free(&settings);
+	assert_int_equal(language_use("en"), 0);
+}
 
 /* ---- conf_build() from settings */
 
@@ -776,6 +876,9 @@ int main(void)
 		cmocka_unit_test(an_empty_recipient),
 		cmocka_unit_test(escalation_only),
 		cmocka_unit_test(recipient_without_to_in_mail),
+		cmocka_unit_test(every_problem_has_a_chinese_sentence),
+		cmocka_unit_test(every_row_has_chinese_help),
+		cmocka_unit_test(the_language_of_the_settings_is_used),
 		cmocka_unit_test(an_empty_configuration_has_all_defaults),
 		cmocka_unit_test(checks_inherit),
 		cmocka_unit_test(events_need_no_confirmation),

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "connect.h"
 #include "test.h"
+#include "tests/support/both-languages.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -128,7 +129,7 @@ static void says_who_refused(void **state)
 		connect_simply((struct connect_options){ .host = "127.0.0.1", .port = port }, &fd, &error),
 		-ECONNREFUSED);
 	snprintf(expected, sizeof(expected), "connection refused by 127.0.0.1:%u", port);
-	assert_string_equal(error, expected);
+	assert_sentence(error, expected);
 	assert_int_equal(fd, -2);
 }
 
@@ -156,9 +157,9 @@ static void tries_all_addresses(void **state)
 	fd = close_fd(fd);
 	assert_true(connect_simply(o, &fd, &error) < 0);
 	assert_int_equal(fd, -1);
-	assert_non_null(strstr(error, "mail.test: connection refused by 127.0.0.1:"));
-	assert_non_null(strstr(error, "127.0.0.2:"));
-	assert_non_null(strstr(error, "[::1]:"));
+	assert_says(error, "mail.test: connection refused by 127.0.0.1:");
+	assert_says(error, "127.0.0.2:");
+	assert_says(error, "[::1]:");
 	/* the families in turn: ::1 stands last in the resolver's list and second in ours */
 	assert_true(strstr(error, "[::1]:") < strstr(error, "127.0.0.2:"));
 }
@@ -210,7 +211,7 @@ static void passes_a_silent_address(void **state)
 	o.host = "127.0.0.3";
 	o.deadline_usec = clock_boottime_usec() + 300 * USEC_PER_MSEC;
 	assert_int_equal(connect_host(&o, &fd, &error), -ETIMEDOUT);
-	assert_non_null(strstr(error, "no answer from 127.0.0.3:"));
+	assert_says(error, "no answer from 127.0.0.3:");
 	for (size_t i = 0; i < ELEMENTS(fillers); i++)
 		close_fd(fillers[i]);
 }
@@ -254,9 +255,11 @@ static void says_what_the_resolver_said(void **state)
 		_cleanup_free_ char *error = NULL;
 		int fd = -1;
 
+		if (in_chinese && rows[i].resolve == resolve_nothing)
+			continue; /* its words are those of this test */
 		assert_int_equal(connect_simply((struct connect_options){ .host = "mail.test", .port = 1,
 						.resolve = rows[i].resolve }, &fd, &error), rows[i].error);
-		assert_string_equal(error, rows[i].text);
+		assert_sentence(error, rows[i].text);
 	}
 }
 
@@ -271,7 +274,7 @@ static void leaves_a_hung_resolver(void **state)
 	int64_t begun = clock_boottime_usec();
 	assert_int_equal(connect_host(&o, &fd, &error), -ETIMEDOUT);
 	assert_true(clock_boottime_usec() - begun < 10 * USEC_PER_SEC);
-	assert_non_null(strstr(error, "mail.test: the resolver did not answer within "));
+	assert_says(error, "mail.test: the resolver did not answer within ");
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -334,10 +337,10 @@ static void uses_the_source_address(void **state)
 
 	o.source_address = "192.0.2.77";
 	assert_int_equal(connect_simply(o, &fd, &foreign), -EADDRNOTAVAIL);
-	assert_string_equal(foreign, "source_address 192.0.2.77 does not belong to this host");
+	assert_sentence(foreign, "source_address 192.0.2.77 does not belong to this host");
 	o.source_address = "eth0";
 	assert_int_equal(connect_simply(o, &fd, &bad), -EINVAL);
-	assert_string_equal(bad, "source_address 'eth0' is no IP address");
+	assert_sentence(bad, "source_address 'eth0' is no IP address");
 }
 
 int main(void)
@@ -357,5 +360,5 @@ int main(void)
 		cmocka_unit_test(uses_the_source_address),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_in_both_languages(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every type of option: what it takes, what it refuses and in which words, its bounds, its way back to text. */
 #include "test.h"
+#include "tests/support/both-languages.h"
 
 #include "clock.h"
 #include "option.h"
@@ -148,7 +149,7 @@ static void wrong_values_get_a_sentence(void **state)
 		_cleanup_free_ char *error = NULL;
 
 		assert_int_equal(option_set(option_find(table, cases[i].name), &s, cases[i].value, &error), cases[i].error);
-		assert_string_equal(error, cases[i].text);
+		assert_sentence(error, cases[i].text);
 		assert_memory_equal(&s, &before, sizeof(s));
 	}
 	option_free(table, &s);
@@ -176,7 +177,7 @@ static void lists_grow_to_their_limit(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(option_set(list, &s, "a", NULL), 0);
 	assert_int_equal(option_set(list, &s, "a", &error), -ERANGE);
-	assert_string_equal(error, "there are too many values: expected at most 1000");
+	assert_sentence(error, "there are too many values: expected at most 1000");
 	option_list_begin(list, &s);
 	assert_int_equal(s.list.n, 0);
 	assert_int_equal(option_set(list, &s, "", &empty), -EINVAL);
@@ -205,10 +206,10 @@ static void bad_tables_of_modules_are_told(void **state)
 	struct sample s = { 0 };
 
 	assert_int_equal(option_set_defaults(bad_default, &s, &first), -ERANGE);
-	assert_string_equal(first,
+	assert_sentence(first,
 		"the default of count is wrong: '7' is out of range: expected a whole number from 1 to 5");
 	assert_int_equal(option_set_defaults(bad_type, &s, &second), -EINVAL);
-	assert_string_equal(second, "the default of count is wrong: the option has the unknown type 77");
+	assert_sentence(second, "the default of count is wrong: the option has the unknown type 77");
 	option_format(bad_type, &s, &b);
 	option_format(no_choices, &s, &b);
 	assert_string_equal(buf_text(&b), "");
@@ -223,7 +224,7 @@ static void types_are_described(void **state)
 	option_describe_type(option_find(table, "wait"), &b);
 	buf_puts(&b, " / ");
 	option_describe_type(option_find(table, "choice"), &b);
-	assert_string_equal(buf_text(&b), "a duration, like 90s or 5m / one of red, green, blue");
+	assert_sentence(buf_text(&b), "a duration, like 90s or 5m / one of red, green, blue");
 	assert_string_equal(option_type_word(option_find(table, "wait")), "duration");
 	assert_string_equal(option_type_word(&(struct tocsin_option){ .type = (enum tocsin_option_type)77 }), "unknown");
 	assert_null(option_find(table, "wai"));
@@ -261,5 +262,5 @@ int main(void)
 		cmocka_unit_test(bounds_are_written_as_values),
 	};
 
-	return cmocka_run_group_tests_name("option", tests, NULL, NULL);
+	return run_in_both_languages(tests, NULL, NULL);
 }

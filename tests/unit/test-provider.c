@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The tables are whole, and the advice is found. */
 #include "provider.h"
+#include "language.h"
 #include "test.h"
+#include "tests/support/han.h"
+#include "translate.h"
 
 #include <string.h>
 
@@ -39,6 +42,21 @@ static void finds_every_advice(void **state)
 					 a->pattern ? a->pattern : ""),
 			a);
 	}
+}
+
+static void every_row_is_chinese_too(void **state)
+{
+	const struct provider_advice *a;
+	const struct provider *p;
+
+	assert_int_equal(language_use("zh_CN"), 0);
+	for (size_t i = 0; (p = provider_get(i)); i++)
+		if (!has_han(_(p->login)) || english_in(_(p->login)))
+			fail_msg("%s: %s", p->name, _(p->login));
+	for (size_t i = 0; (a = provider_advice_get(i)); i++)
+		if (!has_han(_(a->advice)) || english_in(_(a->advice)))
+			fail_msg("%s %d: %s", a->provider ? a->provider : "", a->code, _(a->advice));
+	assert_int_equal(language_use("en"), 0);
 }
 
 static void knows_servers(void **state)
@@ -93,7 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_every_row),
 		cmocka_unit_test(finds_every_advice),
-		cmocka_unit_test(knows_servers),
+		cmocka_unit_test(every_row_is_chinese_too), cmocka_unit_test(knows_servers),
 		cmocka_unit_test(advises),
 		cmocka_unit_test(advises_as_reported),
 	};

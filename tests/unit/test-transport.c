@@ -5,6 +5,7 @@
 #include "certificate.h"
 #include "clock.h"
 #include "test.h"
+#include "tests/support/both-languages.h"
 #include "transport.h"
 
 #include <arpa/inet.h>
@@ -39,7 +40,8 @@ struct recipe {
 	bool is_ca;
 };
 
-static char folder[] = "/tmp/tocsin-transport-XXXXXX";
+#define FOLDER "/tmp/tocsin-transport-XXXXXX"
+static char folder[sizeof(FOLDER)];
 static struct identity authority;
 
 static void add_ip(gnutls_x509_crt_t crt, const char *text)
@@ -326,7 +328,7 @@ static void judges_certificates(void **state)
 		if (r != (rows[i].words[0] ? -EKEYREJECTED : 0))
 			fail_msg("row %zu: %d %s", i, r, words ? words : "");
 		for (size_t k = 0; k < ELEMENTS(rows[i].words) && rows[i].words[k]; k++)
-			if (!strstr(words, rows[i].words[k]))
+			if (in_chinese ? !has_han(words) || english_in(words) : !strstr(words, rows[i].words[k]))
 				fail_msg("row %zu: not in the words: %s: %s", i, rows[i].words[k], words);
 	}
 }
@@ -338,8 +340,8 @@ static void names_the_unknown_issuer(void **state)
 	_cleanup_free_ char *words = NULL;
 
 	assert_int_equal(try((struct server){ .id = &id }, our_authority(), HOST, &words), -EKEYREJECTED);
-	assert_non_null(strstr(words, "was issued by \"CN=Elsewhere CA\""));
-	assert_non_null(strstr(words, "tls_ca_file"));
+	assert_says(words, "was issued by \"CN=Elsewhere CA\"");
+	assert_says(words, "tls_ca_file");
 	identity_free(&id);
 	identity_free(&other);
 }
@@ -395,8 +397,8 @@ static void accepts_the_pin_that_it_named(void **state)
 	assert_int_equal(try((struct server){ .id = &id }, (struct transport_trust_options){ .pin = pin },
 				 HOST, &refused),
 		-EKEYREJECTED);
-	assert_non_null(strstr(refused, "is not the pinned one"));
-	assert_non_null(strstr(refused, pin));
+	assert_says(refused, "is not the pinned one");
+	assert_says(refused, pin);
 	identity_free(&id);
 	identity_free(&self);
 }
@@ -411,7 +413,7 @@ static void refuses_a_weak_key_in_spite_of_a_pin(void **state)
 	assert_int_equal(try((struct server){ .id = &id }, (struct transport_trust_options){ .pin = pin },
 				 HOST, &words),
 		-EKEYREJECTED);
-	assert_non_null(strstr(words, "too weak"));
+	assert_says(words, "too weak");
 	identity_free(&id);
 }
 
@@ -443,7 +445,7 @@ static void refuses_bad_options(void **state)
 
 		assert_true(transport_trust_new(&rows[i].o, &t, &words) < 0);
 		assert_null(t);
-		assert_non_null(strstr(words, rows[i].words));
+		assert_says(words, rows[i].words);
 	}
 }
 
@@ -456,7 +458,7 @@ static void needs_tls_1_2(void **state)
 	struct server tls12 = { .id = &id, .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2" };
 
 	assert_int_equal(try(old, our_authority(), HOST, &words), -EPROTO);
-	assert_non_null(strstr(words, "offers no TLS 1.2 or newer"));
+	assert_says(words, "offers no TLS 1.2 or newer");
 	assert_int_equal(try(tls12, our_authority(), HOST, &none), 0);
 	identity_free(&id);
 }
@@ -467,9 +469,8 @@ static void recognises_a_plain_port(void **state)
 
 	assert_int_equal(
 		try((struct server){ .behaviour = SAY_FIRST }, our_authority(), HOST, &words), -EPROTO);
-	assert_non_null(
-		strstr(words, "this port does not speak TLS: the server began with \"220 mail.example.org"));
-	assert_non_null(strstr(words, "security = starttls"));
+	assert_says(words, "this port does not speak TLS: the server began with \"220 mail.example.org");
+	assert_says(words, "security = starttls");
 	assert_int_equal(
 		try((struct server){ .behaviour = CLOSE }, our_authority(), HOST, &closed), -ECONNRESET);
 }
@@ -483,7 +484,7 @@ static void recognises_a_tls_port(void **state)
 	assert_int_equal(
 		p.stream.ops->read(p.stream.data, &byte, 1, clock_boottime_usec() + 2 * USEC_PER_SEC),
 		-EPROTO);
-	assert_non_null(strstr(p.stream.ops->failure(p.stream.data), "this port speaks TLS from the start"));
+	assert_says(p.stream.ops->failure(p.stream.data), "this port speaks TLS from the start");
 	peer_end(&p);
 	identity_free(&id);
 }
@@ -500,7 +501,7 @@ static void ends_silence(void **state)
 		p.stream.ops->read(p.stream.data, &byte, 1, begun + 100 * USEC_PER_MSEC), -ETIMEDOUT);
 	assert_int_equal(
 		p.stream.ops->start_tls(p.stream.data, begun + 300 * USEC_PER_MSEC, &words), -ETIMEDOUT);
-	assert_non_null(strstr(words, "did not finish the TLS handshake in time"));
+	assert_says(words, "did not finish the TLS handshake in time");
 	assert_true(clock_boottime_usec() - begun < 10 * USEC_PER_SEC);
 	assert_false(p.stream.ops->is_tls(p.stream.data));
 	peer_end(&p);
@@ -567,7 +568,7 @@ static void tells_a_cut_from_an_end(void **state)
 
 	assert_int_equal(cut.stream.ops->read(cut.stream.data, got, sizeof(got), SOON), 4);
 	assert_int_equal(cut.stream.ops->read(cut.stream.data, got, sizeof(got), SOON), -EPIPE);
-	assert_non_null(strstr(cut.stream.ops->failure(cut.stream.data), "close_notify"));
+	assert_says(cut.stream.ops->failure(cut.stream.data), "close_notify");
 	peer_end(&cut);
 	identity_free(&id);
 }
@@ -601,7 +602,7 @@ static void shows_our_certificate(void **state)
 
 	struct peer p = peer_secured(s);
 	assert_int_equal(p.stream.ops->read(p.stream.data, got, sizeof(got), SOON), -EPROTO);
-	assert_non_null(strstr(p.stream.ops->failure(p.stream.data), "for want of a client certificate"));
+	assert_says(p.stream.ops->failure(p.stream.data), "for want of a client certificate");
 	peer_end(&p);
 
 	identity_save(&own, "own.pem", path);
@@ -679,6 +680,7 @@ static int set_up(void **state)
 {
 	char path[64];
 
+	memcpy(folder, FOLDER, sizeof(folder));
 	if (!mkdtemp(folder))
 		return -1;
 	authority = identity_make((struct recipe){ .cn = "Test CA", .is_ca = true });
@@ -724,5 +726,5 @@ int main(void)
 		cmocka_unit_test(plain_has_no_binding),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return run_in_both_languages(tests, set_up, tear_down);
 }
