@@ -22,6 +22,7 @@ DATA_EVIDENCE = DATA_TITLES | {
     "All sensors and fans of this chip",
     "Block devices that are there",
     "Packages that want a restart",
+    "Planned",
     "Pressure (share of time in which work had to wait)",
     "Processes that hold most memory (resident and swapped out)",
     "Processes that use most CPU (100 % is one processor)",
@@ -30,14 +31,16 @@ DATA_EVIDENCE = DATA_TITLES | {
     "Security updates that are pending",
     "The interface (counters since it is there)",
     "The last of them, newest first",
+    "The other interfaces",
     "The oldest mails in the queue",
+    "Updates that are pending",
     "Waiting for a disk or file server (state D)",
     "What it counts",  # of NVMe
 }
 # What the C library and other programs say stands within our sentences as it is.
 FOREIGN = re.compile("|".join(sorted((re.escape(os.strerror(n)) for n in range(1, 134)), key=len, reverse=True)) +
                      "|Connect to the Postfix showq service|Queue report unavailable - mail system is down|no load today"
-                     "|Unable to correct problems, you have held broken packages|smartctl stand-in: nothing is recorded for")
+                     "|btrfs device stats|Unable to correct problems, you have held broken packages|smartctl stand-in: nothing is recorded for")
 ENGLISH = re.compile(r"\b[a-z]+ [a-z]+ [a-z]+\b")
 
 
