@@ -21,6 +21,8 @@ DATA_TITLES = {"/etc/resolv.conf", "/proc/mdstat"}
 DATA_EVIDENCE = DATA_TITLES | {
     "All sensors and fans of this chip",
     "Block devices that are there",
+    "Packages on hold",
+    "Packages that are only half installed (dpkg --configure -a)",
     "Packages that want a restart",
     "Planned",
     "Pressure (share of time in which work had to wait)",
