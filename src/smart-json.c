@@ -2,6 +2,7 @@
 #include "smart-json.h"
 
 #include "buf.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -147,12 +148,14 @@ static void put_attribute(const json_t *attribute, struct buf *b)
 	const char *raw = json_string_value(find(attribute, "raw", "string", NULL));
 	const char *when = json_string_value(json_object_get(attribute, "when_failed"));
 
-	buf_printf(b, "%3d %-28.64s value %3d  worst %3d  threshold %3d  raw %.64s%s%.16s\n",
+	buf_printf(b, _("%3d %-28.64s value %3d  worst %3d  threshold %3d  raw %.64s"),
 		(int)json_integer_value(json_object_get(attribute, "id")), name ? name : "?",
 		(int)json_integer_value(json_object_get(attribute, "value")),
 		(int)json_integer_value(json_object_get(attribute, "worst")),
-		(int)json_integer_value(json_object_get(attribute, "thresh")), raw ? raw : "?",
-		when && *when ? "  failed: " : "", when ? when : "");
+		(int)json_integer_value(json_object_get(attribute, "thresh")), raw ? raw : "?");
+	if (when && *when)
+		buf_printf(b, _("  failed: %.16s"), when);
+	buf_putc(b, '\n');
 }
 
 static void read_ata(const json_t *root, struct smart_health *h, struct buf *b)
@@ -212,17 +215,23 @@ static void read_nvme(const json_t *root, struct smart_health *h, struct buf *b)
 
 static void read_scsi(const json_t *root, struct smart_health *h, struct buf *b)
 {
-	static const char *const kinds[] = { "read", "write", "verify" };
+	static const struct {
+		const char *key, *what;
+	} kinds[] = {
+		{ "read", N_("uncorrected errors of read") },
+		{ "write", N_("uncorrected errors of write") },
+		{ "verify", N_("uncorrected errors of verify") },
+	};
 
 	add_number(json_object_get(root, "scsi_grown_defect_list"), &h->number[SMART_REALLOCATED]);
 	for (size_t i = 0; i < ELEMENTS(kinds); i++) {
 		const json_t *errors =
-			find(root, "scsi_error_counter_log", kinds[i], "total_uncorrected_errors", NULL);
+			find(root, "scsi_error_counter_log", kinds[i].key, "total_uncorrected_errors", NULL);
 		double before = h->number[SMART_UNCORRECTABLE];
 
 		add_number(errors, &h->number[SMART_UNCORRECTABLE]);
 		if (json_is_number(errors))
-			buf_printf(b, "uncorrected errors of %s: %.15g\n", kinds[i],
+			buf_printf(b, "%s: %.15g\n", _(kinds[i].what),
 				h->number[SMART_UNCORRECTABLE] - (isnan(before) ? 0 : before));
 	}
 	take_number(find(root, "scsi_percentage_used_endurance_indicator", NULL), &h->number[SMART_USED]);

@@ -14,23 +14,35 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 DATA_ITEMS = {
     "mount": r"\S+, \S+, r[ow]",
     "plugin": r"(?s).*",
+    "pressure": r"some \S+ %(，full \S+ %)?（avg\d+）",
 }
 QUOTED = {"journal": r": .*"}  # what an item's text repeats of what it found
-DATA_TITLES = {"/etc/resolv.conf"}
-DATA_EVIDENCE = {
+DATA_TITLES = {"/etc/resolv.conf", "/proc/mdstat"}
+DATA_EVIDENCE = DATA_TITLES | {
+    "All sensors and fans of this chip",
+    "Block devices that are there",
+    "Packages on hold",
+    "Packages that are only half installed (dpkg --configure -a)",
+    "Packages that want a restart",
+    "Planned",
     "Pressure (share of time in which work had to wait)",
     "Processes that hold most memory (resident and swapped out)",
     "Processes that use most CPU (100 % is one processor)",
     "Processes that used most CPU",
     "The file (permissions, user:group, size, changed)",
+    "Security updates that are pending",
+    "The interface (counters since it is there)",
     "The last of them, newest first",
+    "The other interfaces",
     "The oldest mails in the queue",
+    "Updates that are pending",
     "Waiting for a disk or file server (state D)",
-    "/etc/resolv.conf",
+    "What it counts",  # of NVMe
 }
 # What the C library and other programs say stands within our sentences as it is.
 FOREIGN = re.compile("|".join(sorted((re.escape(os.strerror(n)) for n in range(1, 134)), key=len, reverse=True)) +
-                     "|Connect to the Postfix showq service|Queue report unavailable - mail system is down|no load today")
+                     "|Connect to the Postfix showq service|Queue report unavailable - mail system is down|no load today"
+                     "|btrfs device stats|Unable to correct problems, you have held broken packages|smartctl stand-in: nothing is recorded for")
 ENGLISH = re.compile(r"\b[a-z]+ [a-z]+ [a-z]+\b")
 
 

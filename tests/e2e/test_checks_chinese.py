@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from test_checks import FIXTURES, MODULES, run, run_in
+from test_checks_host import copied
 from test_checks_net import Server, imap_server, login_options
 
 # Without these they would only say what is missing.
@@ -19,8 +20,8 @@ TREES = [(tree.parent.name, tree.name) for tree in sorted(FIXTURES.glob("*/*")) 
 
 
 @pytest.mark.parametrize("module, tree", TREES)
-def test_tree(module, tree):
-    run(f"{module}/{tree}", module, OPTIONS.get(module))
+def test_tree(module, tree, tmp_path):
+    run(copied(f"{module}/{tree}", tmp_path), module, OPTIONS.get(module))  # stand-ins for programs write there
 
 
 @pytest.mark.parametrize("module", sorted({path.stem for path in MODULES.glob("*.so")}))
@@ -48,7 +49,6 @@ def ask(module, **options):
 
 
 @pytest.mark.parametrize("said, text", [
-    ("* BYE no", "127.0.0.1 port {} 的问候语不是 IMAP 服务器的：“* BYE no”"),
     ("* OK\r\na1 BAD what", "127.0.0.1 port {} 拒绝查询能力（CAPABILITY）：“BAD what”"),
     ("* OK", "等待查询能力（CAPABILITY）时，127.0.0.1 port {} 关闭了连接")])
 def test_imap_bad(said, text):
