@@ -77,10 +77,11 @@ static void on_checked(struct conf_loaded *loaded, void *userdata)
 
 static int check_config(const struct options *o)
 {
-	const struct conf_source source = { .path = o->conf_path, .dropins = o->conf_dropins };
+	const struct conf_source source = {
+		.path = o->conf_path, .dropins = o->conf_dropins, .keeps_language = getenv(LANGUAGE_VARIABLE) != NULL,
+	};
 	int status = -1;
 
-	language_from_environment();
 	int r = conf_load_and_wait(&source, on_checked, &status);
 	if (r < 0) {
 		log_error_errno(r, "cannot check the configuration");

@@ -116,7 +116,7 @@ def test_help(setup):
     assert setup.tocsin("--help", "--language", "en").stdout.startswith("Usage: ")
     assert setup.tocsind("--config", str(setup.config), "--help").stdout.startswith("用法：tocsind")
     good = setup.tocsind("--config", str(setup.config), "--check-config")
-    assert "配置正确：0 个检查项，1 个发信服务器。" in good.stderr
+    assert "配置无误：0 个检查项，1 个发信服务器。" in good.stderr
 
 
 def test_no_daemon(setup):

@@ -65,7 +65,7 @@ def test_what_cannot_be_looked_at(setup, daemon, catcher):
     setup.write(harness.check("bad", "rogue", deed="crash"), harness.check("good", "rogue", deed="echo"))
     daemon(setup)
     item = setup.wait_item("bad", last_state="UNKNOWN")
-    assert item["text"].startswith("检查 bad 时，检查项") and "SIGSEGV" in item["text"], item
+    assert item["text"].endswith("当时正在检查 bad") and "SIGSEGV" in item["text"], item
 
 
 def test_a_state_file_that_does_not_answer(setup, daemon, catcher, victim, fake):

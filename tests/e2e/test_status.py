@@ -280,7 +280,7 @@ def test_history_has_a_chart_for_each_item(running, show, setup):
     assert any(line.startswith("wide load ") for line in chosen.lines) and "used" not in chosen.text and "▁" not in chosen.text
     piped = setup.tocsin("history", "--since", "24h")
     assert "limit" not in piped.stdout and "…" not in piped.stdout
-    assert set(json.loads(setup.tocsin("history", "--json").stdout)) == {"events", "cut"}
+    assert set(json.loads(setup.tocsin("history", "--json").stdout)) == {"events", "cut", "unavailable"}
 
 
 @pytest.mark.parametrize("width", [36, 60, 80, 132])
