@@ -540,7 +540,7 @@ int cli_send(const struct cli *cli, char **arguments)
 int cli_test_mail_direct(const struct cli *cli)
 {
 	static const char text[] =
-		"This is a test mail of tocsin, sent by \"tocsin test-mail --direct\".\n\n"
+		"This is a test mail of tocsin, sent by \"tocsin setup\" or \"tocsin test-mail --direct\".\n\n"
 		"It went past the daemon: with the rights, the network and the secrets of whoever called it.\n";
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
 	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;

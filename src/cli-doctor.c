@@ -483,7 +483,7 @@ static void examine_relays(struct doctor *d)
 	if (!conf)
 		return;
 	if (conf->n_mails == 0 || d->n_recipients == 0)
-		find(d, "mail", "CRITICAL", "tocsin.conf(5) has an example for each provider", "no mail can be sent: [mail] with %s",
+		find(d, "mail", "CRITICAL", "run tocsin setup, or write [mail] as tocsin.conf(5) says", "no mail can be sent: [mail] with %s",
 			conf->n_mails ? "'to' is missing" : "a server is missing");
 	for (size_t i = 0; i < conf->n_mails && d->n_recipients; i++)
 		if (visit_relay(d, &conf->mails[i], false) && d->cli->send)

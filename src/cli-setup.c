@@ -202,7 +202,7 @@ static const struct question {
 	{ SECURITY, "security", "Encryption: tls (port 465) or starttls (port 587)", offsetof(struct cli, security),
 		default_security, check_line, true, has_server },
 	{ PORT, "port", "", offsetof(struct cli, port), no_default, check_line, true, NULL },
-	{ USERNAME, "username", "", offsetof(struct cli, username), default_address, check_line, false, NULL },
+	{ USERNAME, "username", "User name of the login", offsetof(struct cli, username), default_address, check_line, false, has_server },
 	{ TO, "to", "Who gets the mails (several with blanks between them)", offsetof(struct cli, to), default_address,
 		check_addresses, false, NULL },
 	{ LANGUAGE, "language", "Language of the mails, like en or zh_CN", offsetof(struct cli, language), no_default,
@@ -470,6 +470,7 @@ static int write_until_it_works(struct setup *s)
 			fprintf(stderr, "Nothing was changed.\n");
 			return status;
 		}
+		printf("The login was refused. Try another code, or leave everything as it was with Ctrl-C.\n");
 		status = ask_secret(s);
 		if (status != 0)
 			return status;

@@ -111,7 +111,7 @@ static json_t *json_notes(const struct daemon *d)
 	json_t *notes = json_array();
 
 	if (!mail_is_configured(d))
-		add_note(notes, "mail", "none can be sent: [mail] with a relay and 'to' is missing in the configuration");
+		add_note(notes, "mail", "no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)");
 	if (d->state.phase == STATE_MEMORY)
 		add_note(notes, "state file cannot be written", d->state.trouble ? d->state.trouble : "no answer yet");
 	add_note(notes, "tocsin-check", d->checkers ? pool_note(d->checkers) : "");
@@ -181,7 +181,7 @@ static void method_test_mail(struct varlink_call *call, json_t *parameters, void
 
 	if (r == -ENOTCONN)
 		varlink_error(call, "NoMail",
-			json_pack("{s:s}", "reason", "[mail] with a relay and 'to' is missing in the configuration"));
+			json_pack("{s:s}", "reason", "a mail server or a recipient is not configured (run tocsin setup)"));
 	else if (r == -EBUSY)
 		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason",
 				"no mailer is ready, or several test mails are on their way; try again in a moment"));

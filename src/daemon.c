@@ -93,7 +93,7 @@ static void format_status(const struct daemon *d, struct buf *b)
 	report_counts(b, &report);
 	put_worst(b, &report);
 	if (!mail_is_configured(d))
-		buf_puts(b, "; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
+		buf_puts(b, "; no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)");
 	if (d->n_outbox)
 		buf_printf(b, "; %zu mail%s queued", d->n_outbox, d->n_outbox == 1 ? "" : "s");
 	if (d->state.phase == STATE_MEMORY)
@@ -187,7 +187,7 @@ static void become_ready(struct daemon *d)
 		log_debug("memory is not locked: %s", strerror(errno));
 	log_entry(LOG_NOTICE, MESSAGE_STARTED, NULL, 0, "watching %s with %zu checks", d->conf->host, d->n_checks);
 	if (!mail_is_configured(d))
-		log_warning("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
+		log_warning("no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)");
 	look_start(d);
 	mail_start(d);
 	history_start(d);

@@ -314,6 +314,7 @@ EXTRA_DIST += tests/system/run tests/system/container tests/system/common.sh tes
 # The packages are built from the tarball too.
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format
 EXTRA_DIST += debian/tocsin-check-http.install
+EXTRA_DIST += debian/tocsin.postinst
 EXTRA_DIST += debian/tocsin.docs debian/tocsin.install debian/tocsin.postrm debian/tocsin-dev.install
 EXTRA_DIST += debian/apparmor/usr.sbin.tocsind debian/tocsin.logcheck.ignore.server debian/source/lintian-overrides
 EXTRA_DIST += debian/tests/control debian/tests/module debian/tests/service debian/tests/try
