@@ -111,7 +111,7 @@ static json_t *json_notes(const struct daemon *d)
 	json_t *notes = json_array();
 
 	if (!mail_is_configured(d))
-		add_note(notes, "mail", "no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)");
+		add_note(notes, "mail", "none can be sent: a mail server or a recipient is not configured (run tocsin setup)");
 	if (d->state.phase == STATE_MEMORY)
 		add_note(notes, "state file cannot be written", d->state.trouble ? d->state.trouble : "no answer yet");
 	add_note(notes, "tocsin-check", d->checkers ? pool_note(d->checkers) : "");
