@@ -499,7 +499,7 @@ static void tell_notes(struct doctor *d, const json_t *status)
 	} known[] = {
 		{ "memory is not locked", "memory", "LimitMEMLOCK=64M in the unit: systemctl cat " UNIT " shows what is in force" },
 		{ "state file cannot be written", "state file", "see to its disk and its owner: ls -ld /var/lib/tocsin; df /var/lib/tocsin" },
-		{ "[mail", "mail", "see the findings about mail" },
+		{ "mail: none", "mail", "see the findings about mail" },
 		{ "tocsin-mail", "helpers", "see journalctl -u tocsin" },
 		{ "tocsin-check", "helpers", "see journalctl -u tocsin" },
 	};

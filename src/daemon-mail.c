@@ -755,6 +755,18 @@ void mail_looked(struct daemon *d)
 
 /* ---- beginning, reloading, ending ---- */
 
+void mail_begin_round(struct daemon *d)
+{
+	if (d->started_told)
+		return;
+	d->has_round = false;
+	d->n_looked = 0;
+	for (size_t i = 0; i < d->n_checks; i++)
+		d->checks[i]->has_looked = false;
+	daemon_set_timer(d, &d->round_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), ROUND_LIMIT_USEC),
+		on_round_overdue, d);
+}
+
 int mail_configure(struct daemon *d)
 {
 	int r = outbox_configure(d);

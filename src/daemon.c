@@ -247,10 +247,18 @@ static int configure_checkers(struct daemon *d)
 	return d->checkers ? pool_renew(d->checkers, argv) : pool_new(d->event, &options, &d->checkers);
 }
 
+/* What is seen from now on is told in another language: also by the helpers that stand by, and in the first mail. */
+static void look_afresh(struct daemon *d)
+{
+	pool_dismiss(d->checkers);
+	mail_begin_round(d);
+}
+
 /* Puts a good configuration in force. */
 static int apply(struct daemon *d, struct conf_loaded *loaded)
 {
 	struct conf *old = d->conf;
+	bool is_other_language = old && old->language != loaded->conf->language;
 
 	d->conf = TAKE_PTR(loaded->conf);
 	language_use(language_names[d->conf->language]);
@@ -263,6 +271,8 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 	conf_free(old);
 	if (r >= 0)
 		r = configure_checkers(d);
+	if (r >= 0 && is_other_language)
+		look_afresh(d);
 	if (r >= 0)
 		r = mail_configure(d);
 	if (r >= 0)

@@ -293,6 +293,7 @@ EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_mailer.py
 EXTRA_DIST += tests/e2e/test_resolver.py
 EXTRA_DIST += tests/e2e/spamfilters.py tests/e2e/test_spam.py
+EXTRA_DIST += tests/e2e/test_language.py
 EXTRA_DIST += tests/e2e/test_send.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 EXTRA_DIST += tests/e2e/test_mime.py

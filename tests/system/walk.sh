@@ -39,6 +39,10 @@ open_account() {
 	systemctl restart postfix.service
 	rm -r "/etc/systemd/system/$unit.d"
 	systemctl daemon-reload
+	# The load of the machine is no part of this; an alert about it would be the first, and the next one wait for its turn.
+	mkdir -p /etc/tocsin/conf.d
+	printf '[check load]\ntype = load\n' > /etc/tocsin/conf.d/busy.conf
+	printf 'load%s = 0\n' 5_warning 5_critical 15_warning 15_critical >> /etc/tocsin/conf.d/busy.conf
 }
 listens_with_tls() { (: < /dev/tcp/127.0.0.1/465) 2> /dev/null; }
 
