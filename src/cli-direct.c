@@ -349,8 +349,7 @@ static int compose(const struct cli *cli, const struct conf_loaded *loaded, cons
 	int r = sd_id128_randomize(&random);
 	if (r < 0)
 		return r;
-	if (asprintf(&message_id, "%s@%s", sd_id128_to_string(random, id),
-		    strpbrk(loaded->conf->host, " <>@\"") ? "localhost" : loaded->conf->host) < 0)
+	if (asprintf(&message_id, "%s@%s", sd_id128_to_string(random, id), mime_id_domain(loaded->conf->host, relay->from)) < 0)
 		return -ENOMEM;
 	const struct mime_mail mail = {
 		.from = relay->from, .from_name = cli->from_name ? cli->from_name : relay->from_name, .to = to, .n_to = n_to,
@@ -544,7 +543,7 @@ int cli_send(const struct cli *cli, char **arguments)
 }
 
 #define SAY_TEST_MAIL \
-	_("This is a test mail of tocsin, sent by \"tocsin test-mail --direct\".\n\n" \
+	_("This is a test mail of tocsin, sent by \"tocsin setup\" or \"tocsin test-mail --direct\".\n\n" \
 	  "It went past the daemon: with the rights, the network and the secrets of whoever called it.\n")
 
 int cli_test_mail_direct(const struct cli *cli)

@@ -483,7 +483,7 @@ static void examine_relays(struct doctor *d)
 	if (!conf)
 		return;
 	if (conf->n_mails == 0 || d->n_recipients == 0)
-		tell_finding(d, N_("mail"), "CRITICAL", N_("tocsin.conf(5) has an example for each provider"), conf->n_mails ?
+		tell_finding(d, N_("mail"), "CRITICAL", N_("run tocsin setup, or write [mail] as tocsin.conf(5) says"), conf->n_mails ?
 				N_("no mail can be sent: [mail] with 'to' is missing") :
 				N_("no mail can be sent: [mail] with a server is missing"));
 	for (size_t i = 0; i < conf->n_mails && d->n_recipients; i++) {

@@ -247,7 +247,8 @@ static const struct question {
 	{ SECURITY, "security", N_("Encryption: tls (port 465) or starttls (port 587)"), offsetof(struct cli, security),
 		default_security, check_line, true, has_server },
 	{ PORT, "port", "", offsetof(struct cli, port), no_default, check_line, true, NULL },
-	{ USERNAME, "username", "", offsetof(struct cli, username), default_address, check_line, false, NULL },
+	{ USERNAME, "username", N_("User name of the login"), offsetof(struct cli, username), default_address, check_line, false,
+		has_server },
 	{ TO, "to", N_("Who gets the mails (several with blanks between them)"), offsetof(struct cli, to), default_address,
 		check_addresses, false, NULL },
 };
@@ -521,6 +522,7 @@ static int write_until_it_works(struct setup *s)
 			fputs(_("Nothing was changed.\n"), stderr);
 			return status;
 		}
+		puts(_("The login was refused. Try another code, or leave everything as it was with Ctrl-C."));
 		status = ask_secret(s);
 		if (status != 0)
 			return status;

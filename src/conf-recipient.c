@@ -165,7 +165,7 @@ static int check_mail_is_possible(struct conf_work *w)
 		return 0;
 	if (c->n_mails == 0)
 		return conf_add_problem(w->problems, false, w->settings->n ? w->settings->items[0].file : "tocsin.conf", 0,
-			"there is no [mail] section, so no mail will be sent: add one with provider or server, and to");
+			"there is no [mail] section, so no mail will be sent: run tocsin setup, or add one with provider or server, and to");
 	if (c->n_recipients == 0)
 		return warning_at(w, conf_place_of(w, "mail", c->mails[0].name, NULL),
 			"nobody is named in [mail] or in a [recipient NAME], so no mail will be sent: add to = ADDRESS");

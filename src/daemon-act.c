@@ -222,7 +222,7 @@ void method_test_alert(struct varlink_call *call, json_t *parameters, void *user
 		control_no_such_check(userdata, call, check);
 	else if (r == -ENOTCONN)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason",
-				_("[mail] with a relay and 'to' is missing in the configuration")));
+				_("a mail server or a recipient is not configured (run tocsin setup)")));
 	else if (r == -EHOSTUNREACH)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason", _("no recipient takes mails about this check")));
 	else if (r < 0)

@@ -297,8 +297,13 @@ static int draft_picture(struct daemon *d, const struct letter *letter, struct d
 
 /* ---- composing ---- */
 
-/* The part of a Message-ID after the @: the host if it can stand there. */
 static const char *id_domain(const struct daemon *d)
+{
+	return mime_id_domain(d->conf->host, d->conf->n_mails ? d->conf->mails[0].from : "");
+}
+
+/* The part of a List-Id that is the host's: itself if it can stand there. */
+static const char *list_domain(const struct daemon *d)
 {
 	const char *host = d->conf->host;
 
@@ -310,9 +315,15 @@ static const char *id_domain(const struct daemon *d)
 #define HEADERS_BYTES 4000
 #define MAIL_BYTES 200000 /* as many may a mail with pictures have */
 
-static size_t encoded_bytes(size_t len)
+/* In quoted-printable: three bytes for each that is not ASCII, and some for line ends. */
+static size_t quoted_bytes(const struct buf *text)
 {
-	return len + len * 2 / 5;
+	size_t n = text->len + text->len / 16;
+
+	for (size_t i = 0; i < text->len; i++)
+		if ((unsigned char)text->data[i] >= 0x80)
+			n += 2;
+	return n;
 }
 
 /* The headers that filters and threads go by. */
@@ -327,7 +338,7 @@ static size_t draft_headers(struct daemon *d, const struct draft *draft, struct 
 	for (size_t i = 0; i < r->n_events; i++)
 		if (state_rank(r->events[i].to) < state_rank(worst))
 			worst = r->events[i].to;
-	buf_printf(list_id, "tocsin on %s <tocsin.%s>", d->conf->host, id_domain(d));
+	buf_printf(list_id, "tocsin on %s <tocsin.%s>", d->conf->host, list_domain(d));
 	headers[n++] = (struct mime_header){ "Auto-Submitted", "auto-generated" };
 	headers[n++] = (struct mime_header){ "X-Auto-Response-Suppress", "All" };
 	headers[n++] = (struct mime_header){ "List-Id", buf_text(list_id) };
@@ -345,10 +356,11 @@ static size_t draft_headers(struct daemon *d, const struct draft *draft, struct 
 	return n;
 }
 
-/* Base64 makes four bytes of three, and lines. Where the text alone is that large there are no pictures. */
+/* Base64 makes four bytes of three, and lines. Of HTML the most is ASCII in any language. Where the text alone is that large
+ * there are no pictures. */
 static size_t room_for_images(const struct draft *draft)
 {
-	size_t others = HEADERS_BYTES + encoded_bytes(draft->text.len) + encoded_bytes(PAGE_HTML_MAX);
+	size_t others = HEADERS_BYTES + quoted_bytes(&draft->text) + PAGE_HTML_MAX / 5 * 7;
 
 	return others < MAIL_BYTES ? (MAIL_BYTES - others) * 10 / 14 : 0;
 }
@@ -757,6 +769,18 @@ void mail_looked(struct daemon *d)
 }
 
 /* ---- beginning, reloading, ending ---- */
+
+void mail_begin_round(struct daemon *d)
+{
+	if (d->started_told)
+		return;
+	d->has_round = false;
+	d->n_looked = 0;
+	for (size_t i = 0; i < d->n_checks; i++)
+		d->checks[i]->has_looked = false;
+	daemon_set_timer(d, &d->round_source, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), ROUND_LIMIT_USEC),
+		on_round_overdue, d);
+}
 
 int mail_configure(struct daemon *d)
 {

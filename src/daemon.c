@@ -94,7 +94,7 @@ static void format_status(const struct daemon *d, struct buf *b)
 	report_counts(b, &report);
 	put_worst(b, &report);
 	if (!mail_is_configured(d))
-		buf_puts(b, _("; no mail can be sent: [mail] with a relay and 'to' is missing in the configuration"));
+		buf_puts(b, _("; no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)"));
 	if (d->n_outbox == 1)
 		buf_printf(b, _("; %zu mail queued"), d->n_outbox);
 	else if (d->n_outbox)
@@ -190,7 +190,7 @@ static void become_ready(struct daemon *d)
 		log_debug("memory is not locked: %s", strerror(errno));
 	log_entry(LOG_NOTICE, MESSAGE_STARTED, NULL, 0, "watching %s with %zu checks", d->conf->host, d->n_checks);
 	if (!mail_is_configured(d))
-		log_warning("no mail can be sent: [mail] with a relay and 'to' is missing in the configuration");
+		log_warning("no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)");
 	look_start(d);
 	mail_start(d);
 	history_start(d);
@@ -250,10 +250,18 @@ static int configure_checkers(struct daemon *d)
 	return d->checkers ? pool_renew(d->checkers, argv) : pool_new(d->event, &options, &d->checkers);
 }
 
+/* What is seen from now on is told in another language: also by the helpers that stand by, and in the first mail. */
+static void look_afresh(struct daemon *d)
+{
+	pool_dismiss(d->checkers);
+	mail_begin_round(d);
+}
+
 /* Puts a good configuration in force. */
 static int apply(struct daemon *d, struct conf_loaded *loaded)
 {
 	struct conf *old = d->conf;
+	bool is_other_language = old && old->language != loaded->conf->language;
 
 	d->conf = TAKE_PTR(loaded->conf);
 	language_use(language_names[d->conf->language]);
@@ -266,6 +274,8 @@ static int apply(struct daemon *d, struct conf_loaded *loaded)
 	conf_free(old);
 	if (r >= 0)
 		r = configure_checkers(d);
+	if (r >= 0 && is_other_language)
+		look_afresh(d);
 	if (r >= 0)
 		r = mail_configure(d);
 	if (r >= 0)

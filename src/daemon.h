@@ -458,6 +458,9 @@ int event_test(struct daemon *d, const char *check, const char *who);
 /* ---- daemon-mail.c ---- */
 
 int mail_configure(struct daemon *d);
+
+/* "monitoring started", if it is still to come, waits until every check has looked once more. */
+void mail_begin_round(struct daemon *d);
 void mail_start(struct daemon *d);
 void mail_free(struct daemon *d);
 bool mail_is_configured(const struct daemon *d);

@@ -402,6 +402,18 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
+static bool is_full_name(const char *host)
+{
+	return strchr(host, '.') && is_ascii(host) && is_domain(host);
+}
+
+const char *mime_id_domain(const char *host, const char *from)
+{
+	const char *at = strrchr(from, '@');
+
+	return is_full_name(host) ? host : at && is_full_name(at + 1) ? at + 1 : "localhost";
+}
+
 static void put_quoted_string(struct buf *b, const char *text)
 {
 	buf_putc(b, '"');
@@ -538,25 +550,15 @@ static void put_base64_lines(struct buf *b, const char *data, size_t len)
 	}
 }
 
-static size_t base64_lines_length(size_t len)
-{
-	return len / 57 * 78 + (len % 57 ? (len % 57 + 2) / 3 * 4 + 2 : 0);
-}
-
+/* Quoted-printable even where base64 would be shorter: text in base64 looks to filters as if it had something to hide. */
 static void put_text_part(struct buf *b, const char *type, const char *text)
 {
-	_cleanup_buf_ struct buf canonical = BUF(b->max), quoted = BUF(b->max);
+	_cleanup_buf_ struct buf canonical = BUF(b->max);
 
 	put_canonical(&canonical, text);
-	put_quoted_printable(&quoted, buf_text(&canonical), canonical.len);
 	take_error(b, &canonical);
-	bool is_quoted = quoted.error == 0 && quoted.len <= base64_lines_length(canonical.len);
-	buf_printf(b, "Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n", type,
-		is_quoted ? "quoted-printable" : "base64");
-	if (is_quoted)
-		buf_append(b, buf_text(&quoted), quoted.len);
-	else
-		put_base64_lines(b, buf_text(&canonical), canonical.len);
+	buf_printf(b, "Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", type);
+	put_quoted_printable(b, buf_text(&canonical), canonical.len);
 }
 
 /* -- the tree of parts -- */

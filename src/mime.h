@@ -4,7 +4,7 @@
  * The result has CRLF line ends, is pure ASCII (but for an address that is not: RFC 6532, needs SMTPUTF8), has no line
  * over 998 bytes (headers folded at 78), each header once, and cannot be broken by any content of the parts: runs of
  * blanks and control characters in header values become one blank, bytes that are not UTF-8 become U+FFFD, what an
- * id may not hold becomes "_", bodies are quoted-printable or base64, whichever is shorter. */
+ * id may not hold becomes "_", texts are quoted-printable. */
 #pragma once
 
 #include "buf.h"
@@ -51,6 +51,10 @@ int mime_compose(struct buf *b, const struct mime_mail *mail);
 /* A mailbox address as RFC 5321 allows it on the wire: local part (dot-atom or quoted string, UTF-8 allowed) @ domain
  * or address literal; no control characters, blanks outside quotes, brackets <>; length limits of 4.5.3.1. */
 bool mime_is_address(const char *address);
+
+/* What stands after the @ of a Message-ID: HOST if it is a full name, else the domain of the address FROM, else "localhost".
+ * RFC 5322, 3.6.4, wants a domain there, and filters count against a mail that has none. Points into its arguments. */
+const char *mime_id_domain(const char *host, const char *from);
 
 /* VALUE as the value of header NAME (whose length counts in the first line): ASCII as it is, else RFC 2047
  * encoded-words that never split a character; folded at 78 columns. */

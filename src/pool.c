@@ -15,7 +15,7 @@ struct member {
 	struct member *next;
 	struct pool *pool;
 	struct helper *helper;
-	bool was_ready, has_worked;
+	bool was_ready, has_worked, is_dismissed;
 	const struct helper_callbacks *callbacks; /* of who has taken it, or NULL */
 	void *userdata;
 };
@@ -74,6 +74,10 @@ static void on_ready(struct pool *p, struct member *m)
 		log_notice("%s: %s", p->options.what, helper_note(m->helper));
 	set_note(p, helper_note(m->helper));
 	helper_set_deadline(m->helper, USEC_NEVER);
+	if (m->is_dismissed) {
+		helper_retire(m->helper);
+		return;
+	}
 	if (!m->has_worked) /* pool_renew() overtook it: it is no successor, and serves until there is one */
 		retire_workers(p);
 	p->options.available(p, p->options.userdata);
@@ -212,7 +216,7 @@ struct helper *pool_take(struct pool *p, const struct helper_callbacks *callback
 void pool_give_back(struct pool *p, struct helper *h)
 {
 	struct member *m = helper_userdata(h);
-	bool has_successor = false;
+	bool has_successor = m->is_dismissed;
 
 	m->callbacks = NULL;
 	helper_set_deadline(h, USEC_NEVER);
@@ -275,6 +279,13 @@ int pool_renew(struct pool *p, const char *const *argv)
 		m->has_worked = true; /* so it serves only until a successor is ready */
 	pool_fill(p);
 	return 0;
+}
+
+void pool_dismiss(struct pool *p)
+{
+	for (struct member *m = p->members; m; m = m->next)
+		m->is_dismissed = m->has_worked;
+	retire_workers(p);
 }
 
 int pool_new(sd_event *event, const struct pool_options *options, struct pool **ret)

@@ -33,6 +33,9 @@ void pool_give_back(struct pool *p, struct helper *h);
 /* The configuration has changed: new helpers, started with ARGV and greeted again, take the place of all there are. */
 int pool_renew(struct pool *p, const char *const *argv);
 
+/* After pool_renew(): the helpers that were there before take nothing any more, though none of the new ones is ready. */
+void pool_dismiss(struct pool *p);
+
 /* Has one become ready, or is one at work? For READY=1 and status. */
 bool pool_is_ready(const struct pool *p);
 

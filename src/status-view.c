@@ -417,6 +417,18 @@ static void put_heading(struct buf *b, const struct status_view *v, const struct
 	buf_puts(b, v->terminal.has_colour ? "\033[0m\n" : "\n");
 }
 
+/* "(1 CRITICAL, 2 OK)" after the state, and what follows the state where the summary begins with it: "OK (3 checks)". */
+static void put_counts(struct buf *b, const struct status_view *v, const char *state)
+{
+	_cleanup_free_ char *summary = member(v->status, "summary");
+	size_t n = strlen(state);
+
+	if (summary && n && strncmp(summary, state, n) == 0)
+		buf_puts(b, summary + n + strspn(summary + n, " "));
+	else
+		buf_printf(b, "(%s)", summary ? summary : "");
+}
+
 static void put_summary(struct buf *b, const struct status_view *v, const struct layout *l)
 {
 	const json_t *note;
@@ -424,9 +436,7 @@ static void put_summary(struct buf *b, const struct status_view *v, const struct
 	_cleanup_free_ char *host = member(v->status, "host"), *state = member(v->status, "state");
 	size_t used = text_columns(host ? host : "") + 2 + strlen(state ? state : "") + 1, i;
 
-	buf_putc(&counts, '(');
-	put(&counts, v->status, "summary");
-	buf_putc(&counts, ')');
+	put_counts(&counts, v, state ? state : "");
 	buf_printf(b, "%s: ", host ? host : "");
 	put_state(b, v, state ? state : "", strlen(state ? state : ""));
 	buf_puts(b, l->columns && used + text_columns(buf_text(&counts)) > l->columns ? "\n  " : " ");

@@ -300,6 +300,8 @@ EXTRA_DIST += tests/e2e/test_mail_server.py
 EXTRA_DIST += tests/e2e/test_mailcatcher.py
 EXTRA_DIST += tests/e2e/test_mailer.py
 EXTRA_DIST += tests/e2e/test_resolver.py
+EXTRA_DIST += tests/e2e/spamfilters.py tests/e2e/test_spam.py
+EXTRA_DIST += tests/e2e/test_language.py
 EXTRA_DIST += tests/e2e/test_send.py
 EXTRA_DIST += tests/e2e/test_mailer_postfix.py
 EXTRA_DIST += tests/e2e/test_mime.py tests/e2e/test_mail_chinese.py
@@ -319,9 +321,11 @@ EXTRA_DIST += tests/e2e/test_watches.py tests/e2e/test_scale.py
 
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/common.sh tests/system/inside.sh tests/system/boots.sh
+EXTRA_DIST += tests/system/walk.sh
 # The packages are built from the tarball too.
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format
 EXTRA_DIST += debian/tocsin-check-http.install
+EXTRA_DIST += debian/tocsin.postinst
 EXTRA_DIST += debian/tocsin.docs debian/tocsin.install debian/tocsin.postrm debian/tocsin-dev.install
 EXTRA_DIST += debian/apparmor/usr.sbin.tocsind debian/tocsin.logcheck.ignore.server debian/source/lintian-overrides
 EXTRA_DIST += debian/tests/control debian/tests/module debian/tests/service debian/tests/try

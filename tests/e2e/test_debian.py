@@ -48,7 +48,7 @@ def test_logcheck_is_silent_about_an_ordinary_day(setup, daemon, tmp_path, catch
     'the state file /var/lib/tocsin/state.db cannot be written: No space left; going on in memory',
     'mail "x" to ops@example.org: temporary (450 4.2.1 busy)', 'mail "x" will not reach ops@example.org (refused): 550 no',
     "the configuration was not reloaded: the one in force stays in force", "no progress: systemd is not told that all is well",
-    "no mail can be sent: [mail] with a relay and 'to' is missing in the configuration"])
+    "no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)"])
 def test_logcheck_tells_what_nobody_was_mailed(text):
     line = f"Nov 25 20:00:01 web1 tocsind[4711]: {text}"
     assert unmatched([line]) == [line]

@@ -215,10 +215,11 @@ def test_on_a_terminal(folder, catcher):
     p.sees("sends from: ").types("not an address\n").sees("No: expected one mail address").sees("sends from: ")
     p.types(f"{catcher.username}\n").sees("or the name of a mail server: ").types("127.0.0.1\n")
     p.sees("Encryption").sees("[tls]: ").types("\n")
-    p.sees(f"[{catcher.username}]: ").types("ops@example.org night@example.org\n")
+    p.sees("User name").sees(f"[{catcher.username}]: ").types("\n")
+    p.sees("Who gets the mails").sees(f"[{catcher.username}]: ").types("ops@example.org night@example.org\n")
     p.sees("it is not shown").sees(": ")
     harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
-    p.types("a wrong code\n").sees("535 5.7.8").sees("did not go out").sees("it is not shown").sees(": ")
+    p.types("a wrong code\n").sees("535 5.7.8").sees("did not go out").sees("The login was refused").sees("it is not shown").sees(": ")
     harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
     p.types(f"{catcher.password}\n").sees("sent ops@example.org").sees("Written: ")
     assert p.leaves() == 0
@@ -227,6 +228,15 @@ def test_on_a_terminal(folder, catcher):
     assert catcher.wait("test mail").recipients == ["ops@example.org", "night@example.org"]
     assert [right for *_, right in catcher.logins] == [False, True]
     assert "[tocsin]\nlanguage = en\n" in folder.mail.read_text()
+
+
+def test_a_server_of_ones_own_may_know_another_name(folder, catcher):
+    p = Person(folder, "--port", str(catcher.port_tls), "--address", "web1@example.org", "--to", "ops@example.org", "--language", "en",
+               "--provider", "127.0.0.1", "--security", "tls")
+    p.sees("User name").sees("[web1@example.org]: ").types(f"{catcher.username}\n").sees("it is not shown").sees(": ")
+    harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")
+    p.types(f"{catcher.password}\n").sees("Written: ")
+    assert p.leaves() == 0 and catcher.wait("test mail").sender == "web1@example.org"
 
 
 def test_the_code_of_a_known_service_is_asked_for_by_its_name(folder):

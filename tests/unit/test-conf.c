@@ -764,7 +764,7 @@ static void the_packaged_file(void **state)
 	assert_int_equal(conf_build(&f.settings, NULL, 0, &f.problems, &f.conf), 0);
 	put_problems(&problems, &f.problems);
 	assert_string_equal(buf_text(&problems), "tocsin.conf:0: warning: there is no [mail] section, so no mail will be "
-		"sent: add one with provider or server, and to\n");
+		"sent: run tocsin setup, or add one with provider or server, and to\n");
 	assert_int_equal(f.conf->n_checks, 8);
 	fixture_clear(&f);
 

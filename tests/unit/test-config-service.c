@@ -53,7 +53,7 @@ static void assert_serves(const char *text, bool with_defaults, const char *expe
 	assert_string_equal(buf_text(&b), expected);
 }
 
-#define NO_MAIL "problem|warning|x.conf|0|there is no [mail] section, so no mail will be sent: add one with provider " \
+#define NO_MAIL "problem|warning|x.conf|0|there is no [mail] section, so no mail will be sent: run tocsin setup, or add one with provider " \
 		"or server, and to\n"
 #define SAMPLE "module|sample|event steady|a module for tests\n"
 

@@ -108,6 +108,25 @@ static void writes_names(void **state)
 	}
 }
 
+static void ids_have_a_domain(void **state)
+{
+	static const struct {
+		const char *host, *from, *domain;
+	} rows[] = {
+		{ "web1.example.org", "ops@example.com", "web1.example.org" },
+		{ "web1", "ops@example.com", "example.com" },
+		{ "the web server", "ops@example.com", "example.com" },
+		{ "主机.example.org", "ops@example.com", "example.com" },
+		{ "web1..org", "\"a@b\"@example.com", "example.com" },
+		{ "web1", "root@localhost", "localhost" },
+		{ "web1", "ops@[192.0.2.1]", "localhost" },
+		{ "web1", "", "localhost" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++)
+		assert_string_equal(mime_id_domain(rows[i].host, rows[i].from), rows[i].domain);
+}
+
 static void encodes_bodies(void **state)
 {
 	static const struct {
@@ -119,7 +138,7 @@ static void encodes_bodies(void **state)
 		{ "a\rb", "\r\n\r\na=0Db\r\n" },
 		{ "plain long text \xff", "\r\n\r\nplain long text =EF=BF=BD\r\n" },
 		{ "", "\r\n\r\n\r\n" },
-		{ "磁盘磁盘", "base64\r\n\r\n56OB55uY56OB55uYDQo=\r\n" },
+		{ "磁盘磁盘", "quoted-printable\r\n\r\n=E7=A3=81=E7=9B=98=E7=A3=81=E7=9B=98\r\n" },
 		/* 76 columns stay one line, 77 are two; a lone CR is no line end. */
 		{ "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggg123456",
 			"\r\n\r\naaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggg123456\r\n" },
@@ -260,6 +279,7 @@ int main(void)
 		cmocka_unit_test(encodes_words_of_headers),
 		cmocka_unit_test(folds_headers),
 		cmocka_unit_test(writes_names),
+		cmocka_unit_test(ids_have_a_domain),
 		cmocka_unit_test(encodes_bodies),
 		cmocka_unit_test(knows_addresses),
 		cmocka_unit_test(limits_the_whole_address),

@@ -140,6 +140,28 @@ static void assert_no_wider(const char *text, size_t columns)
 	}
 }
 
+static void counts_follow_the_state_once(void **state)
+{
+	static const struct {
+		const char *state, *summary, *expected;
+	} rows[] = {
+		{ "OK", "OK (6 checks)", "web1: OK (6 checks)\n" },
+		{ "UNKNOWN", "UNKNOWN (no looks yet)", "web1: UNKNOWN (no looks yet)\n" },
+		{ "WARNING", "1 WARNING, 5 OK", "web1: WARNING (1 WARNING, 5 OK)\n" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		_cleanup_buf_ struct buf b = BUF(10000);
+		json_t *status = json_pack("{s:s, s:s, s:s, s:[], s:[], s:[], s:[]}", "host", "web1", "state", rows[i].state, "summary",
+			rows[i].summary, "notes", "items", "silences", "outbox");
+		const struct status_view v = { .status = status };
+
+		status_view_append(&b, &v);
+		assert_int_equal(strncmp(buf_text(&b), rows[i].expected, strlen(rows[i].expected)), 0);
+		json_decref(status);
+	}
+}
+
 static void assert_view(size_t columns, bool has_charts, const char *expected)
 {
 	_cleanup_buf_ struct buf b = BUF(100000);
@@ -402,6 +424,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(draws_levels_and_gaps),
+		cmocka_unit_test(counts_follow_the_state_once),
 		cmocka_unit_test(colours_by_limits),
 		cmocka_unit_test(shows_the_worst_of_each_span),
 		cmocka_unit_test(fits_120_columns),
