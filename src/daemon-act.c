@@ -183,7 +183,7 @@ void method_report(struct varlink_call *call, json_t *parameters, void *userdata
 	bool is_sent = wants_mail && mail_report_now(d);
 	if (wants_mail && !is_sent)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason",
-				_("no recipient takes reports, or [mail] with a relay is missing in the configuration")));
+				_("no recipient takes reports, or a mail server is not configured (run tocsin setup)")));
 	else
 		varlink_reply(call, json_pack("{s:o, s:b}", "text", json_text(text), "sent", is_sent));
 }

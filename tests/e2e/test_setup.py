@@ -296,7 +296,7 @@ def test_it_goes_on_in_the_language_that_was_chosen(folder, catcher):
     p.sees("邮件地址: ").types("nobody\n").sees("不行：应为一个邮件地址，如 web1@example.org")
     p.sees("邮件地址: ").types(f"{catcher.username}\n")
     p.sees("邮件服务器的名称: ").types("qqq\n").sees("不行：应为邮件服务器的名称").sees("邮件服务器的名称: ").types("127.0.0.1\n")
-    p.sees("加密方式").sees("[tls]: ").types("\n")
+    p.sees("加密方式").sees("[tls]: ").types("\n").sees("登录用户名").sees("]: ").types("\n")
     p.sees("收件人地址（多个用空格分隔）").sees("]: ").types(",\n").sees("不行：应为 1 至 32 个邮件地址").sees("]: ")
     p.types("ops@example.org\n").sees("密码或授权码（输入时不显示；不需要则留空）: ")
     harness.wait_until(lambda: not p.echoes(), "a terminal that hides what is typed")

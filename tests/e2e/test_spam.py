@@ -36,7 +36,7 @@ def digest(setup, daemon, catcher, value):
     change(setup, f"UPDATE mail SET queued_usec = queued_usec - {HOUR}, next_try_usec = 0")
     catcher.start()
     d = daemon(setup)
-    mail = catcher.wait("digest", timeout=60)
+    mail = catcher.wait("digest|汇总", timeout=60)
     d.stop()
     return mail
 
@@ -50,7 +50,7 @@ def all_kinds(setup, daemon, catcher, meter):
     d.stop()
     put_past(setup, 167)
     d = daemon(setup)
-    for name, act, subject in (("report", lambda: setup.tocsin("report", "--send"), "status OK"),
+    for name, act, subject in (("report", lambda: setup.tocsin("report", "--send"), "(status|状态) OK"),
                                ("alert", lambda: value.write_text("96\n"), "CRITICAL"),
                                ("recovery", lambda: value.write_text("42\n"), "RECOVERED"),
                                ("test alert", lambda: setup.tocsin("test-alert", "meter"), "TEST")):
