@@ -283,7 +283,7 @@ def test_it_goes_on_in_the_language_that_was_chosen(folder, catcher):
     """Everything after the first question, the mistakes too."""
     p = Person(folder, "--port", str(catcher.port_tls), LC_ALL="zh_CN.UTF-8")
     p.sees("[zh_CN]: ").types("\n")
-    p.sees("邮箱地址: ").types("nobody\n").sees("输入无效：应为一个邮箱地址，如 web1@example.org")
+    p.sees("邮箱地址: ").types("nobody\n").sees("输入无效：应为一个邮箱地址，例如 web1@example.org")
     p.sees("邮箱地址: ").types(f"{catcher.username}\n")
     p.sees("邮件服务器的名称: ").types("qqq\n").sees("输入无效：应为邮件服务器的名称").sees("邮件服务器的名称: ").types("127.0.0.1\n")
     p.sees("加密方式").sees("[tls]: ").types("\n")
