@@ -50,7 +50,7 @@ def test_recorded_trees(root, module, tmp_path):
 
 @pytest.mark.parametrize("root, module, options, item, text", [
     ("network/bad", "network", {"interface": "eth1"}, "eth1", "没有链路：未插网线，或对端没有设备"),
-    ("network/good", "network", {"interface": "nosuch"}, "nosuch", "没有这个接口"),
+    ("network/good", "network", {"interface": "nosuch"}, "nosuch", "接口不存在"),
     ("pressure/bad", "pressure", {}, "cpu", "91.0 % 的时间里有任务在等待处理器（some avg60，阈值 80 %）"),
     ("process/good", "process", {"name": "nginx", "min": "5"}, "c", "有 3 个名称为 nginx 的进程，至少应有 5 个"),
     ("process/good", "process", {"name": "nginx", "max": "1"}, "c", "有 3 个名称为 nginx 的进程，最多应有 1 个"),
@@ -90,7 +90,7 @@ def test_smart_that_grows_and_sleeps():
     ("process/bad", "process", {"name": "nginx"}, "相似的进程", "进程号 55，父进程 54：nginx，僵尸进程，被信号 11（Segmentation fault）终止\n"),
     ("raid/bad", "raid", {"array": "btrfs data"}, "自上次清零以来的错误（btrfs device stats）", "设备 1：read_errs 3\n"),
     ("reboot/kernel", "reboot", {}, "内核", "已安装：6.1.0-22-amd64"), ("reboot/bad", "reboot", {}, "已计划", "：reboot"),
-    ("smart/bad", "smart", {"device": "/dev/sdb"}, "该磁盘", "上次自检：Completed: read failure\n"),
+    ("smart/bad", "smart", {"device": "/dev/sdb"}, "磁盘", "上次自检：Completed: read failure\n"),
     ("users/bad", "users", {}, "当前登录的用户", "root  pts/0  来自 203.0.113.66  pid 400\n")])
 def test_evidence(root, module, options, title, text):
     r = run(root, module, options)
@@ -112,7 +112,7 @@ def test_how_a_process_ended(tmp_path):
 
 
 @pytest.mark.parametrize("options, text", [
-    ({"host": "nonesuch.invalid"}, None), ({"host": "192.0.2.1", "family": "ipv6"}, "192.0.2.1 没有所要求的地址类型（family = ipv6）")])
+    ({"host": "nonesuch.invalid"}, None), ({"host": "192.0.2.1", "family": "ipv6"}, "192.0.2.1 没有所要求类型的地址（family = ipv6）")])
 def test_ping_cannot_look(options, text):
     r = run(None, "ping", options)
     assert text is None or r.reason == text or "net.ipv4.ping_group_range" in r.reason
@@ -135,7 +135,7 @@ def test_tcp():
     ("echo so; exit 4", "插件的退出码 4 不表示任何状态: so"), ("exit 0", "插件没有任何输出"),
     ("nonesuch 2> /dev/null", "插件的退出码 127 不表示任何状态（127：找不到它调用的程序）"),
     ("echo so; kill -SEGV $$", "插件被信号 11（Segmentation fault）终止: so"),
-    ("echo begun; sleep 300", "插件未在 300 毫秒内结束，已被终止: begun")])
+    ("echo begun; sleep 300", "插件没有在 300 毫秒内结束，已被终止: begun")])
 def test_plugin(plugin, script, text):
     assert plugin(script, plugin_timeout="300ms").one()[1] == text
 
@@ -143,7 +143,7 @@ def test_plugin(plugin, script, text):
 def test_plugin_evidence(plugin):
     r = plugin("echo 'fine | a=1;10:20;~:5 b=U nonsense'; echo moan >&2")
     said = {title: text for (_, title), text in r.evidence.items()}
-    assert said["以范围表示的阈值"] == "a：值在 10:20 之外时为 WARNING\n" and said["插件未能测得的值"] == "b\n"
+    assert said["以范围表示的阈值"] == "a：值在 10:20 之外即为 WARNING\n" and said["插件未能测得的值"] == "b\n"
     assert said["它的标准错误输出"] == "moan\n" and "无法识别的性能数据" in said
 
 

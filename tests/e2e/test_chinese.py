@@ -69,9 +69,9 @@ def test_what_is_and_what_was(chinese):
     assert "已静默" in run(chinese, "silence", "web*", "2h", "-m", "换盘")
     known = said(chinese, "status") + said(chinese, "history")
     for verb, status, words in (
-            ("status", 2, ["状态", "检查项", "监测项", "已持续", "最近一次检查", f"故障 {number}，由", "确认: 在清理", "静默（1）：", "待投递的邮件（", "不适用"]),
+            ("status", 2, ["状态", "检查项", "监测项", "已持续", "最近检查", f"故障 {number}，由", "确认: 在清理", "静默（1）：", "待投递的邮件（", "不适用"]),
             ("history", 0, ["时间", "事件", "说明", "问题", "首次检查", "确认"]),
-            ("incidents", 0, ["编号", "开始", "时长", "最重", "未结束", "由"]),
+            ("incidents", 0, ["编号", "开始", "时长", "最严重", "未结束", "由"]),
             ("outbox", 0, ["入队", "排队中 ops@example.org"]),
             ("silence", 0, ["web*，至 ", "设置: 换盘"])):
         text = run(chinese, verb, status=status)
@@ -91,14 +91,14 @@ def test_a_look(chinese):
 
 def test_mistakes(chinese):
     for arguments, status, words in (
-            (["statu"], 64, "没有命令“statu”；是不是“status”？"), (["--nonsense"], 64, "未知的选项 --nonsense"),
-            (["status", "--interval"], 64, "--interval 缺少值"), (["status", "--interval", "soon"], 64, "--interval soon：应为"),
+            (["statu"], 64, "没有子命令“statu”；是否应为“status”？"), (["--nonsense"], 64, "未知的选项 --nonsense"),
+            (["status", "--interval"], 64, "--interval 缺少值"), (["status", "--interval", "soon"], 64, "--interval soon: 应为"),
             (["ack"], 64, "用法：tocsin ack INCIDENT"), (["ack", "x"], 64, "“x”不是故障编号"), (["ack", "999"], 78, "没有这个未结束的故障"),
             (["check", "nosuch"], 3, "没有名为“nosuch”的检查项；现有：full well none"), (["unsilence", "s9"], 78, "s9: 没有这个静默"),
-            (["silence", "x", "yesterday", "-m", "y"], 64, "应为将来的时间"), (["silence", "x", "800d", "-m", "y"], 78, "duration：应为"),
+            (["silence", "x", "yesterday", "-m", "y"], 64, "应为将来的时间"), (["silence", "x", "800d", "-m", "y"], 78, "duration: 应为"),
             (["outbox", "show"], 64, "用法：tocsin outbox"), (["outbox", "show", "9"], 78, "9: 发件队列中没有这封邮件"),
-            (["history", "--since", "x"], 64, "--since x：应为"), (["status", "--watch"], 3, "--watch 只能用于终端"),
-            (["try", "nosuch", "x"], 3, "应为 KEY=VALUE"), (["send"], 64, "发给谁？"), (["send", "x"], 64, "“x”不是邮件地址")):
+            (["history", "--since", "x"], 64, "--since x: 应为"), (["status", "--watch"], 3, "--watch 只能用于终端"),
+            (["try", "nosuch", "x"], 3, "应为 KEY=VALUE"), (["send"], 64, "发给谁？"), (["send", "x"], 64, "“x”不是邮箱地址")):
         text = run(chinese, *arguments, status=status)
         assert words in text, text
         assert latin(text, *arguments, "full", "well", "none", "duration") == [], text
@@ -106,7 +106,7 @@ def test_mistakes(chinese):
 
 def test_help(setup):
     text = run(setup, "--help")
-    assert text.startswith("用法：tocsin [OPTION]... VERB [ARGUMENT]...\n") and "参见 tocsin(1)。" in text
+    assert text.startswith("用法：tocsin [选项]... 子命令 [参数]...\n") and "参见 tocsin(1)。" in text
     paths = re.findall(r"/\S+?(?=[），])", text)
     assert latin(text, *paths, "TOCSIN_CONTROL, /run/tocsin/control") == [], text
     # As the configuration says, too, and the environment says it before it.
@@ -140,7 +140,7 @@ def test_doctor(setup, catcher, daemon):
     r = setup.tocsin("--config", str(setup.config), "doctor")
     theirs = [f["text"] for f in found if f["subject"] in BY_MODULES or f["subject"] == "memory"]
     text = r.stdout
-    for word in ("配置  ", "邮件: 密码", "邮件: 名称", "邮件: 连接", "邮件: 证书", "邮件: 登录", "登录成功", "已被接受", "已连接 ", "守护进程", "发件队列",
+    for word in ("配置  ", "邮件: 密码", "邮件: 域名", "邮件: 连接", "邮件: 证书", "邮件: 登录", "登录成功", "已被接受", "已连接 ", "守护进程", "发件队列",
                  "没有邮件在排队，最近一封于"):
         assert word in text, text
     certificate = next(f["text"] for f in found if f["subject"] == "mail: certificate").split("：还剩")[0]

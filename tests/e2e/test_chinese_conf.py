@@ -42,7 +42,7 @@ def test_check_config_of_a_broken_file(setup, where):
     assert r.stderr.count("tocsin.conf:") >= 7, r.stderr
     assert_chinese(r.stderr)
     shift = 2 if where == "file" else 0
-    assert f"tocsin.conf:{2 + shift}: 错误: 未知的配置项“eveery”（在 [report] 中）：是否想写 every？" in r.stderr
+    assert f"tocsin.conf:{2 + shift}: 错误: 未知的配置项“eveery”（在 [report] 中）：是否应为 every？" in r.stderr
     assert f"tocsin.conf:{4 + shift}: 错误: port: “70000”超出范围：应为 1 到 65535 之间的整数" in r.stderr
     assert f"tocsin.conf:{6 + shift}: 警告: type: 没有检查模块“nonsense”" in r.stderr
     assert f"tocsin.conf:{11 + shift}: 错误: timeout: “soon”不是时长：应为带单位的数字" in r.stderr

@@ -38,7 +38,7 @@ def test_from_the_first_mail_to_the_report(setup, daemon, catcher, probe):
     setup.sections["tocsin"]["language"] = "zh_CN"
     setup.write(probe.check())
     daemon(setup)
-    first = catcher.wait("开始监测：OK（1 个检查项）")
+    first = catcher.wait("开始监控：OK（1 个检查项）")
     wait_until(lambda: not setup.status()["outbox"], "an empty outbox")
     probe.say("CRITICAL", "主库无法连接：磁盘已满")
     alert = catcher.wait(r"CRITICAL plugin db: 主库无法连接：磁盘已满")
@@ -74,7 +74,7 @@ def test_what_tocsin_says_of_itself(setup, daemon, catcher, probe):
     setup.sections["tocsin"]["language"] = "zh_CN"
     setup.write(probe.check())
     d = daemon(setup)
-    catcher.wait("开始监测")
+    catcher.wait("开始监控")
     wait_until(lambda: not setup.status()["outbox"], "an empty outbox")
     d.stop()
     change(setup, "UPDATE meta SET value = 'another boot' WHERE name = 'boot_id'")

@@ -23,7 +23,7 @@ HEADERS = ["Date", "From", "To", "Subject", "Message-ID", "In-Reply-To", "Refere
            "X-Auto-Response-Suppress", "List-Id", "X-Tocsin-Host", "X-Tocsin-Check", "MIME-Version", "Content-Type"]
 VOID = {"meta", "br", "img"}
 LEFT_OUT = {"en": "left out here", "zh_CN": "此处省略"}
-FOOTER = {"en": ("Host and monitoring", "Sent by"), "zh_CN": ("主机与监测", "发送程序")}
+FOOTER = {"en": ("Host and monitoring", "Sent by"), "zh_CN": ("主机与监控", "发送程序")}
 in_all_languages = pytest.mark.parametrize("language", ["en", "zh_CN"])
 
 

@@ -294,5 +294,5 @@ def test_in_chinese(unit, monkeypatch):
     systemctl("start", name)
     r = until(lambda r: r.items[name][1].startswith("失败"), {"unit": "chinese"})
     assert r.items[name] == ("CRITICAL", "失败：它的进程以退出码 3 结束")
-    assert "主进程上次的退出码：3\n" in r.evidence[name, "该单元"] and (name, "它的日志的最后几行") in r.evidence
+    assert "主进程上次的退出码：3\n" in r.evidence[name, "单元"] and (name, "它的日志的最后几行") in r.evidence
     assert run(None, "unit").items["c"][1] == "失败的单元逐个报告"

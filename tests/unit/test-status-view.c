@@ -277,7 +277,7 @@ static void aligns_in_chinese(void **state)
 		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
 		"! tocsin-mail: memory is not locked: Operation not permitted\n"
 		"\n"
-		"状态      检查项  监测项       已持续           24 小时                   最近一次检查\n"
+		"状态      检查项  监测项       已持续           24 小时                   最近检查\n"
 		"CRITICAL  disks   /srv/数据库  1 小时 12 分钟   ▅▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇▇▇█████  96 % used (limit 90 %), 4.1 GiB of 100 GiB\n"
 		"                                                                          available; it grows by 3.2 GiB a day and is\n"
 		"                                                                          full tomorrow\n"
