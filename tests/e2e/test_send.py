@@ -258,7 +258,8 @@ def test_chinese_subject_and_name(terminal):
         content, m = s.mails[0][2], message(s)
         assert m["Subject"] == subject and m["From"].addresses[0].display_name == "值班 警钟"
         assert m["From"].addresses[0].addr_spec == "tocsin@client.test" and b"<tocsin@client.test>" in content
-        assert m.get_body().get_content().replace("\r\n", "\n") == "磁盘满了。\n.\n..\n"
+        # The server leaves out the end of the last line, which is that of the data too.
+        assert m.get_body().get_content().replace("\r\n", "\n") == "磁盘满了。\n.\n.."
         head = content.split(b"\r\n\r\n")[0]
         assert all(len(l) <= 78 for l in head.split(b"\r\n")) and head.isascii()
         for word in re.findall(rb"=\?[^?]*\?[^?]\?[^?]*\?=", head):  # each one by itself is whole characters
@@ -495,7 +496,7 @@ def test_qq_wants_the_authorization_code(test_mail, server_certificate, how):
         assert r.returncode == 77, r
         assert_masked(r)
         last = r.stdout.splitlines()[-1]
-        assert last.startswith("temporary ops@example.org: 535 ") and "Login Fail" in last
+        assert last.startswith("temporary ops@example.org: ") and last.count("535 Login Fail") == 1
         assert "authorization code (授权码) from the mail settings, not the QQ password" in last
         assert f"< {QQ_REFUSAL}" in r.stdout.splitlines()
         assert len(s.logins) == 1 and s.mails == []
