@@ -37,9 +37,9 @@ static int log_in(struct server *s)
 	buf_printf(&password, "PASS %s", s->password);
 	int r = buf_error(&user) ? buf_error(&user) : buf_error(&password);
 	if (r == 0)
-		r = ask(s, buf_text(&user), NULL, _("the user name"));
+		r = ask(s, buf_text(&user), NULL, N_("the user name"));
 	if (r == 0)
-		r = ask(s, buf_text(&password), "PASS ****", _("the login"));
+		r = ask(s, buf_text(&password), "PASS ****", N_("the login"));
 	if (password.data)
 		explicit_bzero(password.data, password.len);
 	return r;
@@ -49,7 +49,7 @@ static int log_in(struct server *s)
 static int count(struct server *s, double *ret_messages)
 {
 	unsigned long long n;
-	int r = ask(s, "STAT", NULL, _("the look into the mailbox"));
+	int r = ask(s, "STAT", NULL, N_("the look into the mailbox"));
 
 	if (r == 0 && sscanf(buf_text(&s->line), "+OK %llu", &n) != 1)
 		return server_fail(s, "%s does not tell what is in the mailbox: \"%.200s\"",
