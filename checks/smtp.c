@@ -7,7 +7,6 @@
 #include "translate.h"
 
 #include <errno.h>
-#include <string.h>
 
 struct config {
 	struct server_config server;

@@ -11,7 +11,6 @@
 #include "remember.h"
 #include "tocsin-check.h"
 #include "translate.h"
-#include "units.h"
 #include "verdict.h"
 
 #include <dirent.h>

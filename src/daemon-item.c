@@ -4,7 +4,6 @@
 #include "daemon.h"
 
 #include "damp.h"
-#include "log.h"
 
 #include <string.h>
 

@@ -6,7 +6,6 @@
 #include "conf.h"
 #include "connect.h"
 #include "secret.h"
-#include "text.h"
 #include "translate.h"
 #include "units.h"
 
