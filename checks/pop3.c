@@ -15,7 +15,7 @@ static const char *validate(const void *config)
 	return server_validate(config);
 }
 
-/* LINE and its answer, which must be +OK. */
+/* LINE and its answer, which must be +OK. WHAT is looked up. */
 static int ask(struct server *s, const char *line, const char *shown, const char *what)
 {
 	int r = server_send(s, line, shown);
@@ -23,7 +23,7 @@ static int ask(struct server *s, const char *line, const char *shown, const char
 	if (r == 0)
 		r = server_read(s, what);
 	if (r == 0 && strncmp(buf_text(&s->line), "+OK", 3) != 0)
-		r = server_fail(s, "%s refuses %s: \"%.200s\"", buf_text(&s->peer), what, buf_text(&s->line));
+		r = server_fail(s, "%s refuses %s: \"%.200s\"", buf_text(&s->peer), _(what), buf_text(&s->line));
 	return r;
 }
 
