@@ -6,7 +6,6 @@
  * Containers come and go under names that never come again, so "auto" and a pattern are one item each,
  * however many groups it stands for. */
 #include "cgroup.h"
-#include "clock.h"
 #include "procread.h"
 #include "tocsin-check.h"
 #include "translate.h"
@@ -17,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>

@@ -7,7 +7,6 @@
 #include "connect.h"
 #include "secret.h"
 #include "server.h"
-#include "text.h"
 #include "translate.h"
 #include "units.h"
 

@@ -414,8 +414,8 @@ static void judge_rate(const struct config *c, enum kind kind, double in, double
 
 	if (is_critical || (warning > 0 && rate >= warning))
 		verdict_add(v, is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
-			in == rate ? _("%.3g %s a second in (limit %.4g)")
-				   : _("%.3g %s a second out (limit %.4g)"),
+			in == rate ? N_("%.3g %s a second in (limit %.4g)")
+				   : N_("%.3g %s a second out (limit %.4g)"),
 			rate, _(kind_words[kind]), is_critical ? critical : warning);
 }
 
@@ -441,7 +441,7 @@ static void judge_throughput(
 	if (!is_judged(limit) || !(rate >= limit_bytes(limit, s)))
 		return;
 	verdict_add(v, limit == &c->throughput_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING,
-		in == rate ? _("%s in (limit %s)") : _("%s out (limit %s)"), bits(rate).text,
+		in == rate ? N_("%s in (limit %s)") : N_("%s out (limit %s)"), bits(rate).text,
 		bits(limit_bytes(limit, s)).text);
 }
 
@@ -455,8 +455,8 @@ static void judge_link(
 		verdict_add(v, TOCSIN_WARNING, "the link runs in half duplex");
 	if (c->losses_warning > 0 && change->losses >= (double)c->losses_warning)
 		verdict_add(v, TOCSIN_WARNING,
-			change->losses == 1 ? _("the link was lost %.0f time since the look before")
-					    : _("the link was lost %.0f times since the look before"),
+			change->losses == 1 ? N_("the link was lost %.0f time since the look before")
+					    : N_("the link was lost %.0f times since the look before"),
 			change->losses);
 }
 

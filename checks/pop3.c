@@ -15,7 +15,7 @@ static const char *validate(const void *config)
 	return server_validate(config);
 }
 
-/* LINE and its answer, which must be +OK. */
+/* LINE and its answer, which must be +OK. WHAT is looked up. */
 static int ask(struct server *s, const char *line, const char *shown, const char *what)
 {
 	int r = server_send(s, line, shown);
@@ -23,7 +23,7 @@ static int ask(struct server *s, const char *line, const char *shown, const char
 	if (r == 0)
 		r = server_read(s, what);
 	if (r == 0 && strncmp(buf_text(&s->line), "+OK", 3) != 0)
-		r = server_fail(s, "%s refuses %s: \"%.200s\"", buf_text(&s->peer), what, buf_text(&s->line));
+		r = server_fail(s, "%s refuses %s: \"%.200s\"", buf_text(&s->peer), _(what), buf_text(&s->line));
 	return r;
 }
 
@@ -37,9 +37,9 @@ static int log_in(struct server *s)
 	buf_printf(&password, "PASS %s", s->password);
 	int r = buf_error(&user) ? buf_error(&user) : buf_error(&password);
 	if (r == 0)
-		r = ask(s, buf_text(&user), NULL, _("the user name"));
+		r = ask(s, buf_text(&user), NULL, N_("the user name"));
 	if (r == 0)
-		r = ask(s, buf_text(&password), "PASS ****", _("the login"));
+		r = ask(s, buf_text(&password), "PASS ****", N_("the login"));
 	if (password.data)
 		explicit_bzero(password.data, password.len);
 	return r;
@@ -49,7 +49,7 @@ static int log_in(struct server *s)
 static int count(struct server *s, double *ret_messages)
 {
 	unsigned long long n;
-	int r = ask(s, "STAT", NULL, _("the look into the mailbox"));
+	int r = ask(s, "STAT", NULL, N_("the look into the mailbox"));
 
 	if (r == 0 && sscanf(buf_text(&s->line), "+OK %llu", &n) != 1)
 		return server_fail(s, "%s does not tell what is in the mailbox: \"%.200s\"",

@@ -13,7 +13,6 @@
 #include "text.h"
 #include "tocsin-check.h"
 #include "translate.h"
-#include "units.h"
 #include "verdict.h"
 
 #include <errno.h>

@@ -391,8 +391,8 @@ static void report_btrfs(struct look *l, const char *item, struct btrfs *f)
 	else
 		tocsin_item(l->run, item, TOCSIN_OK,
 			f->n_unknown
-				? _("none of %u devices is missing; this kernel does not tell their errors")
-				: _("none of %u devices is missing, and they count no errors"),
+				? N_("none of %u devices is missing; this kernel does not tell their errors")
+				: N_("none of %u devices is missing, and they count no errors"),
 			f->n_devices);
 	metric(l, item, "devices", f->n_devices, "", NAN);
 	metric(l, item, "missing", f->n_missing, "", f->n_devices);

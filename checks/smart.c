@@ -465,8 +465,8 @@ static void report_unopened(struct look *l, const char *item, const char *error)
 	bool is_denied = strstr(error, "ermission denied") || strstr(error, "not permitted");
 
 	tocsin_item(l->run, item, TOCSIN_UNKNOWN,
-		is_denied ? _("cannot be looked at: %s; tocsin-check-smart(7) tells how to allow it")
-			  : _("cannot be looked at: %s"),
+		is_denied ? N_("cannot be looked at: %s; tocsin-check-smart(7) tells how to allow it")
+			  : N_("cannot be looked at: %s"),
 		error);
 }
 

@@ -7,7 +7,6 @@
 #include "translate.h"
 
 #include <errno.h>
-#include <string.h>
 
 struct config {
 	struct server_config server;
@@ -86,7 +85,7 @@ static int look(struct tocsin_run *run, const void *config)
 	int r = server_open(&s, run, &c->server, server_protocol_find("smtp"));
 	if (r == 0)
 		r = talk(&s, c);
-	return server_report(&s, r, c->server.username ? _(", the login works") : "");
+	return server_report(&s, r, c->server.username ? N_(", the login works") : "");
 }
 
 const struct tocsin_check tocsin_check_module = {

@@ -206,8 +206,8 @@ static void report_bad_talk(
 			peer, short_duration(c->answer_timeout).text);
 	else if (error == -ENODATA)
 		tocsin_item(run, item, TOCSIN_CRITICAL,
-			t->answer.len ? _("%s closed the connection in the middle of its answer")
-				      : _("%s closed the connection without an answer"),
+			t->answer.len ? N_("%s closed the connection in the middle of its answer")
+				      : N_("%s closed the connection without an answer"),
 			peer);
 	else
 		tocsin_item(
@@ -228,13 +228,13 @@ static void report_good_talk(struct tocsin_run *run, const struct config *c, con
 	}
 	if (state == TOCSIN_OK)
 		tocsin_item(run, tocsin_name(run), state,
-			c->expect ? _("%s answered as expected after %s")
-				  : _("%s took the connection after %s"),
+			c->expect ? N_("%s answered as expected after %s")
+				  : N_("%s took the connection after %s"),
 			peer, short_duration(usec).text);
 	else
 		tocsin_item(run, tocsin_name(run), state,
-			c->expect ? _("%s answered only after %s (limit %s)")
-				  : _("%s took the connection only after %s (limit %s)"),
+			c->expect ? N_("%s answered only after %s (limit %s)")
+				  : N_("%s took the connection only after %s (limit %s)"),
 			peer, short_duration(usec).text, short_duration(limit).text);
 }
 

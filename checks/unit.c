@@ -706,8 +706,8 @@ static void report_all(struct tocsin_run *run, const struct known *k)
 	if (k->n_left_out)
 		tocsin_item(run, item, TOCSIN_CRITICAL,
 			k->n_overdue
-				? _("%zu units have failed or are overdue, more than are shown one by one")
-				: _("%zu units have failed, more than are shown one by one"),
+				? N_("%zu units have failed or are overdue, more than are shown one by one")
+				: N_("%zu units have failed, more than are shown one by one"),
 			k->n_failed + k->n_overdue);
 	else if (k->n_failed && k->n_overdue)
 		tocsin_item(run, item, TOCSIN_OK, "failed and overdue units are reported one by one");

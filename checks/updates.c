@@ -11,7 +11,6 @@
 #include "remember.h"
 #include "tocsin-check.h"
 #include "translate.h"
-#include "units.h"
 #include "verdict.h"
 
 #include <dirent.h>
@@ -163,14 +162,14 @@ static int ask_apt(struct tocsin_run *run, const struct config *c, const char *p
 	}
 	if (command.is_late || command.is_flooding) {
 		tocsin_reason(run, command.is_late
-					   ? _("apt-get did not answer in time (apt_timeout) and was killed")
-					   : _("apt-get wrote without end and was killed"));
+					   ? N_("apt-get did not answer in time (apt_timeout) and was killed")
+					   : N_("apt-get wrote without end and was killed"));
 		return -ETIMEDOUT;
 	}
 	if (!WIFEXITED(command.status) || WEXITSTATUS(command.status) != 0) {
 		put_complaint(&why, &command);
 		tocsin_reason(run,
-			WIFEXITED(command.status) ? _("apt-get failed: %s") : _("apt-get crashed: %s"),
+			WIFEXITED(command.status) ? N_("apt-get failed: %s") : N_("apt-get crashed: %s"),
 			why.len ? buf_text(&why) : _("it does not say why"));
 		return -EPROTO;
 	}

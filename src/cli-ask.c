@@ -5,7 +5,6 @@
 #include "clock.h"
 #include "text.h"
 #include "translate.h"
-#include "units.h"
 #include "varlink.h"
 
 #include <errno.h>

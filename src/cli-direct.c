@@ -10,7 +10,6 @@
 #include "state.h"
 #include "text.h"
 #include "translate.h"
-#include "units.h"
 
 #include <errno.h>
 #include <inttypes.h>

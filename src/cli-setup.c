@@ -154,7 +154,6 @@ static const char *default_language(const struct setup *s)
 
 	if (s->is_interactive && used && strcmp(used, language_names[0]) != 0)
 		return used;
-
 	for (size_t i = 0; s->is_interactive && i < ELEMENTS(names); i++) {
 		const char *value = getenv(names[i]);
 

@@ -7,7 +7,6 @@
 #include "conf-table.h"
 #include "conf-work.h"
 #include "ini-guard.h"
-#include "text.h"
 
 #include <dirent.h>
 #include <errno.h>

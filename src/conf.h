@@ -2,7 +2,7 @@
 /* The configuration: from files to settings, from settings to structs.
  *
  *   conf_read():  tocsin.conf and conf.d → struct conf_settings, each with file:line; every problem is collected.
- *                 Touches the disk: the loop never calls it, tocsin-check --config does.
+ *                 Touches the disk: the loop never calls it. tocsin-check --config does, and `tocsin` for its language.
  *   conf_build(): settings → struct conf. Pure; the daemon, the mailer and the command line call it.
  *
  * Sections and their keys are tables (conf.c). In [check NAME] the keys of [alert] may be set too, and whatever

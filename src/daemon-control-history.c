@@ -196,14 +196,20 @@ static json_t *remembered_incident(const struct daemon *d, const struct incident
 	return json_incident(columns);
 }
 
-/* Before those that were opened after it. */
+static json_int_t number_at(const json_t *array, size_t i)
+{
+	return json_integer_value(json_object_get(json_array_get(array, i), "number"));
+}
+
+/* Before those that were opened after it. As a rule the daemon has the newest first: then the place is the first one, however
+ * many there are. */
 static void insert_incident(json_t *array, json_t *incident)
 {
 	json_int_t number = json_integer_value(json_object_get(incident, "number"));
-	size_t i = json_array_size(array);
+	size_t i = 0, n = json_array_size(array);
 
-	while (i > 0 && json_integer_value(json_object_get(json_array_get(array, i - 1), "number")) > number)
-		i--;
+	while (i < n && number_at(array, i) < number)
+		i++;
 	json_array_insert_new(array, i, incident);
 }
 

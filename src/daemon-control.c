@@ -171,8 +171,8 @@ static void method_status(struct varlink_call *call, json_t *parameters, void *u
 	varlink_reply(call, json_pack("{s:o, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "host", json_text(d->conf->host),
 			"version", PACKAGE_VERSION, "started", json_time(d->started_usec), "state",
 			state_name(report_worst(&report)), "summary", buf_text(&summary), "last_mail",
-			json_time(d->last_mail_usec), "notes", notes.texts, "note_kinds", notes.kinds, "items", array, "silences", json_silences(d),
-			"outbox", json_outbox(d)));
+			json_time(d->last_mail_usec), "notes", notes.texts, "note_kinds", notes.kinds, "items", array,
+			"silences", json_silences(d), "outbox", json_outbox(d)));
 }
 
 static void method_check(struct varlink_call *call, json_t *parameters, void *userdata)

@@ -98,23 +98,6 @@ int history_query(struct daemon *d, const char *what, int64_t since_usec, int64_
 	return 0;
 }
 
-void history_forget(struct daemon *d, const void *userdata)
-{
-	struct history_query **at = &d->history.queries;
-
-	while (*at) {
-		struct history_query *q = *at;
-
-		if (q->userdata != userdata) {
-			at = &q->next;
-			continue;
-		}
-		*at = q->next;
-		d->history.n_queries--;
-		query_free(q);
-	}
-}
-
 void history_lost(struct daemon *d)
 {
 	for (struct history_query *q = d->history.queries; q; q = q->next) {

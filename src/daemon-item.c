@@ -4,7 +4,6 @@
 #include "daemon.h"
 
 #include "damp.h"
-#include "log.h"
 
 #include <string.h>
 
@@ -266,8 +265,8 @@ void item_feed(struct item *item)
 	dependence_of(item); /* which may want a look at another check as soon as the first result is bad */
 	event_owes(d, item);
 	/* Steady results are no news for the state file; it gets them now and then. */
-	if (n > 0 || item->pending.event != ALERT_NONE || alert_is_confirming(&before) || alert_is_confirming(&item->alert) || item->stored_usec == 0 ||
-		now - item->stored_usec >= STORE_PAUSE_USEC)
+	if (n > 0 || item->pending.event != ALERT_NONE || alert_is_confirming(&before) || alert_is_confirming(&item->alert) ||
+		item->stored_usec == 0 || now - item->stored_usec >= STORE_PAUSE_USEC)
 		state_put_item(d, item);
 }
 

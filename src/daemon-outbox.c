@@ -13,7 +13,6 @@
 #include "varlink.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #define OUTBOX_MAX 1000

@@ -424,7 +424,7 @@ static void retry_later(struct daemon *d)
 	daemon_set_timer(d, &s->retry, CLOCK_BOOTTIME, usec_add(clock_boottime_usec(), s->pause_usec), on_retry, d);
 }
 
-/* WHY is English, for the journal. */
+/* WHY: a sentence of ours, which the journal has in English, or what the store or the system said. */
 static void enter_memory_mode(struct daemon *d, const char *why)
 {
 	struct state_file *s = &d->state;

@@ -614,9 +614,6 @@ typedef void (*history_chart_handler)(int error, const struct sample_bucket *poi
  * or more than HISTORY_POINTS_MAX points. */
 int history_chart(struct daemon *d, const struct history_chart *what, history_chart_handler done, void *userdata);
 
-/* Who asked with USERDATA by history_query() is gone: its handler is not called any more. */
-void history_forget(struct daemon *d, const void *userdata);
-
 void history_start(struct daemon *d);
 void history_free(struct daemon *d); /* answers who still waits */
 void history_looked(const struct item *item); /* it was reported: its metrics are kept */

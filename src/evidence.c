@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
 #define TOP 10
 #define SAMPLE_USEC (200 * USEC_PER_MSEC)

@@ -10,7 +10,6 @@
 #include "units.h"
 
 #include <math.h>
-#include <string.h>
 
 #define CHART_COLUMNS_LEAST 16 /* with fewer it gets a line of its own */
 

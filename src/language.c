@@ -4,7 +4,6 @@
 #include "language.h"
 
 #include "catalogues.h"
-#include "clock.h"
 #include "translate.h"
 
 #include <errno.h>

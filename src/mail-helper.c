@@ -116,8 +116,7 @@ static void log_problems(const struct conf_problems *p)
 static void lock_memory(struct buf *notes)
 {
 	malloc_trim(0);
-	if (mlockall(MCL_CURRENT) < 0)
-		{
+	if (mlockall(MCL_CURRENT) < 0) {
 		buf_puts(notes, notes->len ? "; " : "");
 		buf_printf(notes, _("memory is not locked: %s"), strerror(errno));
 	}

@@ -5,7 +5,6 @@
 #include "translate.h"
 
 #include <fnmatch.h>
-#include <string.h>
 
 /* What an event is to a reader. */
 enum kind {

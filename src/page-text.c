@@ -35,25 +35,16 @@ static bool enter(struct page *p, enum page_block block)
 	return true;
 }
 
-struct character {
-	char text[5];
-	size_t len, columns;
-};
-
-static struct character character_at(const char *text)
+static bool is_wide(const char *text)
 {
-	struct character c = { .text = "" };
-	size_t n = utf8_next(text, strnlen(text, 4), NULL);
+	size_t columns;
 
-	c.len = n ? n : *text != '\0';
-	memcpy(c.text, text, c.len);
-	c.columns = text_columns(c.text);
-	return c;
+	return text_character(text, &columns) > 0 && columns == 2;
 }
 
 static bool is_end_of_unit(const char *text)
 {
-	return !*text || strchr(" ,;:.)", *text) || character_at(text).columns == 2;
+	return !*text || strchr(" ,;:.)", *text) || is_wide(text);
 }
 
 bool page_is_before_unit(const char *text, size_t at)
@@ -63,7 +54,7 @@ bool page_is_before_unit(const char *text, size_t at)
 
 	if (at == 0 || text[at - 1] < '0' || text[at - 1] > '9')
 		return false;
-	if (character_at(unit).columns == 2) /* "12 个", "45 秒前" */
+	if (is_wide(unit)) /* "12 个", "45 秒前" */
 		return true;
 	for (size_t i = 0; i < ELEMENTS(units); i++) {
 		size_t len = strlen(units[i]);
@@ -74,32 +65,20 @@ bool page_is_before_unit(const char *text, size_t at)
 	return false;
 }
 
-/* East Asian text may be broken beside each character, but for these: no line begins with what closes, or ends with what
- * opens (W3C, "Requirements for Chinese Text Layout", 3.1). */
-static bool may_break(const struct character *before, const struct character *next)
-{
-	static const char closing[] = ",.;:!?)]}%…”’、。〉》」』】〕，．：；！？）］｝", opening[] = "([{“‘〈《「『【〔（［｛";
-
-	if (next->columns == 0 || (before->columns != 2 && next->columns != 2))
-		return false;
-	return !strstr(closing, next->text) && !strstr(opening, before->text) && strcmp(before->text, " ") != 0;
-}
-
 /* The bytes at TEXT that stay on one line: up to a blank that is none before a unit, or to where it may be broken. */
 static size_t piece_length(const char *text, size_t *ret_columns)
 {
-	struct character before = { .columns = 0 };
+	size_t before = 0; /* where the last character that has a width begins */
 	size_t len = 0, columns = 0;
 
 	while (text[len] && (text[len] != ' ' || page_is_before_unit(text, len))) {
-		struct character next = character_at(text + len);
+		size_t width, n = text_character(text + len, &width);
 
-		if (columns && may_break(&before, &next))
+		if (columns && text_may_break(text + before, text + len))
 			break;
-		if (next.columns)
-			before = next;
-		columns += next.columns;
-		len += next.len;
+		before = width ? len : before;
+		columns += width;
+		len += n;
 	}
 	*ret_columns = columns;
 	return len;

@@ -95,7 +95,8 @@ static const struct provider_advice advice[] = {
 		"seen by others: github.com/hongrunhui/node_12306/issues/1 (2017-01)" },
 	{ "126", 535, NULL, NULL, WANTS_CODE, LOCKED,
 		"seen by others, code not quoted: github.com/cnodejs/nodeclub/issues/948 (2017-04)" },
-	{ "163", 550, NULL, "no permission", N_("SMTP must be switched on in the mail settings; then this wants the authorization code (授权码) from the mail "
+	{ "163", 550, NULL, "no permission",
+		N_("SMTP must be switched on in the mail settings; then this wants the authorization code (授权码) from the mail "
 		   "settings, not the login password"),
 		LOCKED,
 		"seen by others: github.com/testerSunshine/12306/issues/62 (2019-01), "
@@ -158,7 +159,8 @@ static const struct provider_advice advice[] = {
 		"seen by others: github.com/mealie-recipes/mealie/issues/1887 (2022-12)" },
 	{ "yahoo", 535, NULL, NULL, WANTS_APP_PASSWORD, LOCKED,
 		"seen by others: github.com/nedimf/maildroid/issues/17 (2019-10)" },
-	{ "zoho", 535, NULL, NULL, N_("this wants an app password from the account's security settings, not the login password (where two-factor "
+	{ "zoho", 535, NULL, NULL,
+		N_("this wants an app password from the account's security settings, not the login password (where two-factor "
 		   "authentication is on)"),
 		LOCKED,
 		"from documentation, code not quoted: zoho.com/mail/help/zoho-smtp.html, read 2026-11" },

@@ -37,23 +37,13 @@
 #define SAY_SUBJECT_MAIL _("%zu late mail")
 #define SAY_SUBJECT_MAILS _("%zu late mails")
 
-static size_t character_length(const char *text, size_t *ret_columns)
-{
-	char one[5] = { 0 };
-	size_t n = utf8_next(text, strlen(text), NULL);
-
-	memcpy(one, text, n ? n : 1);
-	*ret_columns = text_columns(one);
-	return n ? n : 1;
-}
-
 /* Bytes of the longest beginning of TEXT that has at most COLUMNS. */
 static size_t length_of_columns(const char *text, size_t columns)
 {
 	size_t len = 0;
 
 	while (text[len]) {
-		size_t width, n = character_length(text + len, &width);
+		size_t width, n = text_character(text + len, &width);
 
 		if (width > columns)
 			break;
@@ -83,11 +73,11 @@ static void put_fitted(struct buf *b, const char *text, size_t columns)
 	buf_puts(b, "…");
 	total -= text_columns(all) - text_columns(all + head);
 	while (total > (columns - 1) - (columns - 1) * 2 / 3 && all[tail]) {
-		tail += character_length(all + tail, &width);
+		tail += text_character(all + tail, &width);
 		total -= width;
 	}
 	/* Not with a combining character, which would now stand on the "…". */
-	for (size_t n; all[tail] && (n = character_length(all + tail, &width), width == 0);)
+	for (size_t n; all[tail] && (n = text_character(all + tail, &width), width == 0);)
 		tail += n;
 	buf_puts(b, all + tail);
 }

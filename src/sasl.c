@@ -2,7 +2,6 @@
 /* The table of SASL mechanisms and all of them but SCRAM; see sasl.h. */
 #include "sasl-internal.h"
 
-#include "text.h"
 #include "translate.h"
 
 #include <errno.h>

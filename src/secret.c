@@ -2,7 +2,6 @@
 /* Reading secrets; see secret.h. */
 #include "secret.h"
 
-#include "buf.h"
 #include "clock.h"
 #include "log.h"
 #include "text.h"

@@ -6,7 +6,6 @@
 #include "conf.h"
 #include "connect.h"
 #include "secret.h"
-#include "text.h"
 #include "translate.h"
 #include "units.h"
 
@@ -526,7 +525,7 @@ int server_report(struct server *s, int result, const char *good)
 
 static int greet(struct server *s, const struct server_mailbox *mailbox)
 {
-	int r = server_read(s, _("a greeting"));
+	int r = server_read(s, N_("a greeting"));
 
 	if (r < 0)
 		return r;
@@ -558,7 +557,7 @@ int server_look_into(
 		r = begin(&s, protocol, mailbox);
 	if (r == 0)
 		r = mailbox->talk(&s, &messages);
-	r = server_report(&s, r, c->username ? _(", the login works") : "");
+	r = server_report(&s, r, c->username ? N_(", the login works") : "");
 	if (r == 0 && !isnan(messages))
 		tocsin_metric(run, tocsin_name(run),
 			&(struct tocsin_metric){ "messages", messages, "", NAN, NAN, 0, NAN });

@@ -33,6 +33,13 @@
 #define TEND_EVERY 32 /* commits between two attempts to grow the reserve when one failed */
 #define WORDS_MAX 2048
 
+/* Whole notes for the next mail. */
+#define SAY_SET_ASIDE N_("The state file %s was damaged (%s). It was set aside as %s, and a new one was begun: what was known" \
+	" of open problems, of events and of mails that were waiting is lost, and problems that last will be" \
+	" reported again. Look at the disk, and remove the damaged file when it is of no more use.")
+#define SAY_READ_ONLY _("The state file %s can be read but not written: what happens from now on cannot be stored. See whether its" \
+	" file system was mounted read-only after an error.")
+
 const char *const store_steps[] = {
 	"CREATE TABLE meta (name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name)) WITHOUT ROWID;"
 	"CREATE TABLE item (check_name TEXT NOT NULL, item TEXT NOT NULL, module TEXT NOT NULL, alert TEXT NOT NULL,"
@@ -692,12 +699,6 @@ static char *name_aside(const struct store *s)
 }
 
 /* Moves the damaged file out of the way, its journal first: a new file must never meet the old one's journal. */
-#define SAY_SET_ASIDE N_("The state file %s was damaged (%s). It was set aside as %s, and a new one was begun: what was known" \
-	" of open problems, of events and of mails that were waiting is lost, and problems that last will be" \
-	" reported again. Look at the disk, and remove the damaged file when it is of no more use.")
-#define SAY_READ_ONLY _("The state file %s can be read but not written: what happens from now on cannot be stored. See whether its" \
-	" file system was mounted read-only after an error.")
-
 static int set_aside(struct store *s, char **ret_note)
 {
 	_cleanup_free_ char *aside = name_aside(s), *marker = marker_name(s), *note = NULL;

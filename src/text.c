@@ -86,35 +86,39 @@ static const struct range without_width[] = {
 	{ 0x1dc0, 0x1dff }, { 0x200b, 0x200d }, { 0x20d0, 0x20ff }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f },
 };
 
+static size_t columns_of(uint32_t code)
+{
+	if (in_ranges(code, without_width, ELEMENTS(without_width)))
+		return 0;
+	return in_ranges(code, wide, ELEMENTS(wide)) ? 2 : 1;
+}
+
+size_t text_character(const char *text, size_t *ret_columns)
+{
+	uint32_t code = 0;
+	size_t n = utf8_next(text, strnlen(text, 4), &code);
+
+	*ret_columns = n ? columns_of(code) : *text != '\0';
+	return n ? n : *text != '\0';
+}
+
 size_t text_columns(const char *text)
 {
-	size_t left = strlen(text), columns = 0;
+	size_t columns = 0, width;
 
-	while (left) {
-		uint32_t code = 0;
-		size_t n = utf8_next(text, left, &code);
-
-		if (n == 0)
-			columns += n = 1;
-		else if (!in_ranges(code, without_width, ELEMENTS(without_width)))
-			columns += in_ranges(code, wide, ELEMENTS(wide)) ? 2 : 1;
-		text += n;
-		left -= n;
+	while (*text) {
+		text += text_character(text, &width);
+		columns += width;
 	}
 	return columns;
 }
 
 /* The bytes of the character at TEXT with what combines with it, and its columns. */
-static size_t cluster(const char *text, size_t left, size_t *ret_columns)
+static size_t cluster(const char *text, size_t *ret_columns)
 {
-	uint32_t code = 0;
-	size_t n = utf8_next(text, left, &code), more;
+	size_t n = text_character(text, ret_columns), width, more;
 
-	*ret_columns = n && in_ranges(code, without_width, ELEMENTS(without_width)) ? 0 :
-		n && in_ranges(code, wide, ELEMENTS(wide)) ? 2 : 1;
-	n = n ? n : 1;
-	while (n < left && (more = utf8_next(text + n, left - n, &code)) > 0 &&
-		in_ranges(code, without_width, ELEMENTS(without_width)))
+	while (text[n] && (more = text_character(text + n, &width), width == 0))
 		n += more;
 	return n;
 }
@@ -125,7 +129,7 @@ static size_t fitting(const char *text, size_t columns, size_t *ret_columns)
 	size_t len = strlen(text), at = 0, used = 0, width;
 
 	while (at < len) {
-		size_t n = cluster(text + at, len - at, &width);
+		size_t n = cluster(text + at, &width);
 
 		if (used + width > columns)
 			break;
@@ -155,28 +159,20 @@ void text_pad(struct buf *b, const char *text, size_t columns)
 		buf_putc(b, ' ');
 }
 
-static bool begins_with_one_of(const char *text, const char *const *marks, size_t n)
+static bool is_one_of(const char *character, size_t len, const char *characters)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(text, marks[i], strlen(marks[i])) == 0)
-			return true;
-	return false;
+	return memmem(characters, strlen(characters), character, len) != NULL;
 }
 
-/* May a line end after AT bytes: is there a blank, or on one side of it a wide character? But no Chinese line begins with a
- * mark that closes something, or ends with one that opens it. */
-static bool may_break(const char *text, size_t begin, size_t at)
+bool text_may_break(const char *before, const char *next)
 {
-	static const char *const closing[] = { "，", "。", "；", "：", "、", "！", "？", "）", "”", "》", "」", "】", "…" };
-	static const char *const opening[] = { "（", "“", "《", "「", "【" };
-	size_t left = strlen(text), before, behind = 0;
+	static const char closing[] = ",.;:!?)]}%…”’、。〉》」』】〕，．：；！？）］｝", opening[] = " ([{“‘〈《「『【〔（［｛";
+	size_t columns_before, columns_next, len_before = text_character(before, &columns_before);
+	size_t len_next = text_character(next, &columns_next);
 
-	if (begins_with_one_of(text + at, closing, ELEMENTS(closing)) || begins_with_one_of(text + begin, opening, ELEMENTS(opening)))
+	if (columns_next == 0 || (columns_before != 2 && columns_next != 2))
 		return false;
-	cluster(text + begin, left - begin, &before);
-	if (at < left)
-		cluster(text + at, left - at, &behind);
-	return text[at] == ' ' || before == 2 || behind == 2;
+	return !is_one_of(next, len_next, closing) && !is_one_of(before, len_before, opening);
 }
 
 size_t text_line(const char *text, size_t columns, const char **ret_next)
@@ -186,14 +182,14 @@ size_t text_line(const char *text, size_t columns, const char **ret_next)
 	for (size_t at = 0; at < n && text[n];) {
 		size_t begin = at;
 
-		at += cluster(text + at, len - at, &used);
-		if (may_break(text, begin, at))
+		at += cluster(text + at, &used);
+		if (text[at] == ' ' || text_may_break(text + begin, text + at))
 			best = at;
 	}
 	if (text[n] && best)
 		end = best;
 	if (end == 0 && len)
-		end = cluster(text, len, &used);
+		end = cluster(text, &used);
 	*ret_next = text + end + strspn(text + end, " ");
 	while (end > 1 && text[end - 1] == ' ')
 		end--;

@@ -18,6 +18,13 @@ bool utf8_valid(const char *text, size_t len);
  * are not UTF-8 count one. */
 size_t text_columns(const char *text);
 
+/* The bytes of the first character of TEXT, 0 of "", and its columns. */
+size_t text_character(const char *text, size_t *ret_columns);
+
+/* May a line end between these two characters, of which none is a blank? East Asian text may be broken beside each character,
+ * but no line begins with what closes, or ends with what opens (W3C, "Requirements for Chinese Text Layout", 3.1). */
+bool text_may_break(const char *before, const char *next);
+
 /* Appends TEXT, which text_clean() has seen, in at most COLUMNS columns: what is longer ends with "…". Returns the columns
  * that it takes. */
 size_t text_fit(struct buf *b, const char *text, size_t columns);
@@ -26,7 +33,7 @@ size_t text_fit(struct buf *b, const char *text, size_t columns);
 void text_pad(struct buf *b, const char *text, size_t columns);
 
 /* The bytes of TEXT that make one line of at most COLUMNS columns, and *ret_next where the next line begins: it breaks at
- * a blank or beside a wide character if there is one, and never between a character and what combines with it. At least
+ * a blank or where text_may_break() if there is such a place, and never between a character and what combines with it. At least
  * one character, so that it gets on. */
 size_t text_line(const char *text, size_t columns, const char **ret_next);
 

@@ -9,7 +9,7 @@
  *   CN_("duration", "h")       only marked, with its context; _() looks it up
  *
  * What takes a format from everywhere (conf_add_problem(), text_error(), verdict_add(), tocsin_item() …) looks it up itself;
- * po/local.mk lists these functions for xgettext, and what is handed to them is not marked.
+ * po/update lists these functions for xgettext, and what is handed to them is not marked.
  *
  * In every language the same, so that filters and searches survive: states, RECOVERED and the other words of subjects, keys
  * and sections, names of metrics and units, JSON, commands, and the daemon's own log. */

@@ -8,7 +8,6 @@
 #include "connect.h"
 #include "text.h"
 #include "translate.h"
-#include "units.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>

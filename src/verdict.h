@@ -14,7 +14,8 @@ struct verdict {
 
 #define VERDICT ((struct verdict){ .state = TOCSIN_OK, .text = BUF(4096) })
 
-/* FORMAT is looked up. TOCSIN_OK is no finding. UNKNOWN is the largest number and so outranks all: report it instead of adding it. */
+/* FORMAT is looked up. TOCSIN_OK is no finding. UNKNOWN is the largest number and so outranks all: report it instead of
+ * adding it. */
 void verdict_add(struct verdict *v, enum tocsin_state state, const char *format, ...) _printf_(3, 4);
 void verdict_free(struct verdict *v);
 

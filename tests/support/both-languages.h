@@ -10,7 +10,6 @@
 
 static bool in_chinese;
 
-
 #define assert_says(text, words) assert_true(in_chinese ? has_han(text) : strstr(text, words) != NULL)
 
 /* The same for a whole sentence. */

@@ -101,8 +101,34 @@ static void breaks_lines(void **state)
 	assert_lines("磁盘已满 97 %", 5, "磁盘|已满|97 %|");
 	assert_lines("磁盘", 1, "磁|盘|"); /* it gets on */
 	assert_lines("ae\xcc\x81", 1, "a|e\xcc\x81|");
+	assert_lines("已满（97 %），请清理", 5, "已满|（97|%），|请清|理|"); /* no line ends with （, or begins with ） or ， */
+	assert_lines("磁盘“甲”满", 5, "磁盘|“甲”|满|");
+	assert_lines("磁盘满, 97", 6, "磁盘|满, 97|"); /* nor with what closes in ASCII */
 	assert_lines("", 5, "");
 	assert_lines("all of it", SIZE_MAX, "all of it|");
+}
+
+static void tells_characters_and_where_lines_may_break(void **state)
+{
+	size_t columns;
+
+	assert_int_equal(text_character("", &columns), 0);
+	assert_int_equal(columns, 0);
+	assert_int_equal(text_character("磁盘", &columns), 3);
+	assert_int_equal(columns, 2);
+	assert_int_equal(text_character("\xcc\x81x", &columns), 2);
+	assert_int_equal(columns, 0);
+	assert_int_equal(text_character("\xe7\xa3", &columns), 1); /* cut in the middle */
+	assert_int_equal(columns, 1);
+	assert_true(text_may_break("磁", "盘"));
+	assert_true(text_may_break("a", "盘"));
+	assert_true(text_may_break("，", "盘"));
+	assert_true(text_may_break("\xff", "盘"));
+	assert_false(text_may_break("a", "b"));
+	assert_false(text_may_break("磁", "，"));
+	assert_false(text_may_break("磁", "%"));
+	assert_false(text_may_break("（", "磁"));
+	assert_false(text_may_break("磁", "\xcc\x81"));
 }
 
 static void finds_the_nearest_word(void **state)
@@ -123,6 +149,7 @@ int main(void)
 		cmocka_unit_test(counts_columns),
 		cmocka_unit_test(fits_into_columns),
 		cmocka_unit_test(breaks_lines),
+		cmocka_unit_test(tells_characters_and_where_lines_may_break),
 		cmocka_unit_test(finds_the_nearest_word),
 	};
 
