@@ -206,18 +206,25 @@ static bool is_same(const json_t *a, const json_t *b, const char *name)
 	return json_equal(json_object_get(a, name), json_object_get(b, name));
 }
 
+/* Does EVENT say in which state an item is? A test and a silence do not. */
+static bool tells_state(const json_t *event)
+{
+	const char *name = cli_text_of(event, "event");
+
+	return *cli_text_of(event, "check") && strcmp(name, "test") != 0 && strcmp(name, "silenced") != 0;
+}
+
 /* What the item of EVENTS[FIRST] was in, from change to change; before the first it was what that one came from. */
 static void add_item(struct timeline *t, const json_t *events, size_t first)
 {
 	const json_t *begin = json_array_get(events, first), *event;
-	bool is_new = strcmp(cli_text_of(begin, "event"), "found") == 0; /* nobody had looked before */
-	const char *state = is_new ? NULL : json_string_value(json_object_get(begin, "from"));
+	const char *state = json_string_value(json_object_get(begin, "from")); /* empty: nobody had looked before */
 	int64_t since = t->since_usec;
 	enum tocsin_state was;
 	size_t i;
 
 	json_array_foreach(events, i, event) {
-		if (i < first || !is_same(event, begin, "check") || !is_same(event, begin, "item"))
+		if (i < first || !tells_state(event) || !is_same(event, begin, "check") || !is_same(event, begin, "item"))
 			continue;
 		if (state && state_parse(state, &was) == 0)
 			timeline_add(t, was, since, time_of(event));
@@ -236,7 +243,7 @@ static bool came_before(const json_t *events, size_t i, bool same_item)
 	for (size_t j = 0; j < i; j++) {
 		const json_t *other = json_array_get(events, j);
 
-		if (is_same(event, other, "check") && (!same_item || is_same(event, other, "item")))
+		if (tells_state(other) && is_same(event, other, "check") && (!same_item || is_same(event, other, "item")))
 			return true;
 	}
 	return false;
@@ -251,7 +258,7 @@ static void print_line(const json_t *events, size_t i, const struct timeline *em
 	size_t j;
 
 	json_array_foreach(events, j, event)
-		if (j >= i && is_same(event, first, "check") && !came_before(events, j, true))
+		if (j >= i && tells_state(event) && is_same(event, first, "check") && !came_before(events, j, true))
 			add_item(&t, events, j);
 	timeline_append(&line, &t, terminal.has_colour, terminal.has_blocks);
 	cli_print_padded(cli_text_of(first, "check"), check_width);
@@ -275,7 +282,7 @@ static void print_lines(const json_t *events, int64_t since_usec, size_t check_w
 	cli_print_padded("", check_width);
 	fputs(buf_text(&axis), stdout);
 	for (size_t i = 0; i < n; i++)
-		if (*cli_text_of(json_array_get(events, i), "check") && !came_before(events, i, false))
+		if (tells_state(json_array_get(events, i)) && !came_before(events, i, false))
 			print_line(events, i, &empty, check_width);
 }
 

@@ -14,6 +14,8 @@
 #define FULL_MAX_USEC (60 * USEC_PER_DAY)
 #define NAME_BYTES 3000 /* more than is shown of a name, in characters of 4 bytes */
 #define NUMBERS_BYTES 600
+#define MAIL_BYTES 200000
+#define HEADERS_BYTES 4000
 
 /* The sentences of this file. */
 #define SAY_DAY _("%s, 24 h")
@@ -146,6 +148,19 @@ void report_images_free(struct report_images *images)
 {
 	for (size_t i = 0; i < images->n; i++)
 		buf_free(&images->items[i].data);
+}
+
+/* Base64 makes four bytes of three, and lines; quoted-printable is taken where it is shorter. */
+static size_t encoded_bytes(size_t len)
+{
+	return len + len * 2 / 5;
+}
+
+size_t report_images_room(size_t text_len)
+{
+	size_t others = HEADERS_BYTES + encoded_bytes(text_len) + encoded_bytes(PAGE_HTML_MAX);
+
+	return others < MAIL_BYTES ? (MAIL_BYTES - others) * 10 / 14 : 0;
 }
 
 /* Draws it as one more image. False: there is no room, or no memory. */

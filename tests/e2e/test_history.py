@@ -91,7 +91,7 @@ def test_what_happened_is_told(setup, daemon, catcher, victim):
     catcher.wait("RECOVERED")
     events = history(setup)
     assert [(e["event"], e["from"], e["to"]) for e in events if e["check"] == victim.name] == [
-        ("found", "OK", "OK"), ("problem", "OK", "CRITICAL"), ("recovered", "CRITICAL", "OK")]
+        ("found", "", "OK"), ("problem", "OK", "CRITICAL"), ("recovered", "CRITICAL", "OK")]
     problem = next(e for e in events if e["event"] == "problem")
     assert set(problem) == {"number", "event", "check", "item", "from", "to", "time", "since", "incident", "text", "waiting",
                             "note", "looks", "who"}
