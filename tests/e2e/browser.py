@@ -35,7 +35,7 @@ def run(folder, source, width, height, *options):
 
 def measure(folder, source, width):
     """Its words, the size that it wants at this width, and of each picture the width that it has and that it is shown with."""
-    dom = run(folder, source, width, 2000, "--dump-dom")
+    dom = run(folder, source, width, 100, "--dump-dom")
     told = re.search(r'<pre id="told">(.*?)</pre>', dom, re.S)
     assert told, dom[-2000:]
     text = told[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
