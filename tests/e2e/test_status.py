@@ -17,7 +17,7 @@ from harness import program, wait_until  # noqa: E402
 from screen import Screen  # noqa: E402
 from test_control import INTERFACE, Client  # noqa: E402
 from test_faults import children  # noqa: E402
-from test_history import USEC, now, put, put_event, state_file, stopped  # noqa: E402, F401 (a fixture)
+from test_history import USEC, now, put, put_event, put_incident, state_file, stopped  # noqa: E402, F401 (a fixture)
 
 
 @pytest.fixture
@@ -311,6 +311,28 @@ def test_history_at_any_width(running, show, width):
     assert "full used" in s.text and "8 % … 97 %, limit 90 %" in s.text
     chart = s.lines.index(next(line for line in s.lines if line.startswith("full used")))
     assert len(s.lines[chart]) <= width and len(s.lines[chart - 1]) <= width
+
+
+@pytest.mark.parametrize("verb", ["history", "incidents"])
+def test_tables_of_the_past_fit_80_columns(stopped, daemon, show, verb):
+    """A long name is not cut, and no line is left to the terminal to break."""
+    long = "/srv/customers/" + "a-long-name/" * 3 + "htdocs"
+    with state_file(stopped) as db:
+        put_event(db, now() - 60 * USEC, check_name="webroots", item=long)
+        put_event(db, now() - 50 * USEC, check_name="webroot", item="webroot", text="also full")
+        for number, check, item in ((70001, "webroots", long), (70002, "webroot", "webroot")):
+            put_incident(db, number, check_name=check, item=item, closed_usec=now())
+    daemon(stopped)
+    s = show(verb, *(["--all"] if verb == "incidents" else []), columns=80, rows=60)
+    assert s.end() == 0
+    assert s.screen.cursor.y == s.raw.count(b"\n"), s.text
+    y = next(y for y, line in enumerate(s.lines) if " webroots" in line)
+    assert s.lines[y + 1] == f"    {long}: full", s.text
+    assert any(line in ("    also full", "    full") for line in s.lines), s.text
+    assert "ITEM" not in s.lines[0]
+    wide = show(verb, *(["--all"] if verb == "incidents" else []), columns=200, rows=60)
+    assert wide.end() == 0
+    assert any(re.search(rf" webroots +{long} +full$", line) for line in wide.lines), wide.text
 
 
 def test_charts_of_history_do_not_keep_anybody_waiting(running, show):
