@@ -11,7 +11,9 @@
 
 #define MARGIN 14
 #define LABEL_GAP 10
-#define BOTTOM (CANVAS_TEXT_HEIGHT + 16)
+#define TIMES_GAP 12 /* from the plane to the times below it */
+#define LABELS_APART 6
+#define BOTTOM (CANVAS_TEXT_HEIGHT + TIMES_GAP + 4)
 #define LINE_WIDTH 3.2
 #define LIMIT_WIDTH 3
 #define DOT_RADIUS 6
@@ -215,8 +217,14 @@ static int limit_width(const struct plot *p, double value)
 	return canvas_text_width(text) + LABEL_GAP;
 }
 
-/* The line of a limit, and at its right what it is: SHIFT pixels lower, to keep clear of the other one. */
-static void draw_limit(struct plot *p, double value, enum canvas_ink ink, int dash, int shift)
+/* Beside its line. */
+static int label_top(const struct plot *p, double limit)
+{
+	return is_in_scale(p, limit) ? (int)(y_of(p, limit) + 0.5) - CANVAS_TEXT_HEIGHT / 2 : 0;
+}
+
+/* The line of a limit, and at its right, from TOP on, what it is. */
+static void draw_limit(struct plot *p, double value, enum canvas_ink ink, int dash, int top)
 {
 	char text[64];
 
@@ -227,24 +235,32 @@ static void draw_limit(struct plot *p, double value, enum canvas_ink ink, int da
 		canvas_rectangle(&p->canvas, ink, x, y - LIMIT_WIDTH / 2, x + dash < p->right ? x + dash : p->right,
 			y + (LIMIT_WIDTH + 1) / 2);
 	format_limit(text, p, value);
-	canvas_text(&p->canvas, ink, p->right + LABEL_GAP, y - CANVAS_TEXT_HEIGHT / 2 + shift, text);
+	canvas_text(&p->canvas, ink, p->right + LABEL_GAP, top, text);
+}
+
+/* The tops of two labels that are too near to each other: moved apart, but not past the edge or onto the times. */
+static void move_apart(const struct plot *p, int *upper, int *lower)
+{
+	int least = CANVAS_TEXT_HEIGHT + LABELS_APART, top = (*upper + *lower - least) / 2;
+
+	if (*lower - *upper >= least)
+		return;
+	*upper = (int)clamp(top, 0, p->bottom + TIMES_GAP - LABELS_APART - CANVAS_TEXT_HEIGHT - least);
+	*lower = *upper + least;
 }
 
 /* Warning is dashed, critical is not: nobody need see their colours. */
 static void draw_limits(struct plot *p)
 {
 	const struct chart *c = p->chart;
-	int shift = 0;
+	bool is_one = c->warning == c->critical;
+	int warning = label_top(p, c->warning), critical = label_top(p, c->critical);
 
-	if (is_in_scale(p, c->warning) && is_in_scale(p, c->critical) && c->warning != c->critical) {
-		int apart = (int)(y_of(p, c->warning) - y_of(p, c->critical)), least = CANVAS_TEXT_HEIGHT + 6;
-
-		if (apart < least && apart > -least)
-			shift = apart >= 0 ? (least - apart + 1) / 2 : -(least + apart + 1) / 2;
-	}
-	if (!(c->warning == c->critical))
-		draw_limit(p, c->warning, CANVAS_WARNING, 14, shift);
-	draw_limit(p, c->critical, CANVAS_CRITICAL, CHART_WIDTH, -shift);
+	if (!is_one && is_in_scale(p, c->warning) && is_in_scale(p, c->critical))
+		move_apart(p, c->warning > c->critical ? &warning : &critical, c->warning > c->critical ? &critical : &warning);
+	if (!is_one)
+		draw_limit(p, c->warning, CANVAS_WARNING, 14, warning);
+	draw_limit(p, c->critical, CANVAS_CRITICAL, CHART_WIDTH, critical);
 }
 
 /* Writes TEXT under X unless that comes too near to what is written already. */
@@ -254,7 +270,7 @@ static void write_time(struct plot *p, int x, const char *text, int *written_to)
 
 	if (begin < *written_to || begin + width > CHART_WIDTH - 4)
 		return;
-	canvas_text(&p->canvas, CANVAS_TEXT, begin, p->bottom + 12, text);
+	canvas_text(&p->canvas, CANVAS_TEXT, begin, p->bottom + TIMES_GAP, text);
 	*written_to = begin + width + 3 * LABEL_GAP;
 }
 

@@ -7,6 +7,7 @@
 #include "conf-loader.h"
 #include "helper.h"
 #include "mime.h"
+#include "report.h"
 #include "state.h"
 #include "text.h"
 #include "translate.h"
@@ -363,6 +364,15 @@ static int compose(const struct cli *cli, const struct conf_loaded *loaded, cons
 	return r < 0 ? r : buf_error(content);
 }
 
+/* The same as of a test mail of the daemon's. */
+static void put_test_subject(struct buf *b, const struct conf *conf)
+{
+	const struct report r = { .host = conf->host, .version = PACKAGE_VERSION, .now_usec = clock_realtime_usec(),
+		.subject_prefix = conf->report_subject_prefix };
+
+	report_test_subject(b, &r);
+}
+
 static int read_input(struct buf *b)
 {
 	char bytes[65536];
@@ -567,7 +577,7 @@ int cli_test_mail_direct(const struct cli *cli)
 			cli_error("nobody to write to: 'to' is missing in [mail]");
 		return EX_CONFIG;
 	}
-	buf_printf(&subject, _("[%s] test mail"), loaded.conf->host);
+	put_test_subject(&subject, loaded.conf);
 	int r = compose(cli, &loaded, relay, buf_text(&subject), SAY_TEST_MAIL, relay->to.items, relay->to.n, &content);
 	if (r < 0) {
 		cli_error("cannot compose the message: %s", strerror(-r));
@@ -604,7 +614,7 @@ int cli_probe(const struct cli *cli, const struct conf_loaded *loaded, const str
 	struct cli one = *cli;
 
 	one.relay = relay->name;
-	buf_printf(&subject, _("[%s] test mail"), loaded->conf->host);
+	put_test_subject(&subject, loaded->conf);
 	int r = compose(&one, loaded, relay, buf_text(&subject), text, letter->to, letter->n_to, &content);
 	if (r == 0)
 		r = direct_start("tocsin-mail", argv, &helper);

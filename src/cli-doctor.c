@@ -547,7 +547,7 @@ static void tell_outbox(struct doctor *d, const json_t *status)
 	append_time(&queued, mail, "queued");
 	if (json_array_size(outbox))
 		tell_finding(d, N_("outbox"), "WARNING", N_("\"tocsin outbox\" shows all answers; \"tocsin outbox retry\" tries now"),
-			"%zu mails wait, the first since %s; last answer: %s", json_array_size(outbox), buf_text(&queued),
+			"mails that wait: %zu, the first since %s; last answer: %s", json_array_size(outbox), buf_text(&queued),
 			cli_text_of(recipient, "answer"));
 	else if (last.len)
 		tell_finding(d, N_("outbox"), "OK", NULL, "no mail waits, the last one arrived %s", buf_text(&last));

@@ -25,7 +25,6 @@
 #define CHARTS_MAX 40 /* without --check */
 #define CHARTS_USEC (5 * USEC_PER_SEC) /* charts adorn: who asks waits no longer for them */
 #define NUMBER_COLUMNS 6
-#define DURATION_COLUMNS 20 /* "23 h 59 min, lasts" */
 #define LINE_EVENTS_MAX 2000 /* more are no line that a person reads */
 
 /* "2d" ago, a local date, or RFC 3339. */
@@ -191,6 +190,43 @@ static void print_last(const char *text, size_t indent)
 	cli_print_lines(text, indent);
 }
 
+/* The last two columns, ITEM and TEXT, of a table. Where what stands before the text fills the line, the item leads the text,
+ * in lines below. */
+struct ending {
+	size_t indent, item_width; /* where the text begins */
+	bool is_below;
+};
+
+static struct ending ending_after(size_t indent, size_t item_width)
+{
+	size_t columns = terminal_look().columns;
+
+	indent += item_width + 2;
+	return (struct ending){ indent, item_width, columns && indent > columns };
+}
+
+static void print_ending_heading(const struct ending *e)
+{
+	if (!e->is_below)
+		cli_print_padded(_("ITEM"), e->item_width);
+	puts(e->is_below ? "" : _("TEXT"));
+}
+
+static void print_ending(const struct ending *e, const json_t *object, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF(30000);
+	bool has_item = !json_equal(json_object_get(object, "check"), json_object_get(object, "item"));
+
+	if (!e->is_below) {
+		cli_print_padded(cli_text_of(object, "item"), e->item_width);
+		print_last(text, e->indent);
+		return;
+	}
+	printf("\n%*s", OWN_LINE_INDENT, "");
+	buf_printf(&b, "%s%s%s", has_item ? cli_text_of(object, "item") : "", has_item ? ": " : "", text);
+	cli_print_lines(buf_text(&b), OWN_LINE_INDENT);
+}
+
 /* ---- the line of states ---- */
 
 static int64_t time_of(const json_t *event)
@@ -206,18 +242,25 @@ static bool is_same(const json_t *a, const json_t *b, const char *name)
 	return json_equal(json_object_get(a, name), json_object_get(b, name));
 }
 
+/* Does EVENT say in which state an item is? A test and a silence do not. */
+static bool tells_state(const json_t *event)
+{
+	const char *name = cli_text_of(event, "event");
+
+	return *cli_text_of(event, "check") && strcmp(name, "test") != 0 && strcmp(name, "silenced") != 0;
+}
+
 /* What the item of EVENTS[FIRST] was in, from change to change; before the first it was what that one came from. */
 static void add_item(struct timeline *t, const json_t *events, size_t first)
 {
 	const json_t *begin = json_array_get(events, first), *event;
-	bool is_new = strcmp(cli_text_of(begin, "event"), "found") == 0; /* nobody had looked before */
-	const char *state = is_new ? NULL : json_string_value(json_object_get(begin, "from"));
+	const char *state = json_string_value(json_object_get(begin, "from")); /* empty: nobody had looked before */
 	int64_t since = t->since_usec;
 	enum tocsin_state was;
 	size_t i;
 
 	json_array_foreach(events, i, event) {
-		if (i < first || !is_same(event, begin, "check") || !is_same(event, begin, "item"))
+		if (i < first || !tells_state(event) || !is_same(event, begin, "check") || !is_same(event, begin, "item"))
 			continue;
 		if (state && state_parse(state, &was) == 0)
 			timeline_add(t, was, since, time_of(event));
@@ -236,7 +279,7 @@ static bool came_before(const json_t *events, size_t i, bool same_item)
 	for (size_t j = 0; j < i; j++) {
 		const json_t *other = json_array_get(events, j);
 
-		if (is_same(event, other, "check") && (!same_item || is_same(event, other, "item")))
+		if (tells_state(other) && is_same(event, other, "check") && (!same_item || is_same(event, other, "item")))
 			return true;
 	}
 	return false;
@@ -251,7 +294,7 @@ static void print_line(const json_t *events, size_t i, const struct timeline *em
 	size_t j;
 
 	json_array_foreach(events, j, event)
-		if (j >= i && is_same(event, first, "check") && !came_before(events, j, true))
+		if (j >= i && tells_state(event) && is_same(event, first, "check") && !came_before(events, j, true))
 			add_item(&t, events, j);
 	timeline_append(&line, &t, terminal.has_colour, terminal.has_blocks);
 	cli_print_padded(cli_text_of(first, "check"), check_width);
@@ -275,7 +318,7 @@ static void print_lines(const json_t *events, int64_t since_usec, size_t check_w
 	cli_print_padded("", check_width);
 	fputs(buf_text(&axis), stdout);
 	for (size_t i = 0; i < n; i++)
-		if (*cli_text_of(json_array_get(events, i), "check") && !came_before(events, i, false))
+		if (tells_state(json_array_get(events, i)) && !came_before(events, i, false))
 			print_line(events, i, &empty, check_width);
 }
 
@@ -397,6 +440,7 @@ static void show_events(const json_t *reply, int64_t since_usec)
 	const json_t *events = json_object_get(reply, "events"), *event;
 	size_t event_width = widest_event(events), check_width = cli_widest(events, "check", text_columns(_("CHECK")));
 	size_t item_width = cli_widest(events, "item", text_columns(_("ITEM"))), i;
+	struct ending ending = ending_after(19 + 2 + event_width + 2 + 8 + 2 + check_width + 2, item_width);
 
 	if (json_array_size(events) == 0) {
 		puts(_("nothing happened"));
@@ -406,8 +450,7 @@ static void show_events(const json_t *reply, int64_t since_usec)
 	cli_print_padded(_("EVENT"), event_width);
 	cli_print_padded(_("STATE"), 8);
 	cli_print_padded(_("CHECK"), check_width);
-	cli_print_padded(_("ITEM"), item_width);
-	puts(_("TEXT"));
+	print_ending_heading(&ending);
 	json_array_foreach(events, i, event) {
 		_cleanup_buf_ struct buf text = BUF(20000);
 
@@ -416,10 +459,9 @@ static void show_events(const json_t *reply, int64_t since_usec)
 		cli_print_state(cli_text_of(event, "to"), 8);
 		fputs("  ", stdout);
 		cli_print_padded(cli_text_of(event, "check"), check_width);
-		cli_print_padded(cli_text_of(event, "item"), item_width);
 		buf_puts(&text, cli_text_of(event, "text"));
 		append_remarks(&text, event);
-		print_last(buf_text(&text), 19 + 2 + event_width + 2 + 8 + 2 + check_width + 2 + item_width + 2);
+		print_ending(&ending, event, buf_text(&text));
 	}
 	print_lines(events, since_usec, check_width);
 }
@@ -441,19 +483,31 @@ int cli_history(const struct cli *cli, char **arguments)
 
 /* ---- incidents ---- */
 
-/* "1 h 12 min", "3 d 4 h and lasting" */
-static void print_duration(const json_t *incident)
+/* "1 h 12 min", "3 d 4 h, lasts" */
+static void append_duration(struct buf *b, const json_t *incident)
 {
-	_cleanup_buf_ struct buf b = BUF(100);
 	bool is_open = !json_is_string(json_object_get(incident, "closed"));
 	int64_t opened, closed = clock_realtime_usec();
 
 	if (parse_time_rfc3339(cli_text_of(incident, "opened"), &opened) == 0 &&
 		(is_open || parse_time_rfc3339(cli_text_of(incident, "closed"), &closed) == 0))
-		format_duration(&b, closed > opened ? closed - opened : 0);
+		format_duration(b, closed > opened ? closed - opened : 0);
 	if (is_open)
-		buf_puts(&b, _(", lasts"));
-	cli_print_padded(buf_text(&b), DURATION_COLUMNS);
+		buf_puts(b, _(", lasts"));
+}
+
+static size_t widest_duration(const json_t *incidents)
+{
+	size_t width = text_columns(_("DURATION")), i;
+	const json_t *incident;
+
+	json_array_foreach(incidents, i, incident) {
+		_cleanup_buf_ struct buf b = BUF(100);
+
+		append_duration(&b, incident);
+		width = text_columns(buf_text(&b)) > width ? text_columns(buf_text(&b)) : width;
+	}
+	return width;
 }
 
 static void print_acknowledgement(const json_t *acknowledged)
@@ -484,7 +538,8 @@ static void show_incidents(const struct cli *cli, const json_t *reply, int64_t s
 {
 	const json_t *incidents = json_object_get(reply, "incidents"), *incident;
 	size_t check_width = cli_widest(incidents, "check", text_columns(_("CHECK")));
-	size_t item_width = cli_widest(incidents, "item", text_columns(_("ITEM"))), i;
+	size_t item_width = cli_widest(incidents, "item", text_columns(_("ITEM"))), duration_width = widest_duration(incidents), i;
+	struct ending ending = ending_after(NUMBER_COLUMNS + 2 + 19 + 2 + duration_width + 2 + 8 + 2 + check_width + 2, item_width);
 
 	if (json_array_size(incidents) == 0) {
 		puts(_("no incidents"));
@@ -492,21 +547,21 @@ static void show_incidents(const struct cli *cli, const json_t *reply, int64_t s
 	}
 	cli_print_padded(_("NUMBER"), NUMBER_COLUMNS);
 	cli_print_padded(_("OPENED"), 19);
-	cli_print_padded(_("DURATION"), DURATION_COLUMNS);
+	cli_print_padded(_("DURATION"), duration_width);
 	cli_print_padded(_("WORST"), 8);
 	cli_print_padded(_("CHECK"), check_width);
-	cli_print_padded(_("ITEM"), item_width);
-	puts(_("TEXT"));
+	print_ending_heading(&ending);
 	json_array_foreach(incidents, i, incident) {
+		_cleanup_buf_ struct buf duration = BUF(100);
+
+		append_duration(&duration, incident);
 		printf("%6lld  ", (long long)json_integer_value(json_object_get(incident, "number")));
 		print_time(incident, "opened");
-		print_duration(incident);
+		cli_print_padded(buf_text(&duration), duration_width);
 		cli_print_state(cli_text_of(incident, "state"), 8);
 		fputs("  ", stdout);
 		cli_print_padded(cli_text_of(incident, "check"), check_width);
-		cli_print_padded(cli_text_of(incident, "item"), item_width);
-		print_last(cli_text_of(incident, "text"), NUMBER_COLUMNS + 2 + 19 + 2 + DURATION_COLUMNS + 2 + 8 + 2 + check_width + 2 +
-			item_width + 2);
+		print_ending(&ending, incident, cli_text_of(incident, "text"));
 		print_acknowledgement(json_object_get(incident, "acknowledged"));
 		print_escalation(json_object_get(incident, "escalated"));
 	}

@@ -167,7 +167,7 @@ static json_t *remembered_event(const struct daemon *d, const struct happening *
 
 	route_names(d, h->waits_for, &waiting);
 	const char *const columns[] = { MSG_NUMBER(h->number), alert_event_name(h->event), h->check, h->item,
-		state_name(h->from), state_name(h->to), MSG_NUMBER(h->time_usec), MSG_NUMBER(h->since_usec),
+		h->is_first ? "" : state_name(h->from), state_name(h->to), MSG_NUMBER(h->time_usec), MSG_NUMBER(h->since_usec),
 		MSG_NUMBER(h->incident), h->text, buf_text(&waiting), h->note ? h->note : "", MSG_NUMBER(h->looks),
 		h->who ? h->who : "" };
 

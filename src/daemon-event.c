@@ -235,6 +235,7 @@ void event_raise(struct daemon *d, struct item *item, const struct notice *notic
 
 	if (!h)
 		return;
+	h->is_first = notice->is_first;
 	h->note = note_of(d, item, notice);
 	if (notice->reason == NOTICE_NO_REASON)
 		h->waits_for = event_routes(d, h, item);

@@ -53,7 +53,7 @@ void happening_log(const struct happening *h)
 	struct buf values[VALUES_MAX] = { [0 ... VALUES_MAX - 1] = BUF(200) };
 	struct log_field fields[6 + VALUES_MAX] = {
 		{ "EVENT", alert_event_name(h->event) }, { "CHECK", h->check }, { "ITEM", h->item },
-		{ "STATE", state_name(h->to) }, { "STATE_BEFORE", state_name(h->from) },
+		{ "STATE", state_name(h->to) }, { "STATE_BEFORE", h->is_first ? NULL : state_name(h->from) },
 		{ "INCIDENT", h->incident ? MSG_NUMBER(h->incident) : NULL },
 	};
 	_cleanup_buf_ struct buf why = BUF(WORDS_MAX);

@@ -17,6 +17,7 @@
 #include <systemd/sd-id128.h>
 
 #define TEXT_MAX (2 * 1024 * 1024)
+#define PAGE_IMAGES_MAX 200000 /* bytes of the pictures of a status page */
 #define ROUND_LIMIT_USEC USEC_PER_MINUTE /* for the first round of checks */
 #define REMARKS_MAX 20
 #define REMARK_BYTES 4000
@@ -173,7 +174,7 @@ static struct report_event event_of(const struct daemon *d, const struct happeni
 
 	return (struct report_event){
 		.event = h->event, .check = is_host ? NULL : h->check, .item = is_host || is_silence ? NULL : h->item,
-		.from = h->from, .to = h->to, .time_usec = h->time_usec, .since_usec = h->since_usec,
+		.from = h->from, .to = h->to, .is_first = h->is_first, .time_usec = h->time_usec, .since_usec = h->since_usec,
 		.incident = h->incident, .looks = is_unstable ? 0 : h->looks, .text = h->text,
 		.result = h->result.time_usec ? &h->result : NULL, .note = h->note, .is_test = h->event == ALERT_TEST,
 		.changes = is_unstable ? h->looks : 0, .quiet_usec = is_unstable && c ? c->conf->alert.flap_quiet : 0,
@@ -312,19 +313,6 @@ static const char *list_domain(const struct daemon *d)
 }
 
 #define HEADERS_MAX 10
-#define HEADERS_BYTES 4000
-#define MAIL_BYTES 200000 /* as many may a mail with pictures have */
-
-/* In quoted-printable: three bytes for each that is not ASCII, and some for line ends. */
-static size_t quoted_bytes(const struct buf *text)
-{
-	size_t n = text->len + text->len / 16;
-
-	for (size_t i = 0; i < text->len; i++)
-		if ((unsigned char)text->data[i] >= 0x80)
-			n += 2;
-	return n;
-}
 
 /* The headers that filters and threads go by. */
 static size_t draft_headers(struct daemon *d, const struct draft *draft, struct mime_header *headers, struct buf *list_id,
@@ -356,21 +344,12 @@ static size_t draft_headers(struct daemon *d, const struct draft *draft, struct 
 	return n;
 }
 
-/* Base64 makes four bytes of three, and lines. Of HTML the most is ASCII in any language. Where the text alone is that large
- * there are no pictures. */
-static size_t room_for_images(const struct draft *draft)
-{
-	size_t others = HEADERS_BYTES + quoted_bytes(&draft->text) + PAGE_HTML_MAX / 5 * 7;
-
-	return others < MAIL_BYTES ? (MAIL_BYTES - others) * 10 / 14 : 0;
-}
-
 /* Subject, text, and HTML with its pictures. */
 static void draft_parts(struct draft *draft, const struct letter *letter, const char *message_id)
 {
 	report_subject(&draft->subject, letter->kind, &draft->report);
 	report_text(&draft->text, letter->kind, &draft->report);
-	draft->images = (struct report_images){ .id = message_id, .max_bytes = room_for_images(draft) };
+	draft->images = (struct report_images){ .id = message_id, .max_bytes = report_images_room(&draft->text) };
 	draft->report.images = &draft->images;
 	report_html(&draft->html, letter->kind, &draft->report);
 }
@@ -723,7 +702,7 @@ char *mail_page(struct daemon *d, const struct report_incident *incidents, size_
 {
 	const struct letter letter = { .kind = REPORT_PAGE };
 	_cleanup_(draft_free) struct draft draft = {
-		.html = BUF(TEXT_MAX), .content = BUF(TEXT_MAX), .images = { .id = "page", .max_bytes = MAIL_BYTES },
+		.html = BUF(TEXT_MAX), .content = BUF(TEXT_MAX), .images = { .id = "page", .max_bytes = PAGE_IMAGES_MAX },
 	};
 
 	if (draft_picture(d, &letter, &draft) < 0)

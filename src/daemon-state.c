@@ -162,7 +162,8 @@ void state_put_happening(struct daemon *d, struct happening *h)
 	_cleanup_buf_ struct buf waiting = BUF(NAMES_MAX);
 
 	route_names(d, h->waits_for, &waiting);
-	SEND(d, MSG_PUT, "event", MSG_NUMBER(h->number), alert_event_name(h->event), h->check, h->item, state_name(h->from),
+	SEND(d, MSG_PUT, "event", MSG_NUMBER(h->number), alert_event_name(h->event), h->check, h->item,
+		h->is_first ? "" : state_name(h->from),
 		state_name(h->to), MSG_NUMBER(h->time_usec), MSG_NUMBER(h->since_usec), MSG_NUMBER(h->incident), h->text,
 		buf_text(&waiting), or_empty(h->note), MSG_NUMBER(h->looks), or_empty(h->who));
 }
@@ -622,7 +623,8 @@ static void load_event(struct daemon *d, const char *const *v)
 	for (int e = ALERT_NONE; e < ALERT_EVENTS; e++)
 		if (strcmp(alert_event_name((enum alert_event)e), v[1]) == 0)
 			h->event = (enum alert_event)e;
-	if (!h->check || !h->item || !h->text || state_parse(v[4], &h->from) < 0 || state_parse(v[5], &h->to) < 0) {
+	h->is_first = *v[4] == '\0';
+	if (!h->check || !h->item || !h->text || (!h->is_first && state_parse(v[4], &h->from) < 0) || state_parse(v[5], &h->to) < 0) {
 		happening_free(h);
 		return;
 	}

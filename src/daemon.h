@@ -143,6 +143,7 @@ struct happening {
 	enum alert_event event;
 	char *check, *item, *text;
 	enum tocsin_state from, to;
+	bool is_first; /* nobody had looked before; from is OK then, and no word in the state file */
 	int64_t time_usec, since_usec; /* realtime */
 	int64_t incident, looks;
 	struct result result; /* with evidence, for the mail */

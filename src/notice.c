@@ -122,9 +122,9 @@ static enum alert_event flaps(struct alert_state *a, const struct alert_policy *
 
 static struct notice take_pending(struct notice_pending *pending, enum notice_reason reason)
 {
-	struct notice notice = { pending->event, reason, pending->from };
+	struct notice notice = { pending->event, reason, pending->from, pending->is_first };
 
-	*pending = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
+	*pending = (struct notice_pending){ .event = ALERT_NONE, .from = TOCSIN_OK };
 	return notice;
 }
 
@@ -133,6 +133,7 @@ size_t notice_look(struct alert_state *a, struct notice_pending *pending, const 
 	int64_t now_realtime_usec, struct notice ret[NOTICES_MAX])
 {
 	enum tocsin_state from = alert_seen(a);
+	bool is_first = !a->is_known;
 	enum alert_event fed = alert_feed(a, policy, look, next_incident, now_boottime_usec, now_realtime_usec);
 	const enum alert_event events[] = { fed, flaps(a, policy, fed, c, now_realtime_usec) };
 	size_t n = 0;
@@ -143,9 +144,9 @@ size_t notice_look(struct alert_state *a, struct notice_pending *pending, const 
 		enum notice_reason reason = events[i] == ALERT_NONE ? NOTICE_MINOR : notice_judge(events[i], a, c);
 
 		if (reason == NOTICE_ASKING)
-			*pending = (struct notice_pending){ events[i], from };
+			*pending = (struct notice_pending){ events[i], from, is_first };
 		else if (events[i] != ALERT_NONE)
-			ret[n++] = (struct notice){ events[i], reason, from };
+			ret[n++] = (struct notice){ events[i], reason, from, is_first };
 		if (reason == NOTICE_NO_REASON)
 			alert_tell(a, now_realtime_usec);
 	}
@@ -169,7 +170,7 @@ size_t notice_reconsider(struct alert_state *a, struct notice_pending *pending, 
 		ret[n++] = take_pending(pending, waits ? NOTICE_DEPENDS : reason);
 	}
 	if (is_owed && (n == 0 || ret[0].reason != NOTICE_NO_REASON))
-		ret[n++] = (struct notice){ owed, NOTICE_NO_REASON, alert_seen(a) };
+		ret[n++] = (struct notice){ .event = owed, .reason = NOTICE_NO_REASON, .from = alert_seen(a) };
 	if (n > 0 && ret[n - 1].reason == NOTICE_NO_REASON)
 		alert_tell(a, now_realtime_usec);
 	return n;

@@ -39,6 +39,7 @@ struct notice {
 	enum alert_event event;
 	enum notice_reason reason; /* NOTICE_NO_REASON: it is told */
 	enum tocsin_state from; /* alert_seen() before it */
+	bool is_first; /* nobody had looked before: from is OK by default */
 };
 
 /* A problem of an item that depends on another check, which is looked at before anything is said: so it is told once and
@@ -47,6 +48,7 @@ struct notice {
 struct notice_pending {
 	enum alert_event event; /* ALERT_NONE: there is none */
 	enum tocsin_state from;
+	bool is_first;
 };
 
 #define NOTICES_OWED_MAX 2

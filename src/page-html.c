@@ -13,7 +13,8 @@
 #define LINE_CHARACTERS 600 /* of one text from outside */
 #define EVIDENCE_BYTES 6000 /* of one piece, escaped */
 
-/* Until which size of the page a block of each kind is still written: what comes later must find room too. */
+/* Until which size of a page of PAGE_HTML_MAX bytes a block of each kind is still written: what comes later must find
+ * room too. */
 #define ROOM_REMARKS 10000
 #define ROOM_EVIDENCE 34000
 #define ROOM_HEADINGS 57000
@@ -29,7 +30,9 @@ static const size_t rooms[] = {
 #define SAY_LANGUAGE C_("language, as HTML calls it", "en")
 #define SAY_NOTE C_("before a remark", "Note: ")
 #define SAY_CUT _("… (cut here; the text part of this mail has more)")
-#define SAY_LEFT_OUT _("%zu further lines are left out here; the text part of this mail has them all.")
+#define SAY_LEFT_OUT _("%zu further lines are left out here; the text part of this mail has more.")
+#define SAY_CUT_IN_FILE _("… (cut here; \"tocsin check NAME\" shows all of it)")
+#define SAY_LEFT_OUT_IN_FILE _("%zu further lines are left out here: the page would be too large. \"tocsin status\" shows all checks.")
 
 /* Chinese has fonts of its own, in the order of macOS, Windows, Android and Linux: what a browser takes by itself for a
  * generic family may have serifs, as NSimSun for "monospace". */
@@ -100,13 +103,19 @@ static void put(struct buf *b, const char *text)
 	put_escaped(b, buf_text(&cleaned), SIZE_MAX / 2, true);
 }
 
+/* SIZE is that of a page of PAGE_HTML_MAX bytes. */
+static size_t scaled(const struct page *p, size_t size)
+{
+	return size * (p->ops->max / PAGE_HTML_MAX);
+}
+
 static size_t room_for(const struct page *p, enum page_block block)
 {
 	if (block == PAGE_EVIDENCE)
-		return ROOM_EVIDENCE;
+		return scaled(p, ROOM_EVIDENCE);
 	if (block == PAGE_REMARK)
-		return ROOM_REMARKS;
-	return p->part == PAGE_DETAILS || p->part == PAGE_FOOTER || block == PAGE_ROW ? rooms[p->part] : ROOM_HEADINGS;
+		return scaled(p, ROOM_REMARKS);
+	return scaled(p, p->part == PAGE_DETAILS || p->part == PAGE_FOOTER || block == PAGE_ROW ? rooms[p->part] : ROOM_HEADINGS);
 }
 
 static void leave(struct page *p)
@@ -267,14 +276,15 @@ static void html_point(struct page *p, const char *text)
 static void html_evidence(struct page *p, const char *title, const char *text)
 {
 	_cleanup_buf_ struct buf b = BUF(SIZE_MAX / 2), lines = BUF(SIZE_MAX / 2);
+	size_t max = scaled(p, EVIDENCE_BYTES);
 
-	text_clean_lines(&lines, text, EVIDENCE_BYTES);
+	text_clean_lines(&lines, text, max);
 	put_subheading(&b, title);
 	buf_puts(&b, "<pre class=\"pre\" style=\"margin:0 0 12px;padding:8px 10px;background:#f6f8fa;"
 		     "border:1px solid #d8dee4;border-radius:4px;" MONOSPACE
 		     "font-size:12px;line-height:1.4;white-space:pre-wrap;overflow-wrap:anywhere\">\n");
-	if (!put_escaped(&b, buf_text(&lines), EVIDENCE_BYTES, false))
-		buf_printf(&b, "\n%s", SAY_CUT);
+	if (!put_escaped(&b, buf_text(&lines), max, false))
+		buf_printf(&b, "\n%s", p->ops->is_file ? SAY_CUT_IN_FILE : SAY_CUT);
 	buf_puts(&b, "</pre>\n");
 	put_block(p, PAGE_EVIDENCE, &b);
 }
@@ -357,24 +367,26 @@ static void html_end(struct page *p)
 	leave(p);
 	if (p->n_left_out) {
 		buf_printf(p->b, "<p><b>%s</b>", SAY_NOTE);
-		buf_printf(p->b, SAY_LEFT_OUT, p->n_left_out);
+		buf_printf(p->b, p->ops->is_file ? SAY_LEFT_OUT_IN_FILE : SAY_LEFT_OUT, p->n_left_out);
 		buf_puts(p->b, "</p>\n");
 	}
 	buf_puts(p->b, "</td></tr></table>\n</td></tr></table>\n</body></html>\n");
 }
 
-const struct page_ops page_html = {
-	.draws = true,
-	.begin = html_begin,
-	.remark = html_remark,
-	.headline = html_headline,
-	.heading = html_heading,
-	.subheading = html_subheading,
-	.paragraph = html_paragraph,
-	.field = html_field,
-	.point = html_point,
-	.evidence = html_evidence,
-	.row = html_row,
-	.charts = html_charts,
-	.end = html_end,
-};
+#define BLOCKS_OF_HTML \
+	.draws = true, \
+	.begin = html_begin, \
+	.remark = html_remark, \
+	.headline = html_headline, \
+	.heading = html_heading, \
+	.subheading = html_subheading, \
+	.paragraph = html_paragraph, \
+	.field = html_field, \
+	.point = html_point, \
+	.evidence = html_evidence, \
+	.row = html_row, \
+	.charts = html_charts, \
+	.end = html_end
+
+const struct page_ops page_html = { .max = PAGE_HTML_MAX, BLOCKS_OF_HTML };
+const struct page_ops page_html_file = { .max = PAGE_FILE_MAX, .is_file = true, BLOCKS_OF_HTML };

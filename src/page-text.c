@@ -12,13 +12,13 @@
 #define ROW_COLUMN 13
 #define POINT_COLUMN 4
 #define LINE_CHARACTERS 1000 /* of one text from outside on a line of ours */
-#define EVIDENCE_MAX (1024 * 1024)
-#define TEXT_MAX (2 * 1024 * 1024) /* so that a mail about however much can always be composed and sent */
+#define EVIDENCE_MAX 40000 /* of a mail */
+#define TEXT_MAX (PAGE_TEXT_MAX - LINE_CHARACTERS * 4) /* what begins before it is written to its end */
 
 /* The sentences of this file. */
 #define SAY_REMARK _("NOTE: ")
-#define SAY_LEFT_OUT _("%zu further lines are left out here: the mail would be too long. `tocsin status` shows all checks.")
-#define SAY_CUT _("(cut here: a mail holds 1 MiB of such output)")
+#define SAY_LEFT_OUT _("%zu further lines are left out here: the mail would be too long. \"tocsin status\" shows all checks.")
+#define SAY_CUT _("(cut here: the mail would be too long; \"tocsin check NAME\" shows all of it)")
 
 /* A blank line between blocks; fields, points and rows follow each other. Returns whether there is room for the block. */
 static bool enter(struct page *p, enum page_block block)

@@ -44,6 +44,8 @@ struct page_chart {
 
 struct page_ops {
 	bool draws; /* has a place for pictures */
+	bool is_file; /* nothing else belongs to it, as the text to the HTML of a mail */
+	size_t max; /* bytes */
 	void (*begin)(struct page *p, const char *title);
 	void (*remark)(struct page *p, const char *text);
 	/* What is the matter: a state word, its tone (enum tocsin_state or PAGE_NEUTRAL), of what, and a sentence. */
@@ -60,10 +62,14 @@ struct page_ops {
 	void (*end)(struct page *p);
 };
 
-extern const struct page_ops page_text; /* at most 72 columns where it is ours to break; 1 MiB of evidence */
+extern const struct page_ops page_text; /* at most 72 columns where it is ours to break; about PAGE_TEXT_MAX bytes */
 extern const struct page_ops page_html; /* a whole document of less than PAGE_HTML_MAX bytes */
+extern const struct page_ops page_html_file; /* the same for a web server: of less than PAGE_FILE_MAX bytes */
 
+/* Both parts of a mail, encoded, have less than 200,000 bytes. */
+#define PAGE_TEXT_MAX 76000
 #define PAGE_HTML_MAX 60000
+#define PAGE_FILE_MAX 1500000
 
 /* Is the blank at TEXT[AT] one between a number and its unit, where no line should end ("96 %", "10 min", "12 个")? */
 bool page_is_before_unit(const char *text, size_t at);

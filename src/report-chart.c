@@ -14,6 +14,8 @@
 #define FULL_MAX_USEC (60 * USEC_PER_DAY)
 #define NAME_BYTES 3000 /* more than is shown of a name, in characters of 4 bytes */
 #define NUMBERS_BYTES 600
+#define MAIL_BYTES 200000
+#define HEADERS_BYTES 4000
 
 /* The sentences of this file. */
 #define SAY_DAY _("%s, 24 h")
@@ -146,6 +148,25 @@ void report_images_free(struct report_images *images)
 {
 	for (size_t i = 0; i < images->n; i++)
 		buf_free(&images->items[i].data);
+}
+
+/* In quoted-printable: three bytes for each that is not ASCII, and some for line ends. */
+static size_t quoted_bytes(const struct buf *text)
+{
+	size_t n = text->len + text->len / 16;
+
+	for (size_t i = 0; i < text->len; i++)
+		if ((unsigned char)text->data[i] >= 0x80)
+			n += 2;
+	return n;
+}
+
+size_t report_images_room(const struct buf *text)
+{
+	/* Of HTML the most is ASCII in any language. */
+	size_t others = HEADERS_BYTES + quoted_bytes(text) + PAGE_HTML_MAX / 5 * 7;
+
+	return others < MAIL_BYTES ? (MAIL_BYTES - others) * 10 / 14 : 0;
 }
 
 /* Draws it as one more image. False: there is no room, or no memory. */

@@ -35,7 +35,17 @@ static inline void put_joined(struct buf *b, const char *separator, const char *
 		buf_printf(b, "%s%s", b->len ? separator : "", text);
 }
 
-/* The administrator's text with its places filled in. */
+/* ---- how a subject begins: report-prefix.c ---- */
+
+/* TEXT cleaned, and cut in its middle when it has more than COLUMNS: both ends tell more. */
+void report_put_fitted(struct buf *b, const char *text, size_t columns);
+
+/* The administrator's text with its places filled in, that for the state with STATE. */
+void report_fill_template(struct buf *b, const struct report *r, const char *state, const char *template);
+void report_put_prefix(struct buf *b, const struct report *r, const char *state); /* and a blank, unless it is empty */
+void report_put_test(struct buf *b); /* "test mail" */
+
+/* The same with the worst state of the items. */
 void report_put_template(struct buf *b, const struct report *r, const char *template);
 
 /* How long it was; never negative, whatever the clock did. */

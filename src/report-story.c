@@ -340,7 +340,7 @@ static void write_fields(struct page *p, const struct report *r, const struct re
 	const struct report_event *e = s->last;
 
 	write_times(p, r, s);
-	if (report_event_is_confirmed(e) && s->n_told == 1)
+	if (report_event_is_confirmed(e) && s->n_told == 1 && !e->is_first)
 		write_before(p, e, s->item);
 	if (report_event_role(e) == REPORT_SUMS_UP)
 		write_text(p, FIELD_LAST_LOOK, e->text);

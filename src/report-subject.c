@@ -2,15 +2,10 @@
 /* One line that fits: what happened, worst first, with the longest names cut. */
 #include "report-internal.h"
 
-#include "template.h"
-
 #include <errno.h>
 #include <string.h>
 
 #define SUBJECT_COLUMNS 78
-#define HOST_COLUMNS 26
-#define PREFIX_COLUMNS 32
-#define DEFAULT_PREFIX "[{host}]"
 #define LABEL_COLUMNS 36 /* in a subject about one item */
 #define LABEL_COLUMNS_MIN 12
 #define LABEL_COLUMNS_IN_LIST 26
@@ -29,58 +24,12 @@
 #define SAY_SUBJECT_OF_ONE _("status %s: %zu of %zu check: ")
 #define SAY_SUBJECT_OF _("status %s: %zu of %zu checks: ")
 #define SAY_SUBJECT_STARTED _("monitoring started: %s")
-#define SAY_SUBJECT_TEST _("test mail")
 #define SAY_SUBJECT_RESTARTED _("host restarted")
 #define SAY_SUBJECT_CRASHED _("tocsin restarted")
 #define SAY_SUBJECT_SEVERAL C_("counts, before a list", "%s: ")
 #define SAY_SUBJECT_DIGEST _("digest: ")
 #define SAY_SUBJECT_MAIL _("%zu late mail")
 #define SAY_SUBJECT_MAILS _("%zu late mails")
-
-/* Bytes of the longest beginning of TEXT that has at most COLUMNS. */
-static size_t length_of_columns(const char *text, size_t columns)
-{
-	size_t len = 0;
-
-	while (text[len]) {
-		size_t width, n = text_character(text + len, &width);
-
-		if (width > columns)
-			break;
-		columns -= width;
-		len += n;
-	}
-	return len;
-}
-
-/* TEXT cleaned, and cut in its middle when it has more than COLUMNS: both ends tell more. */
-static void put_fitted(struct buf *b, const char *text, size_t columns)
-{
-	FORMAT_BUF(cleaned);
-
-	text_clean(&cleaned, text, 1000);
-	if (cleaned.error)
-		b->error = cleaned.error;
-	const char *all = buf_text(&cleaned);
-	size_t total = text_columns(all);
-	if (total <= columns || columns == 0) {
-		buf_puts(b, columns ? all : "");
-		return;
-	}
-
-	size_t head = length_of_columns(all, (columns - 1) * 2 / 3), tail = head, width;
-	buf_append(b, all, head);
-	buf_puts(b, "…");
-	total -= text_columns(all) - text_columns(all + head);
-	while (total > (columns - 1) - (columns - 1) * 2 / 3 && all[tail]) {
-		tail += text_character(all + tail, &width);
-		total -= width;
-	}
-	/* Not with a combining character, which would now stand on the "…". */
-	for (size_t n; all[tail] && (n = text_character(all + tail, &width), width == 0);)
-		tail += n;
-	buf_puts(b, all + tail);
-}
 
 /* "CRITICAL disk /, process web, WARNING load and 3 more", as far as the columns reach. */
 struct list {
@@ -114,7 +63,7 @@ static void list_add(struct list *l, const char *word, const char *label, bool i
 	buf_puts(&entry, l->n ? SAY_AND : "");
 	if (!text_equal(word, l->word))
 		buf_printf(&entry, "%s ", word);
-	put_fitted(&entry, label, label_columns(l, used + text_columns(buf_text(&entry))));
+	report_put_fitted(&entry, label, label_columns(l, used + text_columns(buf_text(&entry))));
 	if (l->n_left_out || used + text_columns(buf_text(&entry)) > SUBJECT_COLUMNS) {
 		l->n_left_out++;
 		return;
@@ -130,26 +79,15 @@ static void list_end(struct list *l)
 		buf_printf(l->b, l->n ? SAY_AND_MORE : SAY_MORE, l->n_left_out);
 }
 
-void report_put_template(struct buf *b, const struct report *r, const char *template)
+/* What a template of the administrator's says of the host. */
+static const char *host_state(const struct report *r)
 {
-	FORMAT_BUF(host);
-	FORMAT_BUF(time);
-	const char *state = state_name(r->n_items ? report_worst(r) : TOCSIN_UNKNOWN);
-
-	put_fitted(&host, r->host, HOST_COLUMNS);
-	format_time(&time, r->now_usec);
-	template_put(b, template, (const struct template_field[]){ { "host", buf_text(&host) }, { "state", state },
-		{ "time", buf_text(&time) }, { "version", r->version }, { 0 } });
+	return state_name(r->n_items ? report_worst(r) : TOCSIN_UNKNOWN);
 }
 
-static void put_prefix(struct buf *b, const struct report *r)
+void report_put_template(struct buf *b, const struct report *r, const char *template)
 {
-	FORMAT_BUF(prefix);
-
-	report_put_template(&prefix, r, r->subject_prefix ? r->subject_prefix : DEFAULT_PREFIX);
-	put_fitted(b, buf_text(&prefix), PREFIX_COLUMNS);
-	if (b->len)
-		buf_putc(b, ' ');
+	report_fill_template(b, r, host_state(r), template);
 }
 
 /* For mail readers that put into one thread what has one subject. */
@@ -165,7 +103,7 @@ static void subject_stable(struct buf *b, const struct report *r, const struct r
 	FORMAT_BUF(label);
 
 	report_put_event_label(&label, r, s->last);
-	put_fitted(b, buf_text(&label), LABEL_COLUMNS_IN_LIST);
+	report_put_fitted(b, buf_text(&label), LABEL_COLUMNS_IN_LIST);
 	buf_printf(b, SAY_INCIDENT, (long long)s->last->incident);
 }
 
@@ -211,14 +149,14 @@ static void subject_one(struct buf *b, const struct report *r, const struct repo
 	size_t used = text_columns(buf_text(b)) + 1 + text_columns(buf_text(&tail)) + 1;
 	size_t room = SUBJECT_COLUMNS - LABEL_COLUMNS_MIN > used ? SUBJECT_COLUMNS - used : LABEL_COLUMNS_MIN;
 	buf_putc(b, ' ');
-	put_fitted(b, buf_text(&label), room < LABEL_COLUMNS ? room : LABEL_COLUMNS);
+	report_put_fitted(b, buf_text(&label), room < LABEL_COLUMNS ? room : LABEL_COLUMNS);
 	put_joined(b, " ", buf_text(&tail));
 	used = text_columns(buf_text(b)) + 2;
 	if (report_event_is_recovery(s->last) || s->last->event == ALERT_ESCALATED || text.len == 0 ||
 		used + TEXT_COLUMNS_MIN > SUBJECT_COLUMNS)
 		return;
 	buf_puts(b, ": ");
-	put_fitted(b, buf_text(&text), SUBJECT_COLUMNS - used);
+	report_put_fitted(b, buf_text(&text), SUBJECT_COLUMNS - used);
 }
 
 /* NULL: it tells of no restart. */
@@ -332,9 +270,9 @@ void report_subject(struct buf *b, enum report_kind kind, const struct report *r
 	FORMAT_BUF(line);
 	FORMAT_BUF(counts);
 
-	put_prefix(&line, r);
+	report_put_prefix(&line, r, host_state(r));
 	if (kind == REPORT_TEST) {
-		buf_puts(&line, SAY_SUBJECT_TEST);
+		report_put_test(&line);
 	} else if (kind == REPORT_STARTED) {
 		report_counts(&counts, r);
 		buf_printf(&line, SAY_SUBJECT_STARTED, buf_text(&counts));
@@ -348,7 +286,7 @@ void report_subject(struct buf *b, enum report_kind kind, const struct report *r
 	if (line.error)
 		b->error = line.error;
 	/* What is too long now has fixed parts only ("…, 3 not looked at yet"). */
-	put_fitted(b, buf_text(&line), SUBJECT_COLUMNS);
+	report_put_fitted(b, buf_text(&line), SUBJECT_COLUMNS);
 	if (b->len == begin && !b->error)
 		b->error = -ENOMEM;
 }

@@ -27,8 +27,8 @@
 #define SAY_NO_CHANGE _("Nothing has changed.")
 #define SAY_NEXT_NONE _("none is planned")
 #define SAY_LEFT_OUT _("And %zu more: \"%s\" shows all.")
-#define SAY_CHART_LEFT_OUT _("%zu chart is left out here: the mail would be too large. Their numbers stand in its text.")
-#define SAY_CHARTS_LEFT_OUT _("%zu charts are left out here: the mail would be too large. Their numbers stand in its text.")
+#define SAY_CHART_LEFT_OUT _("%zu chart is not drawn: there would be too many of them. Its numbers stand in its place.")
+#define SAY_CHARTS_LEFT_OUT _("%zu charts are not drawn: there would be too many of them. Their numbers stand in their places.")
 #define SAY_NOTE C_("note", " (%s)")
 #define SAY_UNTIL C_("silence", "until %s")
 #define SAY_UNTIL_BY C_("silence", "until %s, by %s")
@@ -397,5 +397,5 @@ void report_text(struct buf *b, enum report_kind kind, const struct report *r)
 
 void report_html(struct buf *b, enum report_kind kind, const struct report *r)
 {
-	write_page(b, &page_html, kind, r);
+	write_page(b, kind == REPORT_PAGE ? &page_html_file : &page_html, kind, r);
 }

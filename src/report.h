@@ -39,6 +39,7 @@ struct report_event {
 	bool is_test; /* `tocsin test-alert`: nothing has happened */
 	int64_t changes; /* of ALERT_UNSTABLE: how many */
 	int64_t quiet_usec; /* of ALERT_UNSTABLE: for how long it must be steady (flap_quiet) */
+	bool is_first; /* nobody had looked before: nothing is said of what it was */
 };
 
 struct report_silence {
@@ -115,6 +116,9 @@ struct report_images {
 
 void report_images_free(struct report_images *images);
 
+/* How many bytes pictures may have in a mail with this TEXT part, so that all of it has less than 200,000. */
+size_t report_images_room(const struct buf *text);
+
 #define _cleanup_images_ _cleanup_(report_images_free)
 
 enum report_kind {
@@ -130,6 +134,9 @@ enum report_kind {
 
 /* Subject: one line, host first, at most 78 columns, cut with "…" in the middle of what matters least. */
 void report_subject(struct buf *b, enum report_kind kind, const struct report *r);
+
+/* That of REPORT_TEST, for the command line, which knows no items: of R the host, prefix, time and version are read. */
+void report_test_subject(struct buf *b, const struct report *r);
 
 /* Text: UTF-8, LF, complete by itself, at most 72 columns where it is ours to break lines. */
 void report_text(struct buf *b, enum report_kind kind, const struct report *r);

@@ -417,16 +417,17 @@ static void put_heading(struct buf *b, const struct status_view *v, const struct
 	buf_puts(b, v->terminal.has_colour ? "\033[0m\n" : "\n");
 }
 
-/* "(1 CRITICAL, 2 OK)" after the state, and what follows the state where the summary begins with it: "OK (3 checks)". */
+/* "(1 CRITICAL, 2 OK)", or what follows the state in "OK (3 checks)", with a blank before it where the language has one. */
 static void put_counts(struct buf *b, const struct status_view *v, const char *state)
 {
 	_cleanup_free_ char *summary = member(v->status, "summary");
-	size_t n = strlen(state);
+	const char *text = summary ? summary : "";
+	size_t len = strlen(state);
 
-	if (summary && n && strncmp(summary, state, n) == 0)
-		buf_puts(b, summary + n + strspn(summary + n, " "));
+	if (len && strncmp(text, state, len) == 0)
+		buf_puts(b, text + len);
 	else
-		buf_printf(b, "(%s)", summary ? summary : "");
+		buf_printf(b, " (%s)", text);
 }
 
 static void put_summary(struct buf *b, const struct status_view *v, const struct layout *l)
@@ -434,13 +435,14 @@ static void put_summary(struct buf *b, const struct status_view *v, const struct
 	const json_t *note;
 	_cleanup_buf_ struct buf counts = BUF(2000);
 	_cleanup_free_ char *host = member(v->status, "host"), *state = member(v->status, "state");
-	size_t used = text_columns(host ? host : "") + 2 + strlen(state ? state : "") + 1, i;
+	size_t used = text_columns(host ? host : "") + 2 + strlen(state ? state : ""), i;
 
 	put_counts(&counts, v, state ? state : "");
+	bool has_blank = *buf_text(&counts) == ' ';
 	buf_printf(b, "%s: ", host ? host : "");
 	put_state(b, v, state ? state : "", strlen(state ? state : ""));
-	buf_puts(b, l->columns && used + text_columns(buf_text(&counts)) > l->columns ? "\n  " : " ");
-	put_lines(b, l, buf_text(&counts), 2, SIZE_MAX);
+	buf_puts(b, l->columns && used + text_columns(buf_text(&counts)) > l->columns ? "\n  " : has_blank ? " " : "");
+	put_lines(b, l, buf_text(&counts) + has_blank, 2, SIZE_MAX);
 	buf_putc(b, '\n');
 	json_array_foreach(json_object_get(v->status, "notes"), i, note) {
 		_cleanup_free_ char *text = text_cleaned(json_string_value(note) ? json_string_value(note) : "", 1000);

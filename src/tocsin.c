@@ -80,7 +80,7 @@ static int run_verb(const struct cli *cli, int argc, char **argv)
 	if (!verb)
 		return EX_USAGE;
 	if (argc - 1 < verb->min || argc - 1 > verb->max) {
-		fprintf(stderr, _("Usage: tocsin %s %s\n"), verb->name, verb->arguments);
+		fprintf(stderr, *verb->arguments ? _("Usage: tocsin %s %s\n") : _("Usage: tocsin %s\n"), verb->name, verb->arguments);
 		return verb->is_plugin ? 3 : EX_USAGE;
 	}
 	return verb->run(cli, argv + 1);
@@ -171,7 +171,7 @@ static void print_help(void)
 {
 	puts(_("Usage: tocsin [OPTION]... VERB [ARGUMENT]...\n"));
 	for (size_t i = 0; i < ELEMENTS(verbs); i++) {
-		printf("  %s %s\n      ", verbs[i].name, verbs[i].arguments);
+		printf("  %s%s%s\n      ", verbs[i].name, *verbs[i].arguments ? " " : "", verbs[i].arguments);
 		cli_print_lines(_(verbs[i].help), 6);
 	}
 	putchar('\n');

@@ -264,6 +264,7 @@ EXTRA_DIST += tests/e2e/doctor_booted.py
 EXTRA_DIST += tests/e2e/test_status.py tests/e2e/test_doctor.py tests/e2e/test_readme.py
 EXTRA_DIST += tests/e2e/helper.py
 EXTRA_DIST += tests/e2e/journal_booted.py
+EXTRA_DIST += tests/e2e/browser.py tests/e2e/test_pictures.py
 EXTRA_DIST += tests/e2e/mailcatcher.py
 EXTRA_DIST += tests/e2e/mailer_client.py
 EXTRA_DIST += tests/e2e/postfix.py

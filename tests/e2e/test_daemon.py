@@ -323,6 +323,27 @@ def test_test_mail(setup, daemon, catcher, victim):
         assert ("EHLO" in r.stdout and "250" in r.stdout) == ("-v" in arguments), r.stdout
 
 
+@pytest.mark.parametrize("language, prefix, subject", [
+    ("en", None, "[testhost] test mail"), ("zh_CN", None, "[testhost] 测试邮件"),
+    ("en", "{host} v{version}:", r"testhost v\S+: test mail"), ("zh_CN", "{host}：", "testhost： 测试邮件")])
+def test_each_test_mail_has_one_subject(setup, daemon, catcher, victim, language, prefix, subject):
+    """Whoever sends it: one filter finds them all."""
+    setup.sections["tocsin"]["language"] = language
+    if prefix is not None:
+        setup.sections["report"]["subject_prefix"] = prefix
+    setup.write(victim.check())
+    daemon(setup)
+    catcher.wait(".")
+    config = ["--config", str(setup.config)]
+    pattern = re.escape(subject) if prefix is None else subject
+    for arguments in (["test-mail"], ["test-mail", "--direct", *config],
+                      ["doctor", "--send", *config, "--state", str(setup.state)]):
+        before = len(catcher.mails)
+        setup.tocsin(*arguments)
+        mail = catcher.wait(pattern, after=before)
+        assert re.fullmatch(pattern, mail.subject), (arguments, mail.subject)
+
+
 def test_send(setup, catcher):
     setup.write()
     config = ["--config", str(setup.config)]

@@ -299,7 +299,7 @@ def test_mails_that_wait(setup, doctor, daemon, catcher, victim):
     setup.write(victim.check())
     daemon(setup)
     wait_until(lambda: setup.status()["outbox"] and setup.status()["outbox"][0]["attempts"], "a mail that waits")
-    assert "1 mails wait" in doctor().one("outbox", "WARNING")
+    assert "mails that wait: 1," in doctor().one("outbox", "WARNING")
 
 
 def test_state_folder_that_is_not_there(setup, doctor, tmp_path):

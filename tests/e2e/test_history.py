@@ -81,6 +81,20 @@ def history(setup, *arguments):
 
 # ---- events
 
+def test_nothing_is_said_of_before_the_first_look(setup, daemon, catcher, tmp_path):
+    """Neither in the mail nor in the state file: that it was OK nobody has seen."""
+    probe = harness.Probe(tmp_path, "new").say("CRITICAL")
+    setup.write(probe.check(confirm=1))
+    d = daemon(setup)
+    assert "Before" not in catcher.wait("CRITICAL plugin new").text
+    d.stop()
+    daemon(setup)
+    probe.say("OK")
+    assert re.search("^  Before +CRITICAL", catcher.wait("RECOVERED").text, re.M)
+    assert [(e["event"], e["from"], e["to"]) for e in history(setup)] == [
+        ("problem", "", "CRITICAL"), ("recovered", "CRITICAL", "OK")]
+
+
 def test_what_happened_is_told(setup, daemon, catcher, victim):
     setup.write(victim.check())
     daemon(setup)
@@ -91,7 +105,7 @@ def test_what_happened_is_told(setup, daemon, catcher, victim):
     catcher.wait("RECOVERED")
     events = history(setup)
     assert [(e["event"], e["from"], e["to"]) for e in events if e["check"] == victim.name] == [
-        ("found", "OK", "OK"), ("problem", "OK", "CRITICAL"), ("recovered", "CRITICAL", "OK")]
+        ("found", "", "OK"), ("problem", "OK", "CRITICAL"), ("recovered", "CRITICAL", "OK")]
     problem = next(e for e in events if e["event"] == "problem")
     assert set(problem) == {"number", "event", "check", "item", "from", "to", "time", "since", "incident", "text", "waiting",
                             "note", "looks", "who"}

@@ -17,7 +17,7 @@ from harness import program, wait_until  # noqa: E402
 from screen import Screen  # noqa: E402
 from test_control import INTERFACE, Client  # noqa: E402
 from test_faults import children  # noqa: E402
-from test_history import USEC, now, put, put_event, state_file, stopped  # noqa: E402, F401 (a fixture)
+from test_history import USEC, now, put, put_event, put_incident, state_file, stopped  # noqa: E402, F401 (a fixture)
 
 
 @pytest.fixture
@@ -260,6 +260,27 @@ def test_history_has_a_line_for_each_check(stopped, daemon, show):
     assert set(victim.split(" ", 1)[1].strip()) == {"▁"} and victim.index("▁") > len(victim) - 6, victim
 
 
+def test_history_draws_only_what_was_seen(stopped, daemon, show):
+    """Before the first look there is nothing, whatever that saw; a test and a silence are no states."""
+    begin = now() - 86400 * USEC
+    with state_file(stopped) as db:
+        put_event(db, begin, check_name="full", item="full", from_state="")
+        put_event(db, begin + 1, check_name="good", item="good", event="found", from_state="", to_state="OK")
+        put_event(db, begin + 2, check_name="good", item="good", event="test", from_state="OK", to_state="CRITICAL")
+        put_event(db, begin + 3, check_name="tested", item="tested", event="test", from_state="OK", to_state="CRITICAL")
+        put_event(db, begin + 4, check_name="quiet", item="s1", event="silenced", from_state="OK", to_state="OK")
+    daemon(stopped)
+    wait_until(lambda: "found" in stopped.tocsin("history", "--check", "victim").stdout, "the first look at victim")
+    s = show("history", "--since", "2d", columns=60, rows=40)
+    assert s.end() == 0
+    at = min(y for y, line in enumerate(s.lines) if line.rstrip().endswith("now"))
+    lines = {line.split()[0]: line[8:] for line in s.lines[at + 1:s.lines.index("", at)]}
+    assert set(lines) == {"full", "good", "victim"}, s.text
+    for name, block in (("full", "█"), ("good", "▁")):
+        states = lines[name].strip()
+        assert set(states) == {block} and len(states) / 49 == pytest.approx(0.5, abs=0.06), s.text
+
+
 def test_history_has_a_chart_for_each_item(running, show, setup):
     s = show("history", "--since", "24h", columns=100, rows=60)
     assert s.end() == 0
@@ -292,13 +313,35 @@ def test_history_at_any_width(running, show, width):
     assert len(s.lines[chart]) <= width and len(s.lines[chart - 1]) <= width
 
 
+@pytest.mark.parametrize("verb", ["history", "incidents"])
+def test_tables_of_the_past_fit_80_columns(stopped, daemon, show, verb):
+    """A long name is not cut, and no line is left to the terminal to break."""
+    long = "/srv/customers/" + "a-long-name/" * 3 + "htdocs"
+    with state_file(stopped) as db:
+        put_event(db, now() - 60 * USEC, check_name="webroots", item=long)
+        put_event(db, now() - 50 * USEC, check_name="webroot", item="webroot", text="also full")
+        for number, check, item in ((70001, "webroots", long), (70002, "webroot", "webroot")):
+            put_incident(db, number, check_name=check, item=item, closed_usec=now())
+    daemon(stopped)
+    s = show(verb, *(["--all"] if verb == "incidents" else []), columns=80, rows=60)
+    assert s.end() == 0
+    assert s.screen.cursor.y == s.raw.count(b"\n"), s.text
+    y = next(y for y, line in enumerate(s.lines) if " webroots" in line)
+    assert s.lines[y + 1] == f"    {long}: full", s.text
+    assert any(line in ("    also full", "    full") for line in s.lines), s.text
+    assert "ITEM" not in s.lines[0]
+    wide = show(verb, *(["--all"] if verb == "incidents" else []), columns=200, rows=60)
+    assert wide.end() == 0
+    assert any(re.search(rf" webroots +{long} +full$", line) for line in wide.lines), wide.text
+
+
 def test_charts_of_history_do_not_keep_anybody_waiting(running, show):
     """What happened is told; the writer hangs from then on."""
     store = children(running, "tocsin-store")[0]
     os.kill(store, signal.SIGSTOP)
     try:
         s = show("history", columns=100)
-        assert s.end() == 69 and "did not answer" in s.text
+        assert s.end() == 69 and re.search("did not answer|has not confirmed a write", s.text)
     finally:
         os.kill(store, signal.SIGCONT)
 

@@ -260,7 +260,7 @@ static void escalate(struct fake_daemon *d, struct fake_item *item, const struct
 				fake_realtime(d)))
 			continue;
 		item->escalated |= bit;
-		note(d, item, &(struct notice){ ALERT_ESCALATED, NOTICE_NO_REASON, alert_seen(&item->alert) }, 0, bit);
+		note(d, item, &(struct notice){ ALERT_ESCALATED, NOTICE_NO_REASON, alert_seen(&item->alert), false }, 0, bit);
 	}
 	if (alert_is_believed_well(&item->alert))
 		item->escalated = 0;
@@ -513,7 +513,7 @@ void fake_acknowledge(struct fake_daemon *d, struct fake_item *item, int64_t unt
 {
 	must(item->alert.incident != 0);
 	item->alert.acknowledged_until_usec = until_usec;
-	note(d, item, &(struct notice){ ALERT_ACKNOWLEDGED, NOTICE_MINOR, TOCSIN_OK }, 0, 0);
+	note(d, item, &(struct notice){ ALERT_ACKNOWLEDGED, NOTICE_MINOR, TOCSIN_OK, false }, 0, 0);
 }
 
 void fake_remove_item(struct fake_daemon *d, struct fake_item *item)
@@ -521,7 +521,7 @@ void fake_remove_item(struct fake_daemon *d, struct fake_item *item)
 	size_t place = (size_t)(item - d->items);
 
 	if (item->alert.incident != 0)
-		note(d, item, &(struct notice){ ALERT_REMOVED, NOTICE_MINOR, TOCSIN_OK }, 0, 0);
+		note(d, item, &(struct notice){ ALERT_REMOVED, NOTICE_MINOR, TOCSIN_OK, false }, 0, 0);
 	char check[FAKE_NAME_MAX];
 	strcpy(check, item->check);
 	memset(item->check, 0, sizeof(item->check)); /* nobody's parent or child; its place stays, for the schedule */
@@ -572,7 +572,7 @@ static void resume_item(struct fake_daemon *d, struct fake_item *item, bool same
 	memset(&item->alert, 0x5a, sizeof(item->alert));
 	must(alert_parse(buf_text(&b), &item->alert) == 0);
 	alert_resume(&item->alert, &policy, item->last_result_usec, same_boot, fake_realtime(d));
-	item->pending = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
+	item->pending = (struct notice_pending){ ALERT_NONE, TOCSIN_OK, false };
 	item->looked_usec = item->released_usec = 0;
 	item->look = ALERT_LOOK_OK;
 }
@@ -637,5 +637,5 @@ void fake_tell_restart(struct fake_daemon *d)
 {
 	struct fake_item host = { .name = "host", .check = "host", .alert = { .since_usec = fake_realtime(d) } };
 
-	note(d, &host, &(struct notice){ ALERT_RESTARTED, NOTICE_NO_REASON, TOCSIN_OK }, 0, UINT64_MAX);
+	note(d, &host, &(struct notice){ ALERT_RESTARTED, NOTICE_NO_REASON, TOCSIN_OK, false }, 0, UINT64_MAX);
 }

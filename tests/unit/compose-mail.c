@@ -199,14 +199,16 @@ static const struct report_item acknowledged[] = {
 	{ LOAD, .alert = &warning, .result = &load_bad, .ack_who = "root", .ack_until_usec = USEC_NEVER },
 	{ WEB, .alert = &well, .result = &web_good },
 };
+static char huge[40000];
 static struct report_event many_events[200];
 static struct report_item many_items[60];
+static struct report_event crowd_events[50];
+static struct report_item crowd[1000];
 
 static const char *const remarks[] = { "The state file cannot be written since 2026-11-23 19:58:00 +0800 (No space left on "
 				       "device). Alerts go on; what changes now may be told again after a restart." };
 
 static const char hostile[] = HOSTILE;
-static char huge[40000];
 static struct metric hostile_metrics[] = {
 	{ (char *)hostile, (char *)hostile, INFINITY, NAN, 1e300, -1e300, 1e18 },
 	{ (char *)"", (char *)"B", 1e300, -1e300, 5, 5, 5 },
@@ -305,6 +307,11 @@ static const struct trend *find_trend(void *userdata, const char *check, const c
 	return NULL;
 }
 
+static const struct trend *find_trend_of_crowd(void *userdata, const char *check, const char *item, const char *metric)
+{
+	return find_trend(userdata, check, "/", metric);
+}
+
 #define PAST(how) .charts = REPORT_CHARTS_##how, .find_trend = find_trend
 
 static const struct sample {
@@ -353,6 +360,10 @@ static const struct sample {
 	{ "course-status", REPORT_STATUS, { HOST, ITEMS(with_past), .serial = 11, .events = &several[1], .n_events = 1, PAST(PNG) } },
 	{ "course-text", REPORT_STATUS, { HOST, ITEMS(with_past), .serial = 11, PAST(TEXT) } },
 	{ "course-none", REPORT_STATUS, { HOST, ITEMS(with_past), .serial = 11, PAST(NONE) } },
+	{ "hostile-crowd", REPORT_ALERT, { HOST, ITEMS(crowd), .events = crowd_events, .n_events = ELEMENTS(crowd_events),
+		.charts = REPORT_CHARTS_PNG, .find_trend = find_trend_of_crowd } },
+	{ "hostile-crowd-status", REPORT_STATUS, { HOST, ITEMS(crowd), .serial = 12, .events = crowd_events,
+		.n_events = ELEMENTS(crowd_events), .charts = REPORT_CHARTS_PNG, .find_trend = find_trend_of_crowd } },
 	{ "hostile", REPORT_ALERT, { .host = hostile, .version = hostile, .now_usec = INT64_MAX, .uptime_usec = INT64_MIN,
 		.started_usec = INT64_MIN, .next_report_usec = 1, ITEMS(hostile_items), .events = hostile_events,
 		.n_events = ELEMENTS(hostile_events), .remarks = hostile_remarks, .n_remarks = ELEMENTS(hostile_remarks) } },
@@ -363,6 +374,28 @@ static const struct sample {
 		.events = hostile_events, .n_events = ELEMENTS(hostile_events), .merged = hostile_mails,
 		.n_merged = ELEMENTS(hostile_mails), .written_usec = INT64_MAX, .late_why = hostile } },
 };
+
+/* A thousand disks, one in twenty of them full, all with a past, and told of in one mail with as much evidence as there may be. */
+static void fill_crowd(void)
+{
+	static struct evidence evidence = { (char *)"What lies there", huge };
+	static struct result bad;
+	static char names[ELEMENTS(crowd)][64];
+
+	bad = disk_bad;
+	bad.evidence = &evidence;
+	bad.n_evidence = 1;
+	for (size_t i = 0; i < ELEMENTS(crowd); i++) {
+		bool is_bad = i % 20 == 0;
+
+		snprintf(names[i], sizeof(names[i]), "/srv/客户-%04zu/www/htdocs/releases", i);
+		crowd[i] = (struct report_item){ .check = "disks", .item = names[i], .module = "disk", MINUTELY,
+			.alert = is_bad ? &critical : &well, .result = is_bad ? &bad : &disk_good };
+		if (is_bad)
+			crowd_events[i / 20] = (struct report_event){ ALERT_PROBLEM, "disks", names[i], TOCSIN_OK, TOCSIN_CRITICAL,
+				TIMES, .incident = (int64_t)i, .text = "96 % used (limit 90 %)", .result = &bad };
+	}
+}
 
 /* 200 events of 60 items, which are bad and good by turns; those of every third begin the other way round. */
 static void fill_many(void)
@@ -411,9 +444,11 @@ static void fill_hostile(void)
 /* The HTML with its pictures. */
 static void put_drawn(struct buf *b, enum report_kind kind, const struct report *r, struct report_images *images)
 {
+	_cleanup_buf_ struct buf text = BUF(4 * 1024 * 1024);
 	struct report drawn = *r;
 
-	*images = (struct report_images){ .id = "17.1@web1", .max_bytes = 80000 };
+	report_text(&text, kind, r);
+	*images = (struct report_images){ .id = "17.1@web1", .max_bytes = report_images_room(&text) };
 	drawn.images = images;
 	report_html(b, kind, &drawn);
 }
@@ -471,6 +506,7 @@ int main(int argc, char **argv)
 	tzset();
 	language_from_environment();
 	fill_hostile();
+	fill_crowd();
 	fill_many();
 	for (size_t i = 0; argc == 3 && i < ELEMENTS(samples); i++)
 		for (size_t j = 0; strcmp(argv[1], samples[i].name) == 0 && j < ELEMENTS(parts); j++)

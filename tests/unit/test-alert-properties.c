@@ -554,7 +554,8 @@ static void pending_is_over(struct trial *t, const struct notice *notice)
 {
 	assert_int_equal(notice->event, t->expected.event);
 	assert_int_equal(notice->from, t->expected.from);
-	t->expected = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
+	assert_int_equal(notice->is_first, t->expected.is_first);
+	t->expected = (struct notice_pending){ ALERT_NONE, TOCSIN_OK, false };
 }
 
 static void comes_without_a_look(struct trial *t, const struct notice *notice)
@@ -583,6 +584,7 @@ static void look_once(struct trial *t)
 
 	t->looks[t->n_looks++] = (struct look){ result, boottime(t), realtime(t) };
 	enum tocsin_state from = alert_seen(&t->a);
+	bool is_first = !t->a.is_known;
 	size_t n = notice_look(&t->a, &t->pending, &t->policy, result, &t->c, next_incident, boottime(t), realtime(t), notices);
 
 	enum alert_event fed = truth_after_look(t), unrest = unrest_after_look(t, fed);
@@ -594,12 +596,13 @@ static void look_once(struct trial *t)
 		if (expected[j] == ALERT_NONE)
 			continue;
 		if (is_worse(expected[j]) && !is_quiet(t) && t->c.is_asking && !t->c.is_dependent) {
-			t->expected = (struct notice_pending){ expected[j], from };
+			t->expected = (struct notice_pending){ expected[j], from, is_first };
 			continue;
 		}
 		assert_true(i < n);
 		assert_int_equal(notices[i].event, expected[j]);
 		assert_int_equal(notices[i].from, from);
+		assert_int_equal(notices[i].is_first, is_first);
 		if (notices[i].reason == NOTICE_NO_REASON)
 			tell(t, expected[j], true);
 		i++;
@@ -641,7 +644,7 @@ static void restart(struct trial *t, int64_t pause, bool same_boot)
 	struct alert_state before = t->a;
 
 	t->now_usec += pause;
-	t->pending = t->expected = (struct notice_pending){ ALERT_NONE, TOCSIN_OK };
+	t->pending = t->expected = (struct notice_pending){ ALERT_NONE, TOCSIN_OK, false };
 	alert_format(&b, &t->a);
 	memset(&t->a, 0x5a, sizeof(t->a));
 	assert_int_equal(alert_parse(buf_text(&b), &t->a), 0);

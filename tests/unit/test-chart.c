@@ -154,6 +154,57 @@ static void draws_as_before(void **state)
 	}
 }
 
+/* The rows that an ink has at the right of the plane, in a margin of so many pixels. */
+struct rows {
+	unsigned first, last;
+};
+
+static struct rows rows_of(const struct picture *p, unsigned ink, unsigned margin)
+{
+	struct rows r = { p->height, 0 };
+
+	for (unsigned y = 0; y < p->height; y++)
+		for (unsigned x = p->width - margin; x < p->width; x++)
+			if (picture_pixel(p, x, y) >= ink && picture_pixel(p, x, y) < ink + 3) {
+				r.first = y < r.first ? y : r.first;
+				r.last = y;
+			}
+	return r;
+}
+
+/* Beside limits that are nearly the same, in the middle, at the top and at the bottom of the scale, where the times are. */
+static void keeps_labels_apart(void **state)
+{
+	static const struct {
+		double highest, warning, critical;
+	} cases[] = { { 900, 5, 10 }, { 900, 10, 5 }, { 900, 995, 999 }, { 900, 999, 995 }, { 900, 500, 510 }, { 900, 100, 900 } };
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF(100000);
+		struct picture picture;
+
+		trend_init(&trend);
+		for (int minute = 0; minute <= 1440; minute++)
+			trend_add(&trend, cases[i].highest * minute / 1440, NOW - (1440 - minute) * USEC_PER_MINUTE);
+		trend_day(&trend, NOW, &view);
+		const struct chart c = { &view, USEC_PER_MINUTE, "", cases[i].warning, cases[i].critical, NAN, NAN, NAN };
+		assert_int_equal(chart_draw(&b, &c), 0);
+		assert_true(picture_read(b.data, b.len, &picture));
+		unsigned margin = 14 + (unsigned)canvas_text_width(cases[i].critical > 99 ? "999" : "10");
+		struct rows warning = rows_of(&picture, 10, margin), critical = rows_of(&picture, 13, margin);
+		struct rows upper = warning.first < critical.first ? warning : critical;
+		struct rows lower = warning.first < critical.first ? critical : warning;
+
+		assert_true((cases[i].warning > cases[i].critical) == (warning.first < critical.first));
+		assert_in_range(upper.last - upper.first, CANVAS_TEXT_HEIGHT - 1, CANVAS_TEXT_HEIGHT + 2);
+		assert_in_range(lower.last - lower.first, CANVAS_TEXT_HEIGHT - 1, CANVAS_TEXT_HEIGHT + 2);
+		assert_true(upper.last + 2 < lower.first);
+		/* The times begin 12 pixels below the plane, which ends 34 above the edge. */
+		assert_true(lower.last < picture.height - 34 + 12);
+		free(picture.pixels);
+	}
+}
+
 static void draws_nothing_of_nothing(void **state)
 {
 	const struct chart c = { &view, USEC_PER_MINUTE, "%", 80, 90, 0, 100, NAN };
@@ -281,6 +332,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(draws_as_before),
+		cmocka_unit_test(keeps_labels_apart),
 		cmocka_unit_test(draws_nothing_of_nothing),
 		cmocka_unit_test(draws_whatever_comes),
 		cmocka_unit_test(writes_any_text),

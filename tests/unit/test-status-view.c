@@ -177,6 +177,29 @@ static void assert_view(size_t columns, bool has_charts, const char *expected)
 	json_decref(charts);
 }
 
+/* What the daemon sums up as a state is not that state twice. */
+static void says_once_that_all_is_well(void **state)
+{
+	static const struct {
+		const char *summary, *expected;
+	} cases[] = {
+		{ "OK (8 checks)", "web1: OK (8 checks)\n" },
+		{ "OK（8 个检查项）", "web1: OK（8 个检查项）\n" },
+		{ "1 WARNING, 2 OK", "web1: OK (1 WARNING, 2 OK)\n" },
+		{ "", "web1: OK ()\n" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF(10000);
+		json_t *status = json_pack("{s:s, s:s, s:s}", "host", "web1", "state", "OK", "summary", cases[i].summary);
+		const struct status_view v = { .terminal = { .columns = 80, .rows = 50 }, .status = status };
+
+		status_view_append(&b, &v);
+		assert_memory_equal(buf_text(&b), cases[i].expected, strlen(cases[i].expected));
+		json_decref(status);
+	}
+}
+
 static void fits_120_columns(void **state)
 {
 	assert_view(120, true,
@@ -427,6 +450,7 @@ int main(void)
 		cmocka_unit_test(counts_follow_the_state_once),
 		cmocka_unit_test(colours_by_limits),
 		cmocka_unit_test(shows_the_worst_of_each_span),
+		cmocka_unit_test(says_once_that_all_is_well),
 		cmocka_unit_test(fits_120_columns),
 		cmocka_unit_test(fits_80_columns),
 		cmocka_unit_test(fits_40_columns),
