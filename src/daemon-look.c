@@ -116,6 +116,8 @@ void look_start(struct daemon *d)
 		if (!c->batch) {
 			c->due_usec = now;
 			look_set_due(c, now);
+		} else if (c->batch->helper) {
+			c->look_again = true; /* just now it is looked at as the configuration before this one wanted it */
 		}
 	}
 }

@@ -405,7 +405,8 @@ static void clock_was_set(struct daemon *d, int64_t delta_usec)
 {
 	_cleanup_buf_ struct buf b = BUF(100);
 
-	format_duration(&b, delta_usec < 0 ? -delta_usec : delta_usec);
+	/* To the second: it is found out by two readings, one after the other. */
+	format_duration(&b, (llabs(delta_usec) + USEC_PER_SEC / 2) / USEC_PER_SEC * USEC_PER_SEC);
 	log_notice("the clock was set %s by %s", delta_usec < 0 ? "back" : "forward", buf_text(&b));
 	for (size_t i = 0; i < d->n_checks; i++)
 		for (struct item *item = d->checks[i]->items; item; item = item->next)

@@ -63,7 +63,7 @@ _tocsin() {
 	elif [[ $current = -* ]]; then
 		_tocsin_offer "$current" < <("$1" --help 2> /dev/null | grep -oE -- '--[a-z-]+' | sort -u)
 	elif [[ ! $verb ]]; then
-		_tocsin_offer "$current" < <("$1" --help 2> /dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p')
+		_tocsin_offer "$current" < <("$1" --help 2> /dev/null | sed -n 's/^  \([a-z][a-z-]*\)\( .*\)\{0,1\}$/\1/p')
 	elif [[ $verb = check && ${#rest[@]} = 0 ]]; then
 		_tocsin_offer "$current" < <("$1" config 2> /dev/null | sed -n 's/^\[check \(.*\)\]$/\1/p')
 	elif [[ $verb = try && ${#rest[@]} = 0 ]]; then

@@ -136,7 +136,7 @@ def test_what_is_offered(offers, environment):
         out = subprocess.run(["tocsin", *arguments], env=environment, capture_output=True, text=True, timeout=60).stdout
         return [line.split("\t")[0] for line in out.splitlines()]
 
-    verbs = re.findall(r"^  ([a-z-]+) ", "\n".join(asked("--help")), re.M)
+    verbs = re.findall(r"^  ([a-z-]+)(?: |$)", "\n".join(asked("--help")), re.M)
     assert len(verbs) > 5 and sorted(offers(environment, "tocsin ")) == sorted(verbs)
     modules = asked("describe", "--words")
     assert "disk" in modules and "explosive" not in modules

@@ -5,11 +5,13 @@ import harness
 from harness import wait_until
 
 
-def speaker(tmp_path):
+def speaker(tmp_path, end=""):
     """A check that says in which language the program that runs it speaks."""
     script = tmp_path / "speaker"
-    script.write_text("#!/bin/sh\necho \"speaks $(tr '\\000' '\\n' < /proc/$PPID/environ | sed -n 's/^TOCSIN_LANGUAGE=//p')\"\n")
-    script.chmod(0o755)
+    if not script.exists():  # one that runs cannot be written
+        script.write_text("#!/bin/sh\n"
+                          "echo \"speaks $(tr '\\000' '\\n' < /proc/$PPID/environ | sed -n 's/^TOCSIN_LANGUAGE=//p')\"\n" + end)
+        script.chmod(0o755)
     return harness.check("speaker", "plugin", command=script, interval="1h")
 
 
@@ -30,6 +32,18 @@ def test_the_first_mail_is_in_the_language_that_setup_wrote(setup, daemon, catch
     mail = catcher.wait()
     assert "speaks zh_CN" in mail.text and "speaks en" not in mail.text, mail.text
     assert d.stop() < harness.END_WITHIN
+
+
+def test_who_is_being_looked_at_during_a_reload_is_looked_at_again(setup, daemon, tmp_path):
+    """Otherwise the result in the former language, or by the former limits, would stand for an hour."""
+    begun = tmp_path / "begun"
+    speaker(tmp_path, f"touch {begun}\nsleep 2\n")
+    write(setup, tmp_path, "en", mail=False)
+    d = daemon(setup)
+    wait_until(begun.exists, "the first look")
+    write(setup, tmp_path, "zh_CN", mail=False)
+    d.reload()
+    wait_until(lambda: setup.item("speaker").get("text", "").endswith("speaks zh_CN"), "a look in the new language", 30)
 
 
 def test_no_helper_of_the_former_language_looks(setup, daemon, catcher, tmp_path):
