@@ -77,14 +77,27 @@ static void assert_sound_subject(enum report_kind kind, const struct report *r)
 	assert_int_equal(buf_text(&b)[0], '[');
 }
 
+struct event_case {
+	enum alert_event event;
+	enum tocsin_state from, to;
+	int64_t minutes;
+	const char *subject;
+};
+
+static void assert_event_subjects(const struct event_case *cases, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct report_event e = { cases[i].event, "root", "/", cases[i].from, cases[i].to, .time_usec = NOW,
+			.since_usec = AGO(cases[i].minutes), .incident = 17, .text = text, .changes = 5 };
+		struct report r = report_of(&e, 1);
+
+		assert_subject(REPORT_ALERT, &r, cases[i].subject);
+	}
+}
+
 static void names_each_event(void **state)
 {
-	static const struct {
-		enum alert_event event;
-		enum tocsin_state from, to;
-		int64_t minutes;
-		const char *subject;
-	} cases[] = {
+	static const struct event_case cases[] = {
 		{ ALERT_PROBLEM, TOCSIN_OK, TOCSIN_CRITICAL, 5, "[web1] CRITICAL disk /: 96 % used" },
 		{ ALERT_WORSE, TOCSIN_WARNING, TOCSIN_CRITICAL, 5, "[web1] CRITICAL disk /: 96 % used" },
 		{ ALERT_EASED, TOCSIN_CRITICAL, TOCSIN_WARNING, 5, "[web1] WARNING disk /: was CRITICAL: 96 % used" },
@@ -101,13 +114,7 @@ static void names_each_event(void **state)
 		{ ALERT_TEST, TOCSIN_CRITICAL, TOCSIN_OK, 1, "[web1] TEST: RECOVERED disk / after 1 min" },
 	};
 
-	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		struct report_event e = { cases[i].event, "root", "/", cases[i].from, cases[i].to, .time_usec = NOW,
-			.since_usec = AGO(cases[i].minutes), .incident = 17, .text = "96 % used", .changes = 5 };
-		struct report r = report_of(&e, 1);
-
-		assert_subject(REPORT_ALERT, &r, cases[i].subject);
-	}
+	assert_event_subjects(cases, ELEMENTS(cases), "96 % used");
 }
 
 static void keeps_one_subject_for_an_incident(void **state)
@@ -505,12 +512,7 @@ static int speak_english(void **state)
 /* The words by which mails are filtered stay as they are. */
 static void names_each_event_in_chinese(void **state)
 {
-	static const struct {
-		enum alert_event event;
-		enum tocsin_state from, to;
-		int64_t minutes;
-		const char *subject;
-	} cases[] = {
+	static const struct event_case cases[] = {
 		{ ALERT_PROBLEM, TOCSIN_OK, TOCSIN_CRITICAL, 5, "[web1] CRITICAL disk /: 已用 96 %" },
 		{ ALERT_EASED, TOCSIN_CRITICAL, TOCSIN_WARNING, 5, "[web1] WARNING disk /: 原为 CRITICAL: 已用 96 %" },
 		{ ALERT_BLIND, TOCSIN_OK, TOCSIN_CRITICAL, 5, "[web1] UNKNOWN disk /: 已用 96 %" },
@@ -524,13 +526,7 @@ static void names_each_event_in_chinese(void **state)
 		{ ALERT_TEST, TOCSIN_CRITICAL, TOCSIN_OK, 1, "[web1] TEST: RECOVERED disk / 历时 1 分钟" },
 	};
 
-	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		struct report_event e = { cases[i].event, "root", "/", cases[i].from, cases[i].to, .time_usec = NOW,
-			.since_usec = AGO(cases[i].minutes), .incident = 17, .text = "已用 96 %", .changes = 5 };
-		struct report r = report_of(&e, 1);
-
-		assert_subject(REPORT_ALERT, &r, cases[i].subject);
-	}
+	assert_event_subjects(cases, ELEMENTS(cases), "已用 96 %");
 }
 
 /* A character has two columns and three bytes: neither may be lost count of. */
