@@ -126,8 +126,8 @@ class SmtpServer:
             action = action.pop(0) if action else None
         return action(line) if callable(action) else action
 
-    def _do(self, c, stage, default, line=b""):
-        """Answers; returns whether the ordinary thing was done."""
+    def _do(self, c, stage, default, line=b"", first=lambda: None):
+        """Answers; returns whether the ordinary thing was done. FIRST is done before that is answered."""
         action = self._action(stage, line)
         if action == SILENCE:
             c.wait_for_end()
@@ -144,6 +144,7 @@ class SmtpServer:
             c.send(action + "\r\n")
             return False
         elif default:
+            first()
             c.send(default)
         return True
 
@@ -213,8 +214,9 @@ class SmtpServer:
         content = []
         while (text := c.line()) != b".":
             content.append(text[1:] if text.startswith(b".") else text)
-        if self._do(c, "content", "250 2.0.0 taken\r\n", line):
-            self.mails.append((envelope["sender"], list(envelope["recipients"]), b"\r\n".join(content)))
+        mail = (envelope["sender"], list(envelope["recipients"]), b"\r\n".join(content))
+        # Before it says so: who reads that the mail was taken finds it.
+        self._do(c, "content", "250 2.0.0 taken\r\n", line, first=lambda: self.mails.append(mail))
 
     def _on_rset(self, c, line, envelope):
         c.send("250 2.0.0 ok\r\n")
