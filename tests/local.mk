@@ -328,6 +328,6 @@ EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debi
 EXTRA_DIST += debian/tocsin-check-http.install
 EXTRA_DIST += debian/tocsin.postinst
 EXTRA_DIST += debian/tocsin.docs debian/tocsin.install debian/tocsin.postrm debian/tocsin-dev.install
-EXTRA_DIST += debian/apparmor/usr.sbin.tocsind debian/tocsin.logcheck.ignore.server debian/source/lintian-overrides
+EXTRA_DIST += debian/apparmor/usr.sbin.tocsind debian/tocsin.logcheck.ignore.server debian/source/lintian-overrides debian/tocsin.lintian-overrides
 EXTRA_DIST += debian/tests/control debian/tests/module debian/tests/service debian/tests/try
 EXTRA_DIST += tests/e2e/test_debian.py
