@@ -222,7 +222,7 @@ void method_test_alert(struct varlink_call *call, json_t *parameters, void *user
 		control_no_such_check(userdata, call, check);
 	else if (r == -ENOTCONN)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason",
-				_("a mail server or a recipient is not configured (run tocsin setup)")));
+				_(SAY_NOT_CONFIGURED)));
 	else if (r == -EHOSTUNREACH)
 		varlink_error(call, "NoMail", json_pack("{s:s}", "reason", _("no recipient takes mails about this check")));
 	else if (r < 0)

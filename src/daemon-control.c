@@ -144,7 +144,7 @@ static struct notes find_notes(const struct daemon *d)
 	struct notes notes = { json_array(), json_array() };
 
 	if (!mail_is_configured(d))
-		add_note(&notes, "mail", "", _("no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)"));
+		add_note(&notes, "mail", "", _(SAY_NO_MAIL));
 	if (d->state.phase == STATE_MEMORY)
 		add_note(&notes, "state", _("state file cannot be written"), d->state.trouble ? d->state.trouble : _("no answer yet"));
 	add_helper_note(&notes, "tocsin-check", d->checkers);
@@ -216,7 +216,7 @@ static void method_test_mail(struct varlink_call *call, json_t *parameters, void
 
 	if (r == -ENOTCONN)
 		varlink_error(call, "NoMail",
-			json_pack("{s:s}", "reason", _("a mail server or a recipient is not configured (run tocsin setup)")));
+			json_pack("{s:s}", "reason", _(SAY_NOT_CONFIGURED)));
 	else if (r == -EBUSY)
 		varlink_error(call, "MailerFailed", json_pack("{s:s}", "reason",
 				_("no mailer is ready, or several test mails are on their way; try again in a moment")));

@@ -94,7 +94,7 @@ static void format_status(const struct daemon *d, struct buf *b)
 	report_counts(b, &report);
 	put_worst(b, &report);
 	if (!mail_is_configured(d))
-		buf_puts(b, _("; no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)"));
+		buf_printf(b, "%s%s", _("; "), _(SAY_NO_MAIL));
 	if (d->n_outbox == 1)
 		buf_printf(b, _("; %zu mail queued"), d->n_outbox);
 	else if (d->n_outbox)
@@ -190,7 +190,7 @@ static void become_ready(struct daemon *d)
 		log_debug("memory is not locked: %s", strerror(errno));
 	log_entry(LOG_NOTICE, MESSAGE_STARTED, NULL, 0, "watching %s with %zu checks", d->conf->host, d->n_checks);
 	if (!mail_is_configured(d))
-		log_warning("no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)");
+		log_warning(SAY_NO_MAIL);
 	look_start(d);
 	mail_start(d);
 	history_start(d);

@@ -465,6 +465,10 @@ void mail_begin_round(struct daemon *d);
 void mail_start(struct daemon *d);
 void mail_free(struct daemon *d);
 bool mail_is_configured(const struct daemon *d);
+
+/* What is told when it is not: to whoever wants a mail now, and in the state of the daemon. */
+#define SAY_NOT_CONFIGURED N_("a mail server or a recipient is not configured (run tocsin setup)")
+#define SAY_NO_MAIL N_("no mail can be sent: a mail server or a recipient is not configured (run tocsin setup)")
 void mail_clock_set(struct daemon *d); /* after all others */
 
 /* Mails what waits for the routes that are due. Returns false where that cannot be, to be tried again. */
