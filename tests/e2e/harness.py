@@ -301,7 +301,8 @@ class Daemon:
         if self._socket:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
                 s.sendto(b"end", self._notify_path)
-            for thread in self._threads:
-                thread.join(5)
+            notifications, log = self._threads
+            notifications.join(60)  # it ends for certain; the log's end has to wait for the last process that holds it
+            log.join(5)
             self._socket.close()
             self._socket = None
