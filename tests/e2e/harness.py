@@ -200,7 +200,7 @@ class Daemon:
     def _read_notifications(self):
         while True:
             datagram = self._socket.recv(65536).decode(errors="replace")
-            if datagram == "end":
+            if not datagram:  # _close() has shut it down, and all that came before has been read
                 return
             with self._changed:
                 for line in datagram.splitlines():
@@ -299,8 +299,7 @@ class Daemon:
 
     def _close(self):
         if self._socket:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-                s.sendto(b"end", self._notify_path)
+            self._socket.shutdown(socket.SHUT_RD)
             notifications, log = self._threads
             notifications.join(60)  # it ends for certain; the log's end has to wait for the last process that holds it
             log.join(5)
