@@ -229,17 +229,17 @@ class Daemon:
                                          f"notifications: {self.messages[-20:]}\nlog:\n{''.join(self._log)}")
                 self._changed.wait(min(left, 0.2))
 
-    def wait_notified(self, key, pattern="", timeout=30, count=1):
+    def wait_notified(self, key, pattern="", timeout=60, count=1):
         def is_there():
             return sum(1 for k, v in self.messages if k == key and re.search(pattern, v)) >= count
         self._wait(f"{count} × {key}={pattern!r}", is_there, timeout)
         return self
 
-    def wait_log(self, pattern, timeout=30):
+    def wait_log(self, pattern, timeout=60):
         self._wait(f"{pattern!r} on standard error", lambda: re.search(pattern, "".join(self._log), re.I), timeout)
         return self
 
-    def wait_ready(self, timeout=30):
+    def wait_ready(self, timeout=60):
         return self.wait_notified("READY", "^1$", timeout)
 
     def notified(self, key):
