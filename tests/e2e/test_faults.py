@@ -278,6 +278,56 @@ def test_rows_that_come_late(setup, daemon, catcher, victim, fake, tmp_path):
     assert d.stop() < harness.END_WITHIN
 
 
+def test_incidents_of_a_start_without_the_state_file(setup, daemon, catcher, victim, fake, tmp_path):
+    """A number means one incident, whoever opened it: those that the file knows, those of the start that could not read it,
+    and those after the file has come back."""
+    def probe(name, state):
+        return harness.Probe(tmp_path, name).say(state)
+
+    def numbers():
+        return {i["item"]: i["incident"] for i in status(setup)["items"] if i["incident"]}
+
+    def history(*arguments):
+        return {i["number"]: i for i in json.loads(setup.tocsin("incidents", "--json", *arguments).stdout)["incidents"]}
+
+    a, b, c = probe("a", "CRITICAL"), probe("b", "OK"), probe("c", "OK")
+    setup.write(a.check(), b.check(), c.check())
+    d = daemon(setup)
+    wait_until(lambda: numbers() == {"a": 1})
+    b.say("CRITICAL")
+    wait_until(lambda: numbers() == {"a": 1, "b": 2})
+    d.stop()
+
+    # b has ended meanwhile; a is found again, and c is new: which of them comes first shall not matter.
+    b.say("OK")
+    c.say("CRITICAL")
+    gate = tmp_path / "gate"
+    wrap(tmp_path, "tocsin-store", f"[ -e {gate} ] || exit 1\nexec {harness.program('tocsin-store')} \"$@\"\n")
+    begun = int(time.time())
+    d = daemon(setup)
+    blind = wait_until(lambda: (n := numbers()) and len(n) == 2 and n)
+    assert set(blind) == {"a", "c"} and all(begun <= n <= time.time() + 1 for n in blind.values()), blind
+    wait_until(lambda: any(f"Incident      {blind['c']}\n" in m.text for m in catcher.mails))
+    assert setup.tocsin("ack", "1").returncode != 0  # whatever it was, it is not known here
+    gate.touch()
+    d.wait_log("written again")
+    wait_until(lambda: not history().keys() & {1, 2})  # only the file has called them open
+    assert set(history()) == set(blind.values())
+    past = history("--all")
+    assert {n: past[n]["item"] for n in (1, 2)} == {1: "a", 2: "b"} and all(past[n]["closed"] for n in (1, 2))
+    assert setup.tocsin("ack", str(blind["c"]), "-m", "known").returncode == 0
+    assert [i["item"] for i in status(setup)["items"] if i["acknowledged"]] == ["c"]
+
+    # The file counts on from where it was.
+    b.say("CRITICAL")
+    wait_until(lambda: numbers().get("b"))
+    assert numbers() == {**blind, "b": 3}
+    d.stop()
+    d = daemon(setup)
+    assert numbers() == {**blind, "b": 3}
+    assert d.stop() < harness.END_WITHIN
+
+
 def test_former_writer_is_slow_to_end(setup, daemon, catcher, victim):
     """The daemon was killed while its writer waits for a slow disk, and the next one is there at once: it waits for the
     file too, and knows what the first one knew."""
