@@ -41,9 +41,11 @@ struct outbox_mail *outbox_find(const struct daemon *d, const char *id)
 	return NULL;
 }
 
+/* In the order in which they were queued, and are sent: the state file gives them in that of their ids. */
 void outbox_adopt(struct daemon *d, struct outbox_mail *mail)
 {
 	struct outbox_mail **grown = reallocarray(d->outbox, d->n_outbox + 1, sizeof(*grown));
+	size_t at = d->n_outbox;
 
 	if (!grown) {
 		log_error("no memory for the mail \"%s\"", mail->subject);
@@ -51,7 +53,11 @@ void outbox_adopt(struct daemon *d, struct outbox_mail *mail)
 		return;
 	}
 	d->outbox = grown;
-	grown[d->n_outbox++] = mail;
+	while (at > 0 && grown[at - 1]->queued_usec > mail->queued_usec)
+		at--;
+	memmove(&grown[at + 1], &grown[at], (d->n_outbox - at) * sizeof(*grown));
+	grown[at] = mail;
+	d->n_outbox++;
 }
 
 static void remove_mail(struct daemon *d, struct outbox_mail *mail)
@@ -109,11 +115,11 @@ static struct outbox_mail *compose_digest(struct daemon *d, struct outbox_mail *
 	};
 	struct outbox_mail *digest = events ? mail_compose(d, &letter) : NULL;
 
-	/* It has waited as long as the oldest of them, and is no more urgent. */
-	for (size_t i = 0; digest && i < n; i++) {
-		digest->queued_usec = mails[i]->queued_usec < digest->queued_usec ? mails[i]->queued_usec : digest->queued_usec;
+	/* It is no more urgent than any of them, but is given up no sooner than the newest. */
+	if (digest)
+		digest->queued_usec = mails[n - 1]->queued_usec;
+	for (size_t i = 0; digest && i < n; i++)
 		digest->attempts = mails[i]->attempts > digest->attempts ? mails[i]->attempts : digest->attempts;
-	}
 	return digest;
 }
 
