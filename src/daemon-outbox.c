@@ -75,6 +75,21 @@ static void remove_mail(struct daemon *d, struct outbox_mail *mail)
 
 /* ---- what is late ---- */
 
+/* Can it be written anew without losing any of what it tells? There is a limit to what is remembered. Both are in the order
+ * of numbers. */
+static bool is_remembered(const struct daemon *d, const struct outbox_mail *mail)
+{
+	const struct happening *h = d->happenings;
+
+	for (size_t i = 0; i < mail->n_events; i++) {
+		while (h && h->number < mail->events[i])
+			h = h->next;
+		if (!h || h->number != mail->events[i])
+			return false;
+	}
+	return true;
+}
+
 static int by_number(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
@@ -154,6 +169,8 @@ static void merge_older_than(struct daemon *d, int64_t time_usec)
 {
 	struct outbox_merge m;
 
+	for (size_t i = 0; i < d->n_outbox; i++)
+		d->outbox[i]->is_fixed = !is_remembered(d, d->outbox[i]);
 	while (outbox_find_merge(d->outbox, d->n_outbox, time_usec, &m) > 0) {
 		bool is_merged = merge_one(d, &m);
 
@@ -188,8 +205,7 @@ static void write_again(struct daemon *d, struct outbox_mail *mail, const struct
 
 static bool is_alert(const struct daemon *d, const struct outbox_mail *mail)
 {
-	return mail->kind && strcmp(mail->kind, "alert") == 0 && mail->n_events > 0 &&
-		happening_find(d, mail->events[mail->n_events - 1]);
+	return mail->kind && strcmp(mail->kind, "alert") == 0 && mail->n_events > 0 && is_remembered(d, mail);
 }
 
 static void say_that_late(struct daemon *d, struct outbox_mail *mail, int64_t now_usec)

@@ -235,6 +235,26 @@ def test_digest_is_not_given_up_for_the_oldest_mail_in_it(setup, daemon, catcher
     assert mail.message["Message-ID"].startswith(f"<{digest['id']}@") and "did not reach" not in words(mail)
 
 
+def test_late_mail_tells_what_is_no_longer_remembered(setup, daemon, catcher, probes):
+    """Thousands of events have come since it was written: a mail that cannot be written anew in full goes as it is."""
+    web, disk = probes("web"), probes("disk")
+    d = begin(setup, daemon, catcher, web.check(), disk.check())
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1)
+    disk.say("WARNING")
+    wait_outbox(setup, 2)
+    d.stop()
+    age_mails(setup, HOUR, """WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n <= 5100)
+        INSERT INTO event SELECT (SELECT max(number) FROM event) + n, 'found', 'web', 'other', 'OK', 'OK',
+        (SELECT max(time_usec) FROM event), 0, 0, 'it is well', '', '', 0, '' FROM i""")
+    catcher.behave("accept")
+    daemon(setup)
+    wait_until(lambda: not outbox(setup), "an empty outbox")
+    text = " ".join(words(m) for m in catcher.mails[1:])
+    assert "CRITICAL plugin web on testhost" in text and "WARNING plugin disk on testhost" in text, text
+
+
 def test_mails_keep_their_order_over_a_restart(setup, daemon, catcher, probes):
     """Those that are not so late that they become one go in the order of what happened; ids are no order."""
     web = probes("web")
