@@ -75,19 +75,15 @@ static void remove_mail(struct daemon *d, struct outbox_mail *mail)
 
 /* ---- what is late ---- */
 
-/* Can it be written anew without losing any of what it tells? There is a limit to what is remembered. Both are in the order
- * of numbers. */
+/* Can it be written anew without losing any of what it tells? There is a limit to what is remembered. */
 static bool is_remembered(const struct daemon *d, const struct outbox_mail *mail)
 {
-	const struct happening *h = d->happenings;
+	struct happening *h = d->happenings;
+	size_t i = 0;
 
-	for (size_t i = 0; i < mail->n_events; i++) {
-		while (h && h->number < mail->events[i])
-			h = h->next;
-		if (!h || h->number != mail->events[i])
-			return false;
-	}
-	return true;
+	while (i < mail->n_events && (h = happening_find_behind(h, mail->events[i])))
+		i++;
+	return i == mail->n_events;
 }
 
 static int by_number(const void *a, const void *b)
