@@ -10,8 +10,7 @@ import sys
 import pytest
 
 import smtp_server
-from test_checks import FIXTURES, run
-from test_checks_host import copied
+from test_checks import FIXTURES, copied, run
 from test_checks_net import PASSWORD, Server, ask_server, login_options, pop3_server  # noqa: F401 (the fixture "login")
 from test_plugin import plugin  # noqa: F401
 from test_tcp import greet, server
