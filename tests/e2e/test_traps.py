@@ -75,3 +75,60 @@ def test_disk_btrfs_holds_nothing_back_for_root(tmp_path):
     root = disk(tmp_path, ["0:40 / / rw - btrfs /dev/sda1 rw", "8:1 / /boot rw - ext4 /dev/sda2 rw"], "/", "/boot")
     evidence = run(root, "disk", {"warning": "1%"}).evidence
     assert "for root only" not in evidence["/", "The file system"] and "for root only" in evidence["/boot", "The file system"]
+
+
+# --- temperature
+
+def chip(tmp_path, **files):
+    return tree(tmp_path, {f"sys/class/hwmon/hwmon0/{name}": f"{value}\n" for name, value in {"name": "it8665", **files}.items()})
+
+
+@pytest.mark.parametrize("limits, text", [
+    ({"max": -65000, "min": 31000, "alarm": 1}, "no limit is known"), ({"max": 0, "max_alarm": 1}, "no limit is known"),
+    ({"max": 127000, "min": 127000, "alarm": 1}, "limit 127"), ({"crit": -273150, "crit_alarm": 1}, "no limit is known"),
+    ({"crit": 0, "emergency": 0, "emergency_alarm": 1}, "no limit is known"), ({"max": 65261850}, "no limit is known")])
+def test_temperature_alarm_of_a_chip_that_nobody_has_set_up(tmp_path, limits, text):
+    root = chip(tmp_path, temp1_input=31000, **{f"temp1_{name}": value for name, value in limits.items()})
+    assert run(root, "temperature").one() == ("OK", f"31.0 °C, {text}" if text[0] == "n" else f"31.0 °C ({text} °C)")
+
+
+@pytest.mark.parametrize("limits, state", [
+    ({"alarm": 1}, "WARNING"), ({"max": 80000, "min": 0, "alarm": 1}, "WARNING"), ({"max": 80000, "max_alarm": 1}, "WARNING"),
+    ({"crit": 90000, "crit_alarm": 1}, "CRITICAL"), ({"crit_alarm": 1}, "CRITICAL")])
+def test_temperature_alarm_is_believed(tmp_path, limits, state):
+    root = chip(tmp_path, temp1_input=31000, **{f"temp1_{name}": value for name, value in limits.items()})
+    assert run(root, "temperature").one()[0] == state
+
+
+# --- raid, diskio, network
+
+@pytest.mark.parametrize("line, state, text", [
+    ("\tresync=DELAYED\n", "WARNING", "degraded: 1 of 2 disks work; resync waits (DELAYED)"),
+    ("\tresync=PENDING\n", "CRITICAL", "degraded: 1 of 2 disks work"), ("", "CRITICAL", "degraded: 1 of 2 disks work")])
+def test_raid_whose_turn_comes_later(tmp_path, line, state, text):
+    """A new disk was added to all arrays at once: the first is rebuilt while the others wait."""
+    root = tree(tmp_path, {"proc/mdstat": f"""Personalities : [raid1]
+md1 : active raid1 sdb2[2](S) sda2[0]
+      3677184 blocks super 1.2 [2/1] [U_]
+{line}
+unused devices: <none>
+"""})
+    assert run(root, "raid").one() == (state, text)
+
+
+def test_diskio_less_than_no_request_is_none(tmp_path):
+    """Seen with 4.x: the number of requests in flight is -1, written without a sign."""
+    root = tree(tmp_path, {"proc/diskstats": "   8 0 sda 10 0 80 5 10 0 80 5 4294967295 10 10\n"})
+    memory = {"sda 17": 20.0}
+    r = run(root, "diskio", {"device": "sda", "stalled": "30s"}, memory)
+    assert r.one()[0] == "OK" and r.number("in_flight") == 0
+
+
+@pytest.mark.parametrize("speed", ["4294967295", "65535", "-1", "0"])
+def test_network_speed_that_is_none(tmp_path, speed):
+    base = "sys/class/net/eth0/"
+    root = tree(tmp_path, {"proc/net/dev": "Inter-|\n face |\n  eth0: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n", base + "operstate": "up\n",
+        base + "carrier": "1\n", base + "flags": "0x1003\n", base + "speed": speed + "\n"})
+    r = run(root, "network", {"interface": "eth0"})
+    assert r.one() == ("OK", "up; rates come with the next look") and ("eth0", "speed") not in r.metrics
+    assert run(root, "network", {"interface": "eth0", "speed_min": "1000"}).one()[0] == "UNKNOWN"
