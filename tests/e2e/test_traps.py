@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What real hosts do to monitoring programs: numbers of somebody else, counters that go astray, mounts by the hundred. Each of
 these has raised false alarms somewhere, or kept an alarm from being raised."""
+import datetime
 import shutil
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+import certs
 from test_checks import FIXTURES, run
 
 
@@ -132,3 +138,54 @@ def test_network_speed_that_is_none(tmp_path, speed):
     r = run(root, "network", {"interface": "eth0"})
     assert r.one() == ("OK", "up; rates come with the next look") and ("eth0", "speed") not in r.metrics
     assert run(root, "network", {"interface": "eth0", "speed_min": "1000"}).one()[0] == "UNKNOWN"
+
+
+# --- certificate
+
+@pytest.mark.parametrize("lifetime", [certs.DAY * 3, -certs.DAY])
+@pytest.mark.parametrize("knows_old", [True, False])
+def test_certificate_of_an_authority_that_another_one_stood_for(tmp_path, lifetime, knows_old):
+    """An authority that is trusted by itself today was introduced by an older one, whose word for it ends, or has ended."""
+    old, new = certs.Authority(tmp_path / "old", "old CA"), certs.Authority(tmp_path / "new", "new CA")
+    word = (old._builder(new._subject, new._key.public_key(), lifetime)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(old._key, hashes.SHA256()))
+    leaf, _ = new.issue("leaf", ["www.example.org"])
+    full, trusted = tmp_path / "full.pem", tmp_path / "trusted.pem"
+    full.write_bytes(leaf.read_bytes() + word.public_bytes(serialization.Encoding.PEM))
+    trusted.write_bytes(new.ca_file.read_bytes() + (old.ca_file.read_bytes() if knows_old else b""))
+    r = run(None, "certificate", {"file": str(full), "name": "www.example.org", "tls_ca_file": str(trusted)})
+    assert r.one()[0] == "OK", r.items
+    # Who believes in the old one alone needs its word.
+    r = run(None, "certificate", {"file": str(full), "tls_ca_file": str(old.ca_file)})
+    assert r.one()[0] == ("WARNING" if lifetime > 0 * certs.DAY else "CRITICAL")
+
+
+@pytest.mark.parametrize("trust", ["yes", "no"])
+def test_certificate_that_was_installed_too_early(tmp_path, trust):
+    """Also where nobody has to stand for it: its dates are its own."""
+    authority, key = certs.Authority(tmp_path), ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.timezone.utc)
+    early = (x509.CertificateBuilder().subject_name(authority._subject).issuer_name(authority._subject).public_key(key.public_key())
+             .serial_number(1).not_valid_before(now + certs.DAY).not_valid_after(now + certs.DAY * 90)
+             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False).sign(authority._key, hashes.SHA256()))
+    (tmp_path / "early.pem").write_bytes(early.public_bytes(serialization.Encoding.PEM))
+    r = run(None, "certificate", {"file": str(tmp_path / "early.pem"), "trust": trust, "tls_ca_file": str(authority.ca_file)})
+    assert r.one()[0] == "CRITICAL" and r.one()[1].count("valid") == 1
+    assert ("is not yet valid" if trust == "yes" else "is not valid before") in r.one()[1]
+
+
+# --- control groups
+
+def test_memory_a_group_that_reads_much_is_not_full(tmp_path):
+    """Files that were read twice are as easily forgotten; only what is left cannot be."""
+    group = "sys/fs/cgroup/"
+    root = tree(tmp_path, {"proc/meminfo": "MemTotal: 8000000 kB\nMemAvailable: 6000000 kB\n", group + "memory.max": "1000000000\n",
+        group + "memory.current": "990000000\n", group + "cgroup.controllers": "memory pids\n",
+        group + "memory.stat": "anon 300000000\nfile 600000000\ninactive_file 50000000\nactive_file 550000000\nslab_reclaimable 80000000\n"})
+    assert run(root, "memory").items["container"] == ("OK", "31 % of its limit used, 296 MiB of 954 MiB")
+    (root / group / "system.slice").mkdir()
+    (root / group / "system.slice/db.service").mkdir()
+    for name in "memory.max", "memory.current", "memory.stat":
+        shutil.copy(root / group / name, root / group / "system.slice/db.service" / name)
+    r = run(root, "cgroup", {"cgroup": "/system.slice/db.service"})
+    assert r.one() == ("OK", "31 % of its memory used, 296 MiB of 954 MiB")
