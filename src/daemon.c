@@ -204,8 +204,6 @@ static void on_checker_available(struct pool *p, void *userdata)
 {
 	struct daemon *d = userdata;
 
-	if (!d->checkers)
-		d->checkers = p; /* ready within pool_new(): cannot be, but costs nothing */
 	become_ready(d);
 	look_checker_available(p, d);
 }

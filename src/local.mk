@@ -80,6 +80,7 @@ src_libtocsin_a_SOURCES += src/sparkline.c src/sparkline.h
 src_libtocsin_a_SOURCES += src/state.c src/state.h
 src_libtocsin_a_SOURCES += src/status-view.c src/status-view.h
 src_libtocsin_a_SOURCES += src/store-history.c src/store-internal.h
+src_libtocsin_a_SOURCES += src/store-reserve.c
 src_libtocsin_a_SOURCES += src/store-serve.c
 src_libtocsin_a_SOURCES += src/store-tables.c src/store.h
 src_libtocsin_a_SOURCES += src/store.c

@@ -439,6 +439,18 @@ static int read_receipt(struct outgoing *o)
 	return 0;
 }
 
+/* The content, or its last chunk, and QUIT when nothing comes after it; then the receipt. */
+static int send_last_group(struct outgoing *o, struct buf *group)
+{
+	add_quit(o, group);
+	if (buf_error(group))
+		return smtp_fail_memory(o->s);
+	int e = smtp_write(o->s, group->data, group->len);
+	if (e < 0)
+		settle_by_last_words(o);
+	return e < 0 ? e : read_receipt(o);
+}
+
 /* Content after 354. With nobody accepted only its end is sent (RFC 2920, 3.1). */
 static int send_data(struct outgoing *o)
 {
@@ -449,13 +461,7 @@ static int send_data(struct outgoing *o)
 	else
 		buf_puts(&group, ".\r\n");
 	smtp_remark(o->s, "%zu bytes of content", o->n_accepted > 0 ? o->content.len : (size_t)0);
-	add_quit(o, &group);
-	if (buf_error(&group))
-		return smtp_fail_memory(o->s);
-	int e = smtp_write(o->s, group.data, group.len);
-	if (e < 0)
-		settle_by_last_words(o);
-	return e < 0 ? e : read_receipt(o);
+	return send_last_group(o, &group);
 }
 
 static int take_data_reply(struct outgoing *o, const struct reply *r)
@@ -473,13 +479,7 @@ static int send_bdat(struct outgoing *o)
 	_cleanup_buf_ struct buf group = BUF(GROUP_MAX);
 
 	add_bdat(o, &group);
-	add_quit(o, &group);
-	if (buf_error(&group))
-		return smtp_fail_memory(o->s);
-	int e = smtp_write(o->s, group.data, group.len);
-	if (e < 0)
-		settle_by_last_words(o);
-	return e < 0 ? e : read_receipt(o);
+	return send_last_group(o, &group);
 }
 
 /* Transactions */

@@ -121,9 +121,6 @@ void smtp_mail_clear(struct smtp_mail *m);
  * be opened (the mail was refused by nobody). -ENOMEM only when the text is lost; the outcome is set always. */
 int smtp_mail_fail(struct smtp_mail *m, const struct smtp_verdict *v);
 
-/* The worst status of its recipients, see smtp_status_worse(). A pending recipient counts as EX_TEMPFAIL. */
-int smtp_mail_status(const struct smtp_mail *m);
-
 /* The worse of two: 78 > 77 > 76 > 69 > 75 > 0. */
 int smtp_status_worse(int a, int b);
 

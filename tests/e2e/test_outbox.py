@@ -448,6 +448,7 @@ def test_check_that_is_removed_while_its_problem_is_open(setup, daemon, catcher,
     setup.write(web.say("OK").check())  # the other one goes while nobody is there
     d = daemon(setup)
     setup.wait_item("web", state="OK")
+    d.wait_log("incident 2 of disk disk is closed in the state file too")
     d.stop()
     assert value(setup, "SELECT count(*) FROM incident WHERE closed_usec = 0") == 0
     assert value(setup, "SELECT count(*) FROM item") == 1
