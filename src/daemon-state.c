@@ -27,7 +27,8 @@
 #define ALIVE_PAUSE_USEC (30 * USEC_PER_SEC) /* between two notes that we live; they go with what is written anyway */
 #define REMARK "remark " /* in "meta": and its number */
 #define SENT "sent " /* in "meta": and the name of a recipient */
-#define NAMES_MAX (128 * 1024) /* bytes of a list of numbers or names: as many events as are remembered */
+#define NAMES_MAX (128 * 1024) /* bytes of a list of names or times */
+#define NUMBERS_MAX (4 * 1024 * 1024) /* of the events of a mail, which may be all that waited */
 
 static void enter_memory_mode(struct daemon *d, const char *why);
 
@@ -190,7 +191,7 @@ void state_delete_silence(struct daemon *d, const struct silence *s)
 
 void state_put_mail(struct daemon *d, const struct outbox_mail *m)
 {
-	_cleanup_buf_ struct buf events = BUF(NAMES_MAX);
+	_cleanup_buf_ struct buf events = BUF(NUMBERS_MAX);
 
 	numbers_to_text(&events, m->events, m->n_events);
 	SEND(d, MSG_PUT, "mail", m->id, m->subject, m->sender, m->content, MSG_NUMBER(m->queued_usec), MSG_NUMBER(m->attempts),

@@ -255,6 +255,28 @@ def test_late_mail_tells_what_is_no_longer_remembered(setup, daemon, catcher, pr
     assert "CRITICAL plugin web on testhost" in text and "WARNING plugin disk on testhost" in text, text
 
 
+def test_start_with_a_long_past_and_a_long_mail(setup, daemon, catcher, probes):
+    """The events of the mails that wait are found among all that the state file has before the daemon ceases to wait for it."""
+    web = probes("web")
+    d = begin(setup, daemon, catcher, web.check())
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1, attempts=1)
+    d.stop()
+    first = value(setup, "SELECT min(number) FROM event") - 10**6
+    change(setup, f"""WITH RECURSIVE i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 60000)
+        INSERT INTO event SELECT {first} + n, 'problem', 'web', 'other', 'OK', 'CRITICAL', {first} - {HOUR}, 0, 0, 'it was so', '',
+        '', 0, '' FROM i""",
+           "UPDATE mail SET events = (SELECT group_concat(number, ' ') FROM (SELECT number FROM event ORDER BY number"
+           " LIMIT 5000)) || ' ' || events")
+    d = daemon(setup)
+    assert "could not be read" not in d.log and "cannot be written" not in d.log
+    assert setup.item("web")["incident"] == 1
+    catcher.behave("accept")
+    assert setup.tocsin("outbox", "retry").returncode == 0
+    the_next(catcher, 1, "CRITICAL .*web")
+
+
 def test_mails_keep_their_order_over_a_restart(setup, daemon, catcher, probes):
     """Those that are not so late that they become one go in the order of what happened; ids are no order."""
     web = probes("web")
