@@ -123,6 +123,13 @@ static const char *or_empty(const char *text)
 
 /* ---- to the store ---- */
 
+/* The writer lacks something of this transaction that it will not get: another one begins with the whole state. */
+static void could_not_send(struct daemon *d, int error)
+{
+	enter_memory_mode(d, strerror(-error));
+	helper_retire(d->state.store);
+}
+
 static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fields, size_t n)
 {
 	struct state_file *s = &d->state;
@@ -132,7 +139,7 @@ static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fi
 		return;
 	int r = helper_sendv(s->store, kind, fields, n);
 	if (r < 0)
-		enter_memory_mode(d, strerror(-r));
+		could_not_send(d, r);
 	else
 		s->is_open = true;
 }
@@ -373,7 +380,7 @@ static void commit(struct daemon *d)
 		d);
 	int r = helper_send(s->store, MSG_COMMIT, MSG_NUMBER(s->sent));
 	if (r < 0)
-		enter_memory_mode(d, strerror(-r));
+		could_not_send(d, r);
 }
 
 void state_turn(struct daemon *d)
