@@ -277,6 +277,31 @@ def test_start_with_a_long_past_and_a_long_mail(setup, daemon, catcher, probes):
     the_next(catcher, 1, "CRITICAL .*web")
 
 
+def test_outbox_that_is_full_drops_the_oldest_and_says_so(setup, daemon, catcher, probes):
+    """A thousand mails to as many people, which cannot become fewer."""
+    web = probes("web")
+    d = begin(setup, daemon, catcher, web.check())
+    d.stop()
+    now = int(time.time() * 1e6)
+    numbers = "WITH RECURSIVE i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 999) "
+    change(setup, f"{numbers} INSERT INTO mail SELECT printf('%032x', 7919 * (n + 1) % 1000), 'mail ' || n, 'a@example.org',"
+           f" 'Subject: x', {now} - (1000 - n) * 1000, 1, {now} + {HOUR // 60}, 'alert', '', '' FROM i",
+           f"{numbers} INSERT INTO recipient SELECT printf('%032x', 7919 * (n + 1) % 1000), 'r' || n || '@example.org', 'pending',"
+           " '' FROM i")
+    d = daemon(setup)
+    web.say("CRITICAL")
+    the_next(catcher, 1, "CRITICAL .*web")
+    d.wait_log('"mail 0" was dropped')
+    left = {m["subject"] for m in outbox(setup)}
+    assert "mail 0" not in left and {f"mail {n}" for n in range(1, 1000)} <= left
+    for mail in outbox(setup)[:20]:
+        assert setup.tocsin("outbox", "drop", mail["id"]).returncode == 0
+    web.say("OK")
+    text = words(the_next(catcher, 2, "RECOVERED .*web"))
+    assert 'The mail "mail 0" was dropped: more than 1000 mails wait' in text
+    assert text.count("was taken out of the outbox") == 18 and "There was more to be noted than there is room for" in text
+
+
 def test_mails_keep_their_order_over_a_restart(setup, daemon, catcher, probes):
     """Those that are not so late that they become one go in the order of what happened; ids are no order."""
     web = probes("web")
