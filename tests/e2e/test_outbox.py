@@ -500,6 +500,31 @@ def test_check_that_is_removed_while_its_problem_is_open(setup, daemon, catcher,
     assert value(setup, "SELECT count(*) FROM item") == 1
 
 
+def test_check_that_is_removed_while_its_mails_wait(setup, daemon, catcher, probes):
+    """What it told is told: late, and as one."""
+    web, disk = probes("web"), probes("disk")
+    d = begin(setup, daemon, catcher, web.check(), disk.check(), text=recipient("boss"))
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1, attempts=1)
+    reload(setup, d, disk.check(), text=recipient("chief"))
+    d.stop()
+    age_mails(setup)
+    d = daemon(setup)
+    wait_outbox(setup, 1, attempts=2)
+    disk.say("CRITICAL")
+    wait_outbox(setup, 2, attempts=1)
+    d.stop()
+    age_mails(setup)
+    catcher.behave("accept")
+    daemon(setup)
+    wait_until(lambda: not outbox(setup), "an empty outbox")
+    told = {tuple(readers(m)): words(m) for m in catcher.mails[1:]}
+    assert "CRITICAL plugin disk" in told["chief",] and "web" not in told["chief",].split("Other checks")[0]
+    assert "CRITICAL web" in told["boss",] and "This mail is late" in told["boss",]
+    assert "CRITICAL plugin disk" in told["ops",] and "CRITICAL web" in told["ops",] and "2 mails that could not" in told["ops",]
+
+
 # ---- a state file of an older version
 
 def steps():
