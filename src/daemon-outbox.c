@@ -235,6 +235,7 @@ static void make_room(struct daemon *d)
 	for (size_t i = 0; d->n_outbox >= OUTBOX_MAX && i < d->n_outbox; i++) {
 		if (d->outbox[i]->in_flight)
 			continue;
+		log_error("mail \"%s\" was dropped: more than %d mails wait for delivery", d->outbox[i]->subject, OUTBOX_MAX);
 		mail_remark(d, "The mail \"%s\" was dropped: more than %d mails wait for delivery.", d->outbox[i]->subject,
 			OUTBOX_MAX);
 		remove_mail(d, d->outbox[i]);

@@ -84,7 +84,7 @@ void smtp_mail_clear(struct smtp_mail *m)
 	for (size_t i = 0; i < m->n_recipients; i++) {
 		smtp_verdict_free(&m->recipients[i].verdict);
 		m->recipients[i].outcome = SMTP_PENDING;
-		m->recipients[i].again = false;
+		m->recipients[i].again = m->recipients[i].elsewhere = false;
 	}
 }
 

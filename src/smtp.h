@@ -100,6 +100,9 @@ struct smtp_recipient {
 	/* Temporary, and another connection at once may take it: the server wanted fewer recipients in one
 	 * transaction, but QUIT had travelled already. */
 	bool again;
+	/* Permanent, but not for what the recipient is: the sender, this host, the mail or its form is not to this server's
+	 * liking, and perhaps to that of another. */
+	bool elsewhere;
 };
 
 struct smtp_mail {

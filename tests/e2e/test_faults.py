@@ -344,6 +344,26 @@ def test_writer_is_killed(setup, daemon, catcher, victim):
     assert len([m for m in catcher.mails if "RECOVERED" in m.subject]) == 1
 
 
+def test_row_that_could_not_be_sent_to_the_writer(setup, daemon, catcher, tmp_path):
+    """For a moment there is no descriptor for a row as large as a mail: the writer is well, and gets the whole state later."""
+    web = harness.Probe(tmp_path, "web")
+    setup.sections["alert"].update(group_wait="4s", unknown_confirm=50)
+    setup.write(web.check())
+    d = daemon(setup)
+    catcher.wait("monitoring started")
+    web.say("CRITICAL", "it is down\n" + "and this is how it came to be\n" * 1000)
+    setup.wait_item("web", state="CRITICAL")
+    limits = resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (8, limits[1]))
+    d.wait_log("cannot be written: Too many open files")
+    resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, limits)
+    d.wait_log("the state file is written again")
+    catcher.wait("CRITICAL", timeout=90)
+    d.stop()
+    with sqlite3.connect(setup.state) as db:
+        assert db.execute("SELECT count(*) FROM incident WHERE closed_usec = 0").fetchone() == (1,)
+
+
 def test_rows_that_come_late(setup, daemon, catcher, victim, fake, tmp_path):
     """The state file hangs at the start. What only it knows, an open incident, is not forgotten for that."""
     setup.write(victim.check())
