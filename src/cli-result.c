@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "status-view.h"
+#include "terminal.h"
 #include "text.h"
 #include "translate.h"
 #include "units.h"
@@ -45,13 +46,19 @@ void cli_print_state(const char *state, size_t width)
 
 void cli_error(const char *format, ...)
 {
+	_cleanup_buf_ struct buf text = BUF(16 * 1024);
 	va_list arguments;
 
-	fputs("tocsin: ", stderr);
+	buf_puts(&text, "tocsin: ");
 	va_start(arguments, format);
-	vfprintf(stderr, _(format), arguments);
+	buf_vprintf(&text, _(format), arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	cli_print_problem(buf_text(&text));
+}
+
+void cli_print_problem(const char *text)
+{
+	terminal_print_lines(stderr, text, 2);
 }
 
 void cli_append_time(struct buf *b, const char *rfc3339)
@@ -69,15 +76,7 @@ void cli_append_time(struct buf *b, const char *rfc3339)
 
 void cli_print_lines(const char *text, size_t indent)
 {
-	size_t columns = terminal_look().columns, room = columns > indent + 20 ? columns - indent : columns ? 20 : SIZE_MAX;
-
-	do {
-		const char *next;
-		size_t n = text_line(text, room, &next);
-
-		printf("%.*s\n%*s", (int)n, text, *next ? (int)indent : 0, "");
-		text = next;
-	} while (*text);
+	terminal_print_lines(stdout, text, indent);
 }
 
 const char *cli_outcome(const char *outcome)
