@@ -140,10 +140,10 @@ static void append_value(struct buf *b, double value, const char *unit)
 
 	if ((strcmp(unit, "B") == 0 || is_rate) && fabs(value) < 9e18)
 		format_size(b, (int64_t)value);
-	else if (strcmp(unit, "s") == 0 && value >= 1 && value < 9e12)
-		format_duration(b, (int64_t)(value * USEC_PER_SEC));
+	else if (strcmp(unit, "s") == 0 && fabs(value) < 9e12)
+		format_duration(b, llrint(value * USEC_PER_SEC));
 	else
-		buf_printf(b, "%.6g%s%s", value, *unit && strcmp(unit, "c") != 0 ? " " : "", strcmp(unit, "c") ? unit : "");
+		buf_printf(b, "%.*g%s%s", strcmp(unit, "%") == 0 ? 4 : 6, value, *unit && strcmp(unit, "c") != 0 ? " " : "", strcmp(unit, "c") ? unit : "");
 	buf_puts(b, is_rate ? "/s" : "");
 }
 
@@ -184,8 +184,10 @@ static void print_evidence(const json_t *evidence)
 
 	printf("\n    %s:\n", cli_text_of(evidence, "title"));
 	text_clean_lines(&text, content ? content : "", 100000);
-	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n"))
-		printf("      %s\n", line);
+	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n")) {
+		fputs("      ", stdout);
+		cli_print_lines(line, 8);
+	}
 }
 
 /* What stands behind a state. */

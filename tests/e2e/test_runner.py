@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
