@@ -34,18 +34,18 @@ struct config {
 /* A host may work at its full power by intent: that alone is never critical unless it is asked for. */
 static const struct tocsin_option options[] = {
 	LIMIT_OPTION("usage", warning, USAGE, "95%",
-		N_("Share of the processors' time spent working from which it is warning; 0%: not judged")),
+		N_("Share of the processors' time spent working from which it is a warning; 0%: not judged")),
 	LIMIT_OPTION("usage", critical, USAGE, "0%",
 		N_("Share of the processors' time spent working from which it is critical; 0%: not judged")),
 	LIMIT_OPTION("iowait", warning, IOWAIT, "50%",
 		N_("Share of the processors' time idle while a task waited for a disk from which it is "
-		   "warning; 0%: not judged")),
+		   "a warning; 0%: not judged")),
 	LIMIT_OPTION("iowait", critical, IOWAIT, "80%",
 		N_("Share of the processors' time idle while a task waited for a disk from which it is "
 		   "critical; 0%: not judged")),
 	LIMIT_OPTION("steal", warning, STEAL, "20%",
 		N_("Share of the processors' time taken by the hypervisor for other guests from which it is "
-		   "warning; 0%: not judged")),
+		   "a warning; 0%: not judged")),
 	LIMIT_OPTION("steal", critical, STEAL, "50%",
 		N_("Share of the processors' time taken by the hypervisor for other guests from which it is "
 		   "critical; 0%: not judged")),

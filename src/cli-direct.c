@@ -73,7 +73,7 @@ static int load(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
 		if (hides_warnings && !ret->problems.items[i].is_error)
 			continue;
 		conf_problem_format(&ret->problems.items[i], &line);
-		fprintf(stderr, "%s\n", buf_text(&line));
+		cli_print_problem(buf_text(&line));
 	}
 	return ret->problems.n_errors ? EX_CONFIG : 0;
 }

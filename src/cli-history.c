@@ -207,9 +207,12 @@ static struct ending ending_after(size_t indent, size_t item_width)
 
 static void print_ending_heading(const struct ending *e)
 {
-	if (!e->is_below)
+	size_t columns = terminal_look().columns;
+	bool has_room = columns == 0 || e->indent + text_columns(_("TEXT")) <= columns;
+
+	if (!e->is_below && has_room)
 		cli_print_padded(_("ITEM"), e->item_width);
-	puts(e->is_below ? "" : _("TEXT"));
+	puts(e->is_below ? "" : has_room ? _("TEXT") : _("ITEM"));
 }
 
 static void print_ending(const struct ending *e, const json_t *object, const char *text)
@@ -483,7 +486,7 @@ int cli_history(const struct cli *cli, char **arguments)
 
 /* ---- incidents ---- */
 
-/* "1 h 12 min", "3 d 4 h, lasts" */
+/* "1 h 12 min", "3 d 4 h, still open" */
 static void append_duration(struct buf *b, const json_t *incident)
 {
 	bool is_open = !json_is_string(json_object_get(incident, "closed"));
@@ -493,7 +496,7 @@ static void append_duration(struct buf *b, const json_t *incident)
 		(is_open || parse_time_rfc3339(cli_text_of(incident, "closed"), &closed) == 0))
 		format_duration(b, closed > opened ? closed - opened : 0);
 	if (is_open)
-		buf_puts(b, _(", lasts"));
+		buf_puts(b, _(", still open"));
 }
 
 static size_t widest_duration(const json_t *incidents)

@@ -15,6 +15,7 @@
 #define STATE_COLUMNS 8
 #define INDENT (STATE_COLUMNS + 2)
 #define TEXT_COLUMNS_LEAST 28 /* with fewer the names get a line of their own, and the text the next */
+#define TABLE_COLUMNS_LEAST 72 /* with fewer nothing is shortened for a table */
 #define TEXT_LINES_MAX 6 /* of a problem; what is well gets one */
 #define POINTS_MAX 24
 #define RANK_OK 3 /* in the table below */
@@ -426,7 +427,7 @@ static struct layout lay_out(const struct status_view *v)
 	if (lay_out_row(v, &l))
 		return l;
 	l.is_since_short = true; /* where durations are long words, as in Chinese, this is what 80 columns want */
-	if (lay_out_row(v, &l))
+	if (l.columns >= TABLE_COLUMNS_LEAST && lay_out_row(v, &l))
 		return l;
 	l.is_since_short = false;
 	l.is_stacked = true;
