@@ -479,7 +479,7 @@ static void append_end(struct buf *b, int64_t usec)
 static void tell_certificate(const struct run *run, const struct session *s)
 {
 	const struct transport_certificate *c = s->transport ? transport_peer_certificate(s->transport) : NULL;
-	_cleanup_buf_ struct buf ends = BUF(100);
+	_cleanup_buf_ struct buf ends = BUF(100), whose = BUF(4000);
 	int names_len, issuer_len;
 
 	if (!c || !c->is_known)
@@ -489,7 +489,8 @@ static void tell_certificate(const struct run *run, const struct session *s)
 	append_end(&ends, c->until_usec);
 	buf_putc(&ends, ' ');
 	append_end(&ends, c->chain_until_usec);
-	stage(run, "certificate %s for %.*s, issued by %.*s", buf_text(&ends), names_len, names, issuer_len, issuer);
+	buf_printf(&whose, _("for %.*s, issued by %.*s"), names_len, names, issuer_len, issuer);
+	stage(run, "certificate %s %s", buf_text(&ends), buf_text(&whose));
 }
 
 static void session_set_options(const struct run *run, const struct relay *relay, struct session *s)

@@ -130,6 +130,7 @@ static const struct cli_option {
 	{ "verbose", NULL, 'v', KIND_FLAG, offsetof(struct cli, verbose), N_("shows more"), NULL },
 	{ "raw", NULL, 0, KIND_FLAG, offsetof(struct cli, raw), NULL, NULL },
 	{ "to-configured", NULL, 0, KIND_FLAG, offsetof(struct cli, to_configured), NULL, NULL },
+	{ "failed", NULL, 0, KIND_FLAG, offsetof(struct cli, failed), NULL, NULL },
 	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), NULL, NULL },
 	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), NULL, NULL },
 	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), NULL, NULL },
