@@ -233,6 +233,14 @@ static void relay_trust_again(const struct run *run, struct relay *relay)
 	tell_spared(run, relay);
 }
 
+/* A spam filter or a rule about senders is of one service: with another one to ask, its refusal is not the last word. */
+static bool is_for_next(const struct run *run, const struct relay *relay, const struct smtp_recipient *r)
+{
+	const struct mailer *m = run->mailer;
+
+	return r->outcome == SMTP_TEMPORARY || (r->outcome == SMTP_PERMANENT && r->elsewhere && relay != &m->relays[m->n - 1]);
+}
+
 /* After one round at RELAY: reports what is final, opens again what another connection may take. */
 static void settle(const struct run *run, struct relay *relay)
 {
@@ -245,7 +253,7 @@ static void settle(const struct run *run, struct relay *relay)
 			if (mail->fates[k].is_reported || r->outcome == SMTP_PENDING)
 				continue;
 			relay_spare(run, relay, &r->verdict);
-			if (r->outcome != SMTP_TEMPORARY)
+			if (!is_for_next(run, relay, r))
 				report_final(run, relay, mail, k);
 			else if (r->again)
 				recipient_reopen(r);
@@ -263,7 +271,7 @@ static size_t batch_reported(const struct mailer_batch *b)
 	return n;
 }
 
-/* Done with RELAY: its temporary failures are noted, and open for the next one. */
+/* Done with RELAY: its failures that are not final are noted, and open for the next one. */
 static void collect(const struct run *run, const struct relay *relay)
 {
 	for (size_t i = 0; i < run->batch->n; i++) {
@@ -272,7 +280,7 @@ static void collect(const struct run *run, const struct relay *relay)
 		for (size_t k = 0; k < mail->smtp.n_recipients; k++) {
 			struct smtp_recipient *r = &mail->smtp.recipients[k];
 
-			if (r->outcome != SMTP_TEMPORARY)
+			if (mail->fates[k].is_reported || !is_for_next(run, relay, r))
 				continue;
 			fate_add(run->mailer, relay, &mail->fates[k], &r->verdict);
 			recipient_reopen(r);

@@ -168,6 +168,13 @@ static void settle_by_reply(struct smtp *s, struct smtp_recipient *r, const stru
 	r->outcome = outcomes[reply->code / 100];
 }
 
+/* A reply that is not about this recipient. */
+static void settle_about_mail(struct smtp *s, struct smtp_recipient *r, const struct reply *reply)
+{
+	settle_by_reply(s, r, reply);
+	r->elsewhere = r->outcome == SMTP_PERMANENT;
+}
+
 static size_t count_pending(const struct smtp_mail *m)
 {
 	size_t n = 0;
@@ -367,7 +374,7 @@ static int take_mail_reply(struct outgoing *o, const struct reply *r)
 	if (is_login_refusal(r))
 		return fail_login_missing(o, r);
 	for (size_t i = 0; i < o->n_batch; i++)
-		settle_by_reply(o->s, &o->mail->recipients[o->batch[i]], r);
+		settle_about_mail(o->s, &o->mail->recipients[o->batch[i]], r);
 	return 0;
 }
 
@@ -405,7 +412,7 @@ static void settle_accepted(struct outgoing *o, const struct reply *r)
 {
 	for (size_t i = 0; i < o->n_batch; i++)
 		if (o->targets[o->batch[i]].is_accepted)
-			settle_by_reply(o->s, &o->mail->recipients[o->batch[i]], r);
+			settle_about_mail(o->s, &o->mail->recipients[o->batch[i]], r);
 }
 
 /* The words that came while the content could not be written any more were about the content. */
@@ -419,6 +426,7 @@ static void settle_by_last_words(struct outgoing *o)
 		if (!o->targets[o->batch[i]].is_accepted)
 			continue;
 		settle_one(r, SMTP_PERMANENT, EX_UNAVAILABLE, v->text);
+		r->elsewhere = true;
 		r->verdict.code = v->code;
 		memcpy(r->verdict.enhanced, v->enhanced, sizeof(v->enhanced));
 	}

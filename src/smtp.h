@@ -100,6 +100,7 @@ struct smtp_recipient {
 	/* Temporary, and another connection at once may take it: the server wanted fewer recipients in one
 	 * transaction, but QUIT had travelled already. */
 	bool again;
+	bool elsewhere; /* permanent here, but about the sender or the content: another server may take it */
 };
 
 struct smtp_mail {

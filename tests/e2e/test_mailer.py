@@ -223,6 +223,28 @@ def test_permanent_refusal_does_not_go_to_the_next_relay(mailer):
         assert second.connections == 0
 
 
+@pytest.mark.parametrize("at", [{"content": "554 DT:SPM"}, {"mail": "553 Mail from must equal authorized user"}])
+def test_a_refusal_of_the_content_or_the_sender_does(mailer, at):
+    """It is the rule of one service, and says nothing about the recipients."""
+    with SmtpServer(at=at) as first, SmtpServer() as second:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second"))
+        assert outcomes(m.send_one(THREE)) == dict.fromkeys(THREE, "sent")
+        assert [mail[1] for mail in second.mails] == [THREE]
+    with SmtpServer(at=at) as first, SmtpServer(at=at) as second:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second"))
+        assert set(outcomes(m.send_one(THREE)).values()) == {"permanent"}
+        assert first.connections and second.connections
+        m = mailer()
+        m.load(relay(first), relay(closed_port(), name="second"))
+        batch = m.send_one(THREE)
+        assert set(outcomes(batch).values()) == {"temporary"} and len(batch.results) == 3  # the second may yet take it
+        m = mailer()
+        m.load(relay(first))
+        assert set(outcomes(m.send_one(THREE)).values()) == {"permanent"}
+
+
 def test_what_is_no_address_is_refused_before_connecting(mailer):
     with SmtpServer() as s:
         m = mailer()
