@@ -229,5 +229,7 @@ fi
 
 succeeds 'the packages can be purged' dpkg --purge tocsin-check-http tocsin tocsin-dev
 is 'nothing of its state stays' 0 "$(ls -d /var/lib/tocsin 2> /dev/null | wc -l)"
+is 'and of its configuration nothing but what is not its own' '' \
+	"$(find /etc/tocsin -type f ! -path '/etc/tocsin/conf.d/*' 2> /dev/null | xargs)"
 is 'nothing of it runs' inactive "$(value ActiveState)"
 finish
