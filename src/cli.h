@@ -13,7 +13,7 @@
 
 struct cli {
 	const char *conf_path, *conf_dropins, *control_path, *state_path;
-	bool help, json, verbose, direct, raw, sections, words, mdoc, send, to_configured;
+	bool help, json, verbose, direct, raw, sections, words, mdoc, send, to_configured, failed;
 	const char *message; /* -m: why */
 	int64_t until_usec; /* µs from now; 0: not given */
 	const char *subject, *from_name, *relay;

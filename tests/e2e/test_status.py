@@ -134,13 +134,14 @@ def test_nothing_is_cut_or_coloured_in_a_pipe(running, setup):
 
 def test_charts_by_the_control_socket(running, setup):
     reply = Client(setup).call(f"{INTERFACE}.Charts")["parameters"]
-    assert reply["step"] == 3600
+    assert reply["step"] == 3600 and reply["steps"] == 24
     charts = {c["item"]: c for c in reply["charts"]}
     assert set(charts) == {"full", "wide"}  # what measures nothing has none
     full = charts["full"]
-    assert full["metric"] == "used" and full["unit"] == "%" and len(full["min"]) == len(full["max"]) == 24
-    assert full["max"][0] == 8 and full["max"][-1] == 97 and full["max"][20] == 88
-    assert charts["wide"]["max"][0] is None and charts["wide"]["max"][-1] == 1
+    assert full["metric"] == "used" and full["unit"] == "%" and full["points"][-1] == {"step": 23, "min": 97, "max": 97}
+    most = {p["step"]: p["max"] for p in full["points"]}
+    assert most[0] == 8 and most[20] == 88 and 21 not in most  # the daemon was not there then
+    assert [(p["step"], p["max"]) for p in charts["wide"]["points"]] == [(23, 1)]
 
 
 def test_the_picture_does_not_wait_for_its_charts(running, show):
