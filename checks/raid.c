@@ -438,7 +438,8 @@ static const struct {
 	enum tocsin_state state;
 	const char *text;
 } pool_states[] = {
-	{ "ONLINE", TOCSIN_OK, N_("all devices work") },
+	/* A failed device of the log or the cache, and errors that were corrected, leave a pool in this state. */
+	{ "ONLINE", TOCSIN_OK, N_("no device with data has failed; corrected errors are not told here") },
 	{ "DEGRADED", TOCSIN_CRITICAL, N_("a device has failed, redundancy is missing") },
 	{ "FAULTED", TOCSIN_CRITICAL, N_("the pool cannot be used") },
 	{ "UNAVAIL", TOCSIN_CRITICAL, N_("devices are missing, the pool cannot be used") },

@@ -368,11 +368,11 @@ static int ask_postgresql(struct server *s)
 }
 
 static const struct server_protocol protocols[] = {
-	{ "smtp", 465, 25, ask_smtp },
-	{ "imap", 993, 143, ask_imap },
-	{ "pop3", 995, 110, ask_pop3 },
-	{ "ftp", 990, 21, ask_ftp },
-	{ "postgresql", 5432, 5432, ask_postgresql },
+	{ "smtp", 465, 25, ask_smtp, "QUIT" },
+	{ "imap", 993, 143, ask_imap, "q LOGOUT" },
+	{ "pop3", 995, 110, ask_pop3, "QUIT" },
+	{ "ftp", 990, 21, ask_ftp, "QUIT" },
+	{ "postgresql", 5432, 5432, ask_postgresql, NULL },
 };
 
 const struct server_protocol *server_protocol_find(const char *name)

@@ -252,3 +252,30 @@ def test_mailq_an_address_in_another_encoding(tmp_path):
     r = run(root, "mailq")
     assert r.number("messages") == count
     assert run(root, "mailq", {"messages_warning": "1"}).one()[0] == "WARNING"
+
+
+# --- network: a bond
+
+def bond(tmp_path, mii="up", **attributes):
+    base, zeros = "sys/class/net/", " 0" * 16
+    names = ["bond0", "eth0", "eth1"]
+    return tree(tmp_path, {"proc/net/dev": "Inter-|\n face |\n" + "".join(f"  {n}:{zeros}\n" for n in names),
+        **{f"{base}{n}/operstate": "up\n" for n in names}, **{f"{base}{n}/flags": "0x1003\n" for n in names},
+        **{f"{base}{n}/bonding_slave/mii_status": f"{m}\n" for n, m in (("eth0", "up"), ("eth1", mii))},
+        base + "bond0/bonding/slaves": "eth0 eth1\n", base + "eth1/operstate": "up\n" if mii == "up" else "down\n",
+        base + "eth1/device/vendor": "0x8086\n", **{f"{base}bond0/bonding/{name}": f"{value}\n" for name, value in attributes.items()}})
+
+
+@pytest.mark.parametrize("state, text, attributes", [
+    ("OK", "up; rates come", {}), ("OK", "up; rates come", {"mode": "802.3ad 4", "ad_num_ports": 2}),
+    ("WARNING", "1 of 2 interfaces of the bond work, not eth1", {"mii": "down"}),
+    ("WARNING", "only 1 of 2 interfaces take part in the bond", {"mode": "802.3ad 4", "ad_num_ports": 1})])
+def test_network_bond_is_up_with_half_of_its_interfaces(tmp_path, state, text, attributes):
+    r = run(bond(tmp_path, **attributes), "network", {"interface": "bond0"})
+    assert r.one()[0] == state and text in r.one()[1]
+
+
+def test_network_part_of_a_bond_must_have_a_link(tmp_path):
+    """Also where it had none at the first look, when it could be a socket without a cable."""
+    r = run(bond(tmp_path, mii="down"), "network")
+    assert r.one() == ("CRITICAL", "no link: no cable, or nothing at its other end")
