@@ -461,8 +461,8 @@ static void judge_link(
 			change->losses);
 }
 
-/* A bond is up while one of its interfaces is. One that is up itself may take no part in it, because the switch does not
- * want it (kernel document networking/bonding). */
+/* A bond is up while one of its interfaces is. One that is up itself may take no part in it, because the
+ * switch does not want it (kernel document networking/bonding). */
 static void judge_bond(struct tocsin_run *run, const char *interface, struct verdict *v)
 {
 	struct word members = read_word(run, interface, "bonding/slaves");
@@ -482,8 +482,9 @@ static void judge_bond(struct tocsin_run *run, const char *interface, struct ver
 			buf_text(&down));
 	else if (ports < n)
 		verdict_add(v, TOCSIN_WARNING,
-			"only %.0f of %u interfaces take part in the bond: the switch has not agreed to the others (LACP)", ports,
-			n);
+			"only %.0f of %u interfaces take part in the bond: the switch has not agreed to the "
+			"others (LACP)",
+			ports, n);
 }
 
 /* --- Reporting */
@@ -491,8 +492,9 @@ static void judge_bond(struct tocsin_run *run, const char *interface, struct ver
 static void put_attributes(struct buf *b, struct tocsin_run *run, const char *interface)
 {
 	static const char *const attributes[] = { "operstate", "carrier", "speed", "duplex", "mtu", "address",
-		"carrier_up_count", "carrier_down_count", "bonding/mode", "bonding/slaves", "bonding/active_slave",
-		"bonding/ad_num_ports", "bonding_slave/state", "bonding_slave/mii_status" };
+		"carrier_up_count", "carrier_down_count", "bonding/mode", "bonding/slaves",
+		"bonding/active_slave", "bonding/ad_num_ports", "bonding_slave/state",
+		"bonding_slave/mii_status" };
 
 	for (size_t i = 0; i < ELEMENTS(attributes); i++) {
 		struct word w = read_word(run, interface, attributes[i]);
@@ -638,8 +640,8 @@ static void report_link(struct tocsin_run *run, const struct config *c, const st
 		show(run, i->name, all);
 }
 
-/* An interface that IS_NAMED must have a link, and so must a part of a bond; of the others many wait for a cable that never
- * was there. */
+/* An interface that IS_NAMED must have a link, and so must a part of a bond; of the others many wait for a
+ * cable that never was there. */
 static void look_at(struct tocsin_run *run, const struct config *c, const struct interface *i, bool is_named,
 	const struct interfaces *all)
 {

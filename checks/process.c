@@ -180,7 +180,8 @@ static bool is_meant(const struct target *target, const struct proctree *t, stru
 		return false;
 	/* We ourselves carry no pattern in our command line, but the daemon's configuration may be in an
 	 * editor's. */
-	if (c->pattern && (p->pid == getpid() || regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) != 0))
+	if (c->pattern &&
+		(p->pid == getpid() || regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) != 0))
 		return false;
 	return c->containers || !proc_is_contained(t, p);
 }

@@ -230,7 +230,8 @@ bool proc_is_contained(const struct proctree *t, const struct proc *p)
 	char data[4096];
 	int inner;
 
-	const char *line = read_entry(t->fd, p->pid, "status", data, sizeof(data)) > 0 ? strstr(data, "\nNSpid:") : NULL;
+	const char *line =
+		read_entry(t->fd, p->pid, "status", data, sizeof(data)) > 0 ? strstr(data, "\nNSpid:") : NULL;
 	return line && sscanf(line, "\nNSpid: %*d%*[ \t]%d", &inner) == 1;
 }
 

@@ -106,8 +106,8 @@ void smart_scan_free(struct smart_scan *s)
 
 /* --- ATA */
 
-/* A number means what smartctl calls it: makers of solid-state disks have put sectors that were read, or written GiB, into
- * 197 to 199, and Current_Pending_ECC_Cnt of some is 1 whenever they move data. */
+/* A number means what smartctl calls it: makers of solid-state disks have put sectors that were read, or
+ * written GiB, into 197 to 199, and Current_Pending_ECC_Cnt of some is 1 whenever they move data. */
 static const struct {
 	int id;
 	enum smart_number number;
@@ -123,7 +123,8 @@ static const struct {
 /* Without a name of its own the number has its usual meaning. */
 static bool has_meaning(const char *name, const char *const words[3])
 {
-	static const char *const none[] = { "Unknown_Attribute", "Unknown_HDD_Attribute", "Unknown_SSD_Attribute" };
+	static const char *const none[] = { "Unknown_Attribute", "Unknown_HDD_Attribute",
+		"Unknown_SSD_Attribute" };
 
 	for (size_t i = 0; name && i < 3 && words[i]; i++)
 		if (strstr(name, words[i]))
