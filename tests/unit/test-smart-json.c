@@ -83,6 +83,41 @@ static void counts_only_what_the_name_says(void **state)
 	assert_true(nameless.number[SMART_REALLOCATED] == 7);
 }
 
+static void knows_the_self_tests_of_all_kinds(void **state)
+{
+	static const struct {
+		const char *text, *failure;
+	} cases[] = {
+		{ "\"scsi_self_test_0\": {\"result\": {\"value\": 7, \"string\": \"Failed in segment\"}}",
+			"Failed in segment" },
+		{ "\"scsi_self_test_0\": {\"result\": {\"value\": 0, \"string\": \"Completed\"}}, "
+		  "\"scsi_self_test_1\": {\"result\": {\"value\": 7, \"string\": \"Failed in segment\"}}",
+			"" },
+		{ "\"scsi_self_test_0\": {\"result\": {\"value\": 1, \"string\": \"Aborted (by user "
+		  "command)\"}}",
+			"" },
+		{ "\"nvme_self_test_log\": {\"table\": [null, {\"self_test_result\": {\"value\": 6, "
+		  "\"string\": \"Completed: "
+		  "unknown failed segment\"}}]}",
+			"Completed: unknown failed segment" },
+		{ "\"nvme_self_test_log\": {\"table\": [{\"self_test_result\": {\"value\": 2, \"string\": "
+		  "\"Aborted: Controller "
+		  "Reset\"}}]}",
+			"" },
+		{ "\"nvme_self_test_log\": {\"table\": [null]}", "" },
+		{ "\"scsi_self_test_0\": 3, \"nvme_self_test_log\": []", "" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_smart_health_ struct smart_health h = { 0 };
+		char text[512];
+
+		snprintf(text, sizeof(text), HEAD "%s}", cases[i].text);
+		assert_int_equal(health(text, &h), 0);
+		assert_string_equal(h.self_test, cases[i].failure);
+	}
+}
+
 static void takes_the_worst_attribute(void **state)
 {
 	_cleanup_smart_health_ struct smart_health h = { 0 };
@@ -141,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_scan_may_find_nothing),
 		cmocka_unit_test(does_not_invent_numbers),
 		cmocka_unit_test(counts_only_what_the_name_says),
+		cmocka_unit_test(knows_the_self_tests_of_all_kinds),
 		cmocka_unit_test(takes_the_worst_attribute),
 		cmocka_unit_test(reads_the_first_error),
 		cmocka_unit_test(refuses_other_texts),
