@@ -73,7 +73,7 @@ int proc_parse_stat(const char *line, struct proc *ret)
 	p.ppid = (pid_t)field[PPID];
 	p.state = close[2];
 	memcpy(p.comm, open + 1, len);
-	p.has_others = field[THREADS] > 1;
+	p.threads = field[THREADS] > 0 && field[THREADS] < INT32_MAX ? (int)field[THREADS] : 0;
 	p.is_kernel = (unsigned long long)field[FLAGS] & PF_KTHREAD;
 	p.cpu_ticks = (uint64_t)field[UTIME] + (uint64_t)field[STIME];
 	if (field[CUTIME] >= 0 && field[CSTIME] >= 0)
@@ -221,7 +221,7 @@ const struct proc *proctree_find(const struct proctree *t, pid_t pid)
 
 bool proc_is_alive(const struct proc *p)
 {
-	return p->state == 'Z' ? p->has_others : !strchr("Xx", p->state);
+	return p->state == 'Z' ? p->threads > 1 : !strchr("Xx", p->state);
 }
 
 /* "NSpid:	4711	1": a number in each name space, from ours inwards (proc_pid_status(5)). */

@@ -19,7 +19,7 @@ struct proc {
 	pid_t pid, ppid;
 	char state; /* 'R', 'S', 'D', 'Z' … (proc_pid_stat(5)) */
 	bool is_kernel; /* a thread of the kernel */
-	bool has_others; /* threads besides the first one, which may have ended before them */
+	int threads; /* of which the first one may have ended before the others */
 	char comm[PROC_COMM_MAX];
 	uint64_t start_ticks; /* after boot; with the pid it names a process for ever */
 	uint64_t cpu_ticks; /* user and system time */

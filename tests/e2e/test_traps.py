@@ -279,3 +279,22 @@ def test_network_part_of_a_bond_must_have_a_link(tmp_path):
     """Also where it had none at the first look, when it could be a socket without a cable."""
     r = run(bond(tmp_path, mii="down"), "network")
     assert r.one() == ("CRITICAL", "no link: no cable, or nothing at its other end")
+
+
+# --- load
+
+CPUS = "cpu 1 1 1 1\ncpu0 1 1 1 1\ncpu1 1 1 1 1\n"
+
+
+@pytest.mark.parametrize("loadavg, mounts, state, text", [
+    ("40.00 40.00 40.00 9/4711 1", LXCFS.format(61, "/proc/stat", "/proc/stat"), "OK", "on 16 processors of the host"),
+    ("40.00 40.00 40.00 9/30 1", LXCFS.format(61, "/proc/stat", "/proc/stat"), "CRITICAL", "on 2 processors"),
+    ("40.00 40.00 40.00 9/4711 1", "", "CRITICAL", "on 2 processors"), ("999.00 999.00 999.00 9/4711 1", LXCFS.format(61, "/proc/stat", "/proc/stat"), "CRITICAL",
+     "on 16 processors of the host")])
+def test_load_of_the_host_seen_in_a_container(tmp_path, loadavg, mounts, state, text):
+    """lxcfs gives the container two processors, and leaves it the load of a host that has sixteen."""
+    thread = "{} (x) S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 12 0 700 0 0\n"
+    root = tree(tmp_path, {"proc/loadavg": loadavg + "\n", "proc/stat": CPUS, "proc/self/mountinfo": PROC + mounts,
+        "proc/1/stat": thread.format(1), "proc/9/stat": thread.format(9), "sys/devices/system/cpu/present": "0-7,16-23\n"})
+    got = run(root, "load").one()
+    assert got[0] == state and text in got[1]
