@@ -282,7 +282,7 @@ static double percent_used(double used, double available)
 struct growth {
 	double rate;       /* bytes a second, NAN when not known */
 	double weight;     /* how much of the window it rests on, 0 to 1 */
-	int64_t full_usec; /* until it is full, USEC_NEVER */
+	int64_t full_usec; /* until it is full; USEC_NEVER: it will not, or nobody can say yet */
 };
 
 struct key {
@@ -325,7 +325,7 @@ static struct growth measure_growth(struct tocsin_run *run, const char *item, co
 		tocsin_remember(run, key("weight", item).text, g.weight);
 	}
 	tocsin_remember(run, key("used", item).text, used);
-	if (g.rate > 0) {
+	if (g.rate > 0 && g.weight >= RATE_TRUSTED) {
 		double seconds = s->available / g.rate;
 
 		if (seconds < (double)FORECAST_MAX_USEC / (double)USEC_PER_SEC)
@@ -376,7 +376,7 @@ static void judge_inodes(const struct config *c, const struct space *s, struct v
 
 static void judge_growth(const struct config *c, const struct growth *g, struct verdict *v)
 {
-	if (g->full_usec == USEC_NEVER || g->weight < RATE_TRUSTED)
+	if (g->full_usec == USEC_NEVER)
 		return;
 	if (c->full_critical > 0 && g->full_usec < c->full_critical)
 		verdict_add(v, TOCSIN_CRITICAL, "full in about %s at the present rate",
@@ -454,8 +454,8 @@ static void put_growth(struct buf *b, const struct growth *g)
 		buf_printf(b,
 			g->rate > 0 ? _("growth: fills by %s an hour") : _("growth: empties by %s an hour"),
 			short_size(an_hour).text);
-		if (g->weight < RATE_TRUSTED)
-			buf_puts(b, _(" (over the last minutes only)"));
+		buf_puts(b, g->weight < RATE_TRUSTED ? _(" (over the last minutes only)")
+						     : _(" (average of about two hours)"));
 		if (g->full_usec != USEC_NEVER)
 			buf_printf(b, _("; at this rate it is full in about %s"),
 				short_duration(g->full_usec).text);

@@ -4,19 +4,12 @@ import ctypes
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 
 import pytest
 
-from test_checks import FIXTURES, run
-
-
-def copied(tree, tmp_path):
-    """A recorded tree to change."""
-    shutil.copytree(FIXTURES / tree, tmp_path / "root", symlinks=True)
-    return tmp_path / "root"
+from test_checks import FIXTURES, copied, run
 
 
 # --- clock
