@@ -98,8 +98,8 @@ static int recall(struct tocsin_run *run, struct cpu_times *ret, int64_t *ret_ag
 }
 
 /* What passed between BEFORE and NOW in percent of all of it; false when the two cannot be compared. iowait,
- * and idle with it, may go back a little (Documentation/filesystems/proc.rst); anything else does only after
- * a boot. */
+ * and idle with it, may go back a little (Documentation/filesystems/proc.rst), and so may steal, which is
+ * what the hypervisor says; anything else does only after a boot. */
 static bool compare(
 	const struct cpu_times *before, const struct cpu_times *now, double ret_percent[CPU_TIMES])
 {
@@ -109,7 +109,7 @@ static bool compare(
 		return false;
 	for (size_t i = 0; i < CPU_TIMES; i++) {
 		passed[i] = now->ticks[i] - before->ticks[i];
-		if (passed[i] < 0 && i != CPU_IDLE && i != CPU_IOWAIT)
+		if (passed[i] < 0 && i != CPU_IDLE && i != CPU_IOWAIT && i != CPU_STEAL)
 			return false;
 		passed[i] = fmax(0, passed[i]);
 		all += passed[i];

@@ -732,7 +732,8 @@ static void report_all(struct tocsin_run *run, const struct known *k)
 	if (k->n_left_out)
 		tocsin_item(run, item, TOCSIN_CRITICAL,
 			k->n_overdue || k->n_restarting
-				? N_("%zu units have failed, are overdue or are restarted, more than are shown one by one")
+				? N_("%zu units have failed, are overdue or are restarted, more than are "
+				     "shown one by one")
 				: N_("%zu units have failed, more than are shown one by one"),
 			k->n_failed + k->n_overdue + k->n_restarting);
 	else if (k->n_failed && k->n_overdue)

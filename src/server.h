@@ -80,6 +80,7 @@ struct server_protocol {
 	uint16_t port_tls, port_plain;
 	/* Greeting, request for TLS, consent: 0, or as server_fail(). NULL: there is no STARTTLS. */
 	int (*ask_for_tls)(struct server *s);
+	const char *goodbye; /* NULL: none is needed */
 };
 
 /* "smtp", "imap", "pop3", "ftp", "postgresql"; NULL: none of them. */

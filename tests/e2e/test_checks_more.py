@@ -212,6 +212,7 @@ def test_cpu_good():
     ({"idle": 80000.0, "steal": -1000.0}, {}, "WARNING", "the hypervisor took 38 % of the time (steal, limit 20 %)"),
     ({}, {"usage_warning": "15.6%"}, "WARNING", ""), ({}, {"usage_warning": "15.7%"}, "OK", ""),
     ({"idle": 80001.0, "iowait": 1001.0}, {"usage_warning": "0%"}, "OK", "100 % busy, 0 % iowait"),  # these may go back
+    ({"steal": 400000.0}, {}, "OK", "16 % busy, 1 % iowait, 0 % steal"),
     ({"user": 10001.0}, {}, "OK", "counters began anew"), ({"boot": 1.6e9}, {}, "OK", "counters began anew"),
     ({"boot": 1.7e9 + 3}, {}, "OK", "16 % busy")])
 def test_cpu(before, options, state, text):
