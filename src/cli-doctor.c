@@ -543,12 +543,14 @@ static void tell_outbox(struct doctor *d, const json_t *status)
 	const json_t *recipient = json_array_get(json_object_get(mail, "recipients"), 0);
 	_cleanup_buf_ struct buf last = BUF(100), queued = BUF(100);
 
+	const char *answer = cli_text_of(recipient, "answer");
 	append_time(&last, status, "last_mail");
 	append_time(&queued, mail, "queued");
 	if (json_array_size(outbox))
 		tell_finding(d, N_("outbox"), "WARNING", N_("\"tocsin outbox\" shows all answers; \"tocsin outbox retry\" tries now"),
-			"mails that wait: %zu, the first since %s; last answer: %s", json_array_size(outbox), buf_text(&queued),
-			cli_text_of(recipient, "answer"));
+			*answer ? N_("mails that wait: %zu, the first since %s; last answer: %s")
+				: N_("mails that wait: %zu, the first since %s, not tried yet"),
+			json_array_size(outbox), buf_text(&queued), answer);
 	else if (last.len)
 		tell_finding(d, N_("outbox"), "OK", NULL, "no mail waits, the last one arrived %s", buf_text(&last));
 	else

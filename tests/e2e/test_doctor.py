@@ -302,6 +302,14 @@ def test_mails_that_wait(setup, doctor, daemon, catcher, victim):
     assert "mails that wait: 1," in doctor().one("outbox", "WARNING")
 
 
+def test_mail_that_was_not_tried_yet(setup, doctor, daemon, catcher, victim):
+    catcher.behave("silent")
+    setup.write(victim.check())
+    daemon(setup)
+    wait_until(lambda: setup.status()["outbox"], "a mail that waits")
+    assert doctor(timeout="2s").one("outbox", "WARNING").endswith("not tried yet")
+
+
 def test_state_folder_that_is_not_there(setup, doctor, tmp_path):
     setup.state = tmp_path / "nowhere" / "state.db"
     assert "nowhere" in doctor().one("state folder", "WARNING")
