@@ -420,6 +420,8 @@ void server_judge_certificate(
 
 	if (config->tls_pin) /* it stands for the dates too */
 		return;
+	if (c->since_usec > clock_realtime_usec())
+		verdict_add(v, TOCSIN_CRITICAL, "the certificate is not valid before %s", date(c->since_usec).text);
 	judge_end(N_("the certificate"), c->until_usec,
 		is_critical ? config->certificate_critical : config->certificate_warning,
 		is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, v);

@@ -283,6 +283,7 @@ EXTRA_DIST += tests/e2e/test_completion.py
 EXTRA_DIST += tests/e2e/test_compare.py
 EXTRA_DIST += tests/e2e/test_checks_complete.py
 EXTRA_DIST += tests/e2e/test_checks_more.py
+EXTRA_DIST += tests/e2e/test_traps.py
 EXTRA_DIST += tests/e2e/test_checks_net.py
 EXTRA_DIST += tests/e2e/test_checks_rest.py tests/e2e/rest_booted.py
 EXTRA_DIST += tests/e2e/test_clock.py tests/support/clock.c
