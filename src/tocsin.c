@@ -105,7 +105,7 @@ static const struct cli_option {
 		N_("the sections of the configuration instead of the modules"), NULL, "describe" },
 	{ "message", "WHY", 'm', KIND_TEXT, offsetof(struct cli, message), N_("the reason, for those who read it later"), NULL, "ack silence" },
 	{ "until", "TIME", 0, KIND_UNTIL, offsetof(struct cli, until_usec),
-		N_("until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\""), NULL, "ack" },
+		N_("until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\""), NULL, "ack silence" },
 	{ "since", "TIME", 0, KIND_TEXT, offsetof(struct cli, since), N_("2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00"), NULL, "history incidents" },
 	{ "check", "GLOB", 0, KIND_TEXT, offsetof(struct cli, check), N_("only checks, or CHECK/ITEM, that match"), NULL, "history incidents" },
 	{ "all", NULL, 0, KIND_FLAG, offsetof(struct cli, all), N_("ended incidents too"), NULL, "incidents" },
