@@ -3,7 +3,7 @@
  * that is found is watched by a pidfd, so that its death is noticed at once.
  *
  * All checks of one batch share one scan of /proc. The scan may be a moment old when a check uses it: "alive"
- * is proven by opening the process, and before "gone" is said /proc is read once more. */
+ * is proven by opening the process, and before "gone" is said /proc is read once more, unless that was just now. */
 #include "account.h"
 #include "buf.h"
 #include "clock.h"
@@ -25,7 +25,8 @@
 #include <sys/wait.h>
 
 #define WATCHES_MAX 64
-#define FRESH_USEC (100 * USEC_PER_MSEC) /* a scan that may prove absence */
+#define FRESH_USEC (100 * USEC_PER_MSEC) /* a scan that may prove absence, or, where scans are slow: */
+#define FRESH_SCANS 10                   /* so many times what it took: hundreds that die together do not scan for each */
 /* A pidfile is written soon after the start of its process. */
 #define PIDFILE_SLACK_USEC (60 * USEC_PER_SEC)
 #define REAPED_MSEC 100 /* a parent takes its child within that, or leaves it a zombie */
@@ -112,7 +113,7 @@ static const char *validate(const void *config)
 
 struct snapshot {
 	uint64_t batch; /* 0: none */
-	int64_t taken_usec;
+	int64_t taken_usec, took_usec;
 	struct proctree tree;
 };
 
@@ -122,9 +123,9 @@ static struct snapshot snapshot = { .tree = PROCTREE_EMPTY };
 /* The scan of this batch, not older than MAX_AGE. */
 static int take_snapshot(struct tocsin_run *run, int64_t max_age_usec, struct proctree **ret)
 {
-	int64_t now = clock_boottime_usec();
+	int64_t now = clock_boottime_usec(), age = now - snapshot.taken_usec;
 
-	if (snapshot.batch != tocsin_batch(run) || now - snapshot.taken_usec > max_age_usec) {
+	if (snapshot.batch != tocsin_batch(run) || (age > max_age_usec && age > FRESH_SCANS * snapshot.took_usec)) {
 		_cleanup_close_ int fd = tocsin_open(run, "/proc", O_RDONLY | O_DIRECTORY);
 		struct proctree tree;
 
@@ -134,7 +135,7 @@ static int take_snapshot(struct tocsin_run *run, int64_t max_age_usec, struct pr
 			return r;
 		}
 		proctree_free(&snapshot.tree);
-		snapshot = (struct snapshot){ tocsin_batch(run), now, tree };
+		snapshot = (struct snapshot){ tocsin_batch(run), now, clock_boottime_usec() - now, tree };
 	}
 	*ret = &snapshot.tree;
 	return 0;
