@@ -41,9 +41,11 @@ struct outbox_mail *outbox_find(const struct daemon *d, const char *id)
 	return NULL;
 }
 
+/* In the order in which they were queued, and are sent: the state file gives them in that of their ids. */
 void outbox_adopt(struct daemon *d, struct outbox_mail *mail)
 {
 	struct outbox_mail **grown = reallocarray(d->outbox, d->n_outbox + 1, sizeof(*grown));
+	size_t at = d->n_outbox;
 
 	if (!grown) {
 		log_error("no memory for the mail \"%s\"", mail->subject);
@@ -51,7 +53,11 @@ void outbox_adopt(struct daemon *d, struct outbox_mail *mail)
 		return;
 	}
 	d->outbox = grown;
-	grown[d->n_outbox++] = mail;
+	while (at > 0 && grown[at - 1]->queued_usec > mail->queued_usec)
+		at--;
+	memmove(&grown[at + 1], &grown[at], (d->n_outbox - at) * sizeof(*grown));
+	grown[at] = mail;
+	d->n_outbox++;
 }
 
 static void remove_mail(struct daemon *d, struct outbox_mail *mail)
@@ -68,6 +74,17 @@ static void remove_mail(struct daemon *d, struct outbox_mail *mail)
 }
 
 /* ---- what is late ---- */
+
+/* Can it be written anew without losing any of what it tells? There is a limit to what is remembered. */
+static bool is_remembered(const struct daemon *d, const struct outbox_mail *mail)
+{
+	struct happening *h = d->happenings;
+	size_t i = 0;
+
+	while (i < mail->n_events && (h = happening_find_behind(h, mail->events[i])))
+		i++;
+	return i == mail->n_events;
+}
 
 static int by_number(const void *a, const void *b)
 {
@@ -109,11 +126,11 @@ static struct outbox_mail *compose_digest(struct daemon *d, struct outbox_mail *
 	};
 	struct outbox_mail *digest = events ? mail_compose(d, &letter) : NULL;
 
-	/* It has waited as long as the oldest of them, and is no more urgent. */
-	for (size_t i = 0; digest && i < n; i++) {
-		digest->queued_usec = mails[i]->queued_usec < digest->queued_usec ? mails[i]->queued_usec : digest->queued_usec;
+	/* It is no more urgent than any of them, but is given up no sooner than the newest. */
+	if (digest)
+		digest->queued_usec = mails[n - 1]->queued_usec;
+	for (size_t i = 0; digest && i < n; i++)
 		digest->attempts = mails[i]->attempts > digest->attempts ? mails[i]->attempts : digest->attempts;
-	}
 	return digest;
 }
 
@@ -148,6 +165,8 @@ static void merge_older_than(struct daemon *d, int64_t time_usec)
 {
 	struct outbox_merge m;
 
+	for (size_t i = 0; i < d->n_outbox; i++)
+		d->outbox[i]->is_fixed = !is_remembered(d, d->outbox[i]);
 	while (outbox_find_merge(d->outbox, d->n_outbox, time_usec, &m) > 0) {
 		bool is_merged = merge_one(d, &m);
 
@@ -182,8 +201,7 @@ static void write_again(struct daemon *d, struct outbox_mail *mail, const struct
 
 static bool is_alert(const struct daemon *d, const struct outbox_mail *mail)
 {
-	return mail->kind && strcmp(mail->kind, "alert") == 0 && mail->n_events > 0 &&
-		happening_find(d, mail->events[mail->n_events - 1]);
+	return mail->kind && strcmp(mail->kind, "alert") == 0 && mail->n_events > 0 && is_remembered(d, mail);
 }
 
 static void say_that_late(struct daemon *d, struct outbox_mail *mail, int64_t now_usec)

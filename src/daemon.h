@@ -413,6 +413,9 @@ void event_orphaned(struct daemon *d, struct happening *h, uint64_t fresh);
 void event_reported(struct daemon *d);
 
 struct happening *happening_find(const struct daemon *d, int64_t number);
+
+/* The same for who looks for many in the order of their numbers: H, or one behind it. */
+struct happening *happening_find_behind(struct happening *h, int64_t number);
 void happening_free(struct happening *h);
 
 /* Puts it where its number belongs. */
@@ -491,7 +494,7 @@ void mail_remark(struct daemon *d, const char *format, ...) _printf_(2, 3);
 struct letter {
 	enum report_kind kind;
 	const char *id; /* a mail that is written again keeps its own; NULL: a new one */
-	const int64_t *events; /* numbers of the happenings that it tells */
+	const int64_t *events; /* numbers of the happenings that it tells, in their order */
 	size_t n_events;
 	const char *const *to;
 	size_t n_to;

@@ -216,7 +216,7 @@ static bool is_pending_for(const struct outbox_mail *m, const char *address)
 
 static bool can_merge(const struct outbox_mail *m, int64_t older_than_usec)
 {
-	return !m->in_flight && m->queued_usec < older_than_usec;
+	return !m->in_flight && !m->is_fixed && m->queued_usec < older_than_usec;
 }
 
 /* Puts the indexes of the mails that ADDRESS still waits for into MAILS. */

@@ -46,6 +46,7 @@ struct outbox_mail {
 	bool in_flight; /* handed to the mailer; not stored */
 	bool is_stored; /* its commit was acknowledged; not stored */
 	bool lost_mailer; /* the mailer of the last attempt died with it: it goes alone; not stored */
+	bool is_fixed; /* some of what it tells is remembered nowhere else: it is not merged; the caller's, not stored */
 	size_t n_remarks; /* that it brings besides: the caller's, not stored */
 };
 
@@ -81,7 +82,7 @@ bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_u
 bool outbox_interrupted(struct outbox_mail *m, const char *why, bool is_crash, int64_t give_up_usec, int64_t now_usec);
 
 /* Mails that were queued before OLDER_THAN and that the same recipients still wait for: each group of two or more can go
- * as one. Those in flight are left alone. */
+ * as one. Those in flight, and those that are fixed, are left alone. */
 struct outbox_merge {
 	size_t *mails; /* indexes, oldest first */
 	size_t n_mails;

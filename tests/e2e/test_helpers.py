@@ -70,7 +70,7 @@ def status(setup):
     return json.loads(setup.tocsin("status", "--json").stdout)
 
 
-def wait_until(is_true, timeout=30):
+def wait_until(is_true, timeout=60):
     end = time.monotonic() + timeout
     while not (value := is_true()):
         assert time.monotonic() < end
