@@ -518,7 +518,7 @@ static struct mail_batch *batch_new(struct daemon *d)
 	return b;
 }
 
-/* false: no mailer is ready now; mail_mailer_available() follows. */
+/* false: no mailer is ready now; outbox_mailer_available() follows. */
 static bool take_mailer(struct mail_batch *b)
 {
 	b->helper = pool_take(b->daemon->mailers, &batch_callbacks, b);

@@ -420,6 +420,9 @@ def test_incidents_of_a_start_without_the_state_file(setup, daemon, catcher, vic
     assert setup.tocsin("ack", str(blind["c"]), "-m", "known").returncode == 0
     assert [i["item"] for i in status(setup)["items"] if i["acknowledged"]] == ["c"]
 
+    heading, *rows = setup.tocsin("incidents").stdout.splitlines()
+    assert all(row.index(" 20") + 1 == heading.index("OPENED") for row in rows if row[0].isdigit()), (heading, rows)
+
     # The file counts on from where it was.
     b.say("CRITICAL")
     wait_until(lambda: numbers().get("b"))
