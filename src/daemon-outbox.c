@@ -415,6 +415,19 @@ static bool is_accepted(const struct outbox_mail *mail)
 	return false;
 }
 
+static bool is_due(const struct outbox_mail *mail, int64_t now_usec)
+{
+	return mail->is_stored && mail->next_try_usec <= now_usec;
+}
+
+static bool any_is_due(const struct daemon *d, int64_t now_usec)
+{
+	for (size_t i = 0; i < d->n_outbox; i++)
+		if (is_due(d->outbox[i], now_usec))
+			return true;
+	return false;
+}
+
 /* The attempt of every mail in flight has ended. WHY is set when the mailer itself failed. */
 static void attempts_ended(struct daemon *d, const char *why)
 {
@@ -465,6 +478,7 @@ static void batch_ended(struct mail_batch *b, const char *why)
 	d->mail_batch = NULL;
 	free(b);
 	attempts_ended(d, why);
+	d->sends_alone = why || (d->sends_alone && any_is_due(d, clock_realtime_usec()));
 	daemon_changed(d);
 }
 
@@ -526,26 +540,31 @@ static bool take_mailer(struct mail_batch *b)
 	return b->helper;
 }
 
+/* The one that is due and was tried least: not what costs its mailer each time, if there is another. */
+static const struct outbox_mail *least_tried(const struct daemon *d, int64_t now_usec)
+{
+	const struct outbox_mail *least = NULL;
+
+	for (size_t i = 0; i < d->n_outbox; i++)
+		if (is_due(d->outbox[i], now_usec) && (!least || d->outbox[i]->attempts < least->attempts))
+			least = d->outbox[i];
+	return least;
+}
+
 static void send_due(struct daemon *d, int64_t now_usec)
 {
+	const struct outbox_mail *only = d->sends_alone ? least_tried(d, now_usec) : NULL;
+
 	for (size_t i = 0; i < d->n_outbox; i++) {
 		struct outbox_mail *mail = d->outbox[i];
 
-		if (!mail->is_stored || mail->next_try_usec > now_usec)
+		if (!is_due(mail, now_usec) || (only && mail != only))
 			continue;
 		say_that_late(d, mail, now_usec);
 		mail->in_flight = true;
 		send_mail(d->mail_batch->helper, mail);
 	}
 	run_mailer(d->mail_batch);
-}
-
-static bool any_is_due(const struct daemon *d, int64_t now_usec)
-{
-	for (size_t i = 0; i < d->n_outbox; i++)
-		if (d->outbox[i]->is_stored && d->outbox[i]->next_try_usec <= now_usec)
-			return true;
-	return false;
 }
 
 void outbox_pump(struct daemon *d)

@@ -268,6 +268,7 @@ struct daemon {
 	struct outbox_mail **outbox;
 	size_t n_outbox;
 	struct mail_batch *mail_batch; /* of the outbox */
+	bool sends_alone; /* a mailer has died over its mails: each goes alone until all that are due had their turn */
 	struct mail_batch *test_batches;
 	sd_event_source *outbox_source, *report_source;
 	struct relay_address *addresses; /* one a relay at most */
