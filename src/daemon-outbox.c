@@ -415,33 +415,19 @@ static bool is_accepted(const struct outbox_mail *mail)
 	return false;
 }
 
-static bool is_due(const struct outbox_mail *mail, int64_t now_usec)
-{
-	return mail->is_stored && mail->next_try_usec <= now_usec;
-}
-
-static bool any_is_due(const struct daemon *d, int64_t now_usec)
-{
-	for (size_t i = 0; i < d->n_outbox; i++)
-		if (is_due(d->outbox[i], now_usec))
-			return true;
-	return false;
-}
-
 /* The attempt of every mail in flight has ended. WHY is set when the mailer itself failed. */
-static void attempts_ended(struct daemon *d, const char *why)
+static void attempts_ended(struct daemon *d, const char *why, bool is_crash)
 {
+	int64_t give_up = d->conf->alert.give_up, now = clock_realtime_usec();
+
 	for (size_t i = d->n_outbox; i-- > 0;) {
 		struct outbox_mail *mail = d->outbox[i];
 
 		if (!mail->in_flight)
 			continue;
-		for (size_t j = 0; why && j < mail->n_recipients; j++)
-			outbox_result(mail, mail->recipients[j].address, "temporary", why);
-		mail->in_flight = false;
 		if (is_accepted(mail))
 			mail_arrived(d, mail);
-		if (outbox_attempted(mail, d->conf->alert.give_up, clock_realtime_usec())) {
+		if (why ? outbox_interrupted(mail, why, is_crash, give_up, now) : outbox_attempted(mail, give_up, now)) {
 			report_losses(d, mail);
 			remove_mail(d, mail);
 		} else {
@@ -467,7 +453,7 @@ static void answer_test(struct mail_batch *b, const char *why)
 	free(b);
 }
 
-static void batch_ended(struct mail_batch *b, const char *why)
+static void batch_ended(struct mail_batch *b, const char *why, bool is_crash)
 {
 	struct daemon *d = b->daemon;
 
@@ -477,8 +463,7 @@ static void batch_ended(struct mail_batch *b, const char *why)
 	}
 	d->mail_batch = NULL;
 	free(b);
-	attempts_ended(d, why);
-	d->sends_alone = why || (d->sends_alone && any_is_due(d, clock_realtime_usec()));
+	attempts_ended(d, why, is_crash);
 	daemon_changed(d);
 }
 
@@ -493,7 +478,7 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 	struct daemon *d = b->daemon;
 
 	if (m->kind == MSG_DONE) {
-		batch_ended(b, NULL);
+		batch_ended(b, NULL, false);
 		pool_give_back(d->mailers, h);
 		outbox_pump(d);
 	} else if (handlers[m->kind]) {
@@ -512,7 +497,7 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	buf_puts(&why, "tocsin-mail ");
 	helper_describe_end(end, &why);
 	log_error("%s", buf_text(&why));
-	batch_ended(b, buf_text(&why));
+	batch_ended(b, buf_text(&why), !end->timed_out);
 	outbox_pump(d);
 }
 
@@ -540,29 +525,37 @@ static bool take_mailer(struct mail_batch *b)
 	return b->helper;
 }
 
-/* The one that is due and was tried least: not what costs its mailer each time, if there is another. */
-static const struct outbox_mail *least_tried(const struct daemon *d, int64_t now_usec)
+static bool is_due(const struct outbox_mail *mail, int64_t now_usec)
 {
-	const struct outbox_mail *least = NULL;
-
-	for (size_t i = 0; i < d->n_outbox; i++)
-		if (is_due(d->outbox[i], now_usec) && (!least || d->outbox[i]->attempts < least->attempts))
-			least = d->outbox[i];
-	return least;
+	return mail->is_stored && mail->next_try_usec <= now_usec;
 }
 
+static bool any_is_due(const struct daemon *d, int64_t now_usec)
+{
+	for (size_t i = 0; i < d->n_outbox; i++)
+		if (is_due(d->outbox[i], now_usec))
+			return true;
+	return false;
+}
+
+/* Those with which a mailer died go after the others, each alone: one may be the cause, and who is beside it would never
+ * arrive. */
 static void send_due(struct daemon *d, int64_t now_usec)
 {
-	const struct outbox_mail *only = d->sends_alone ? least_tried(d, now_usec) : NULL;
+	bool are_others = false;
 
+	for (size_t i = 0; i < d->n_outbox; i++)
+		are_others |= is_due(d->outbox[i], now_usec) && !d->outbox[i]->lost_mailer;
 	for (size_t i = 0; i < d->n_outbox; i++) {
 		struct outbox_mail *mail = d->outbox[i];
 
-		if (!is_due(mail, now_usec) || (only && mail != only))
+		if (!is_due(mail, now_usec) || (are_others && mail->lost_mailer))
 			continue;
 		say_that_late(d, mail, now_usec);
 		mail->in_flight = true;
 		send_mail(d->mail_batch->helper, mail);
+		if (!are_others)
+			break;
 	}
 	run_mailer(d->mail_batch);
 }

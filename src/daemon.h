@@ -174,6 +174,7 @@ struct state_file {
 	bool is_open; /* changes have been sent since the last commit */
 	bool is_snapshot_sent; /* the commit under way brings the file up to date */
 	bool is_loaded; /* all rows of the file were taken in */
+	int64_t next_incident; /* the number that it counts on from; 0: it has counted none */
 	unsigned readers_died; /* writers that ended before they had sent all rows */
 	bool was_settled; /* at the end of the last turn */
 	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
@@ -268,7 +269,6 @@ struct daemon {
 	struct outbox_mail **outbox;
 	size_t n_outbox;
 	struct mail_batch *mail_batch; /* of the outbox */
-	bool sends_alone; /* a mailer has died over its mails: each goes alone until all that are due had their turn */
 	struct mail_batch *test_batches;
 	sd_event_source *outbox_source, *report_source;
 	struct relay_address *addresses; /* one a relay at most */
@@ -431,6 +431,9 @@ uint64_t route_mask(const struct daemon *d, const char *names, bool *ret_lost);
 
 /* ---- daemon-incident.c ---- */
 
+/* The number of the next incident while the state file, which counts them, could not be read: seconds of the clock, so that
+ * it is none of those that the file knows, nor one of another such start. */
+int64_t incident_uncounted(int64_t now_usec);
 struct incident *incident_find(const struct daemon *d, int64_t number);
 struct incident *incident_open(struct daemon *d, struct item *item);
 void incident_close(struct daemon *d, struct item *item);

@@ -6,7 +6,6 @@ import contextlib
 import os
 import pathlib
 import re
-import signal
 import sqlite3
 import subprocess
 import time
@@ -15,7 +14,6 @@ import pytest
 
 from harness import recipient, wait_until
 from state import change, rows, value
-from test_faults import children
 from test_alerts import begin, is_quiet, probes, readers, reload, setup, subjects, the_next  # noqa: F401
 
 HOUR = 3600 * 10**6
@@ -302,31 +300,6 @@ def test_outbox_that_is_full_drops_the_oldest_and_says_so(setup, daemon, catcher
     text = words(the_next(catcher, 2, "RECOVERED .*web"))
     assert 'The mail "mail 0" was dropped: more than 1000 mails wait' in text
     assert text.count("was taken out of the outbox") == 18 and "There was more to be noted than there is room for" in text
-
-
-def test_mail_that_costs_its_mailer_holds_up_no_other(setup, daemon, catcher, probes):
-    web, disk = probes("web"), probes("disk")
-    d = begin(setup, daemon, catcher, web.check(), disk.check())
-    catcher.behave("defer")
-    web.say("CRITICAL")
-    wait_outbox(setup, 1)
-    disk.say("CRITICAL")
-    wait_outbox(setup, 2, attempts=1)
-
-    def kill_mailer(mail):
-        for pid in children(d, "tocsin-mail") if "web" in mail.subject else []:
-            os.kill(pid, signal.SIGKILL)
-    catcher.on_mail = kill_mailer
-    catcher.behave("accept")
-    for attempts in (2, 3):
-        setup.tocsin("outbox", "retry")
-        wait_until(lambda: any(m["attempts"] == attempts for m in outbox(setup) if "web" in m["subject"]), "another attempt")
-        wait_until(lambda: children(d, "tocsin-mail"), "another mailer")
-    catcher.wait("CRITICAL .*disk", after=1)
-    [mail] = wait_outbox(setup, 1)
-    catcher.on_mail = None
-    wait_until(lambda: setup.tocsin("outbox", "retry").returncode == 0 and not outbox(setup), "an empty outbox")
-    assert "web" in mail["subject"]
 
 
 def test_mails_keep_their_order_over_a_restart(setup, daemon, catcher, probes):
