@@ -349,7 +349,7 @@ static void fits_80_columns_in_chinese(void **state)
 {
 	language_use("zh_CN");
 	assert_view(80, true,
-		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"web1: CRITICAL（4 checks: 1 critical, 1 warning, 2 OK）\n"
 		"! tocsin-mail: memory is not locked: Operation not permitted\n"
 		"\n"
 		"状态      检查项  监测项       已持续           最近检查\n"
