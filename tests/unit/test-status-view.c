@@ -363,7 +363,7 @@ static void fits_80_columns_in_chinese(void **state)
 		"OK        load    load         4 小时           0.12 0.20 0.30 a processor\n"
 		"不适用    raid    raid                          no software RAID on this host\n");
 	assert_view(75, true,
-		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"web1: CRITICAL（4 checks: 1 critical, 1 warning, 2 OK）\n"
 		"! tocsin-mail: memory is not locked: Operation not permitted\n"
 		"\n"
 		"状态      检查项  监测项       已持续   最近检查\n"
