@@ -97,7 +97,7 @@ def test_wide_and_combining_characters(running, show):
     assert unicodedata.normalize("NFD", "".join(cells[x].data for x in range(at, at + 8))) == "OK cafe\u0301 "
 
 
-@pytest.mark.parametrize("width", [20, 40, 59, 60, 80, 100, 200])
+@pytest.mark.parametrize("width", [20, 40, 50, 60, 80, 100, 200])
 def test_any_width(running, show, width):
     """The terminal wraps nothing: what the program wrote as a line is one on the screen, and nothing is lost."""
     s = show("status", columns=width, rows=200)
