@@ -15,7 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import certs
 from harness import wait_until
-from test_checks import FIXTURES, run
+from test_checks import FIXTURES, MODULES, run
+from test_checks_net import ask_web, web
 
 
 def tree(tmp_path, files, base=None):
@@ -146,22 +147,42 @@ def test_network_speed_that_is_none(tmp_path, speed):
 
 # --- certificate
 
+def introduced(folder, lifetime):
+    """(old authority, new one, word of the old one for the new one in PEM)"""
+    old, new = certs.Authority(folder / "old", "old CA"), certs.Authority(folder / "new", "new CA")
+    word = (old._builder(new._subject, new._key.public_key(), lifetime)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(old._key, hashes.SHA256()))
+    return old, new, word.public_bytes(serialization.Encoding.PEM)
+
+
 @pytest.mark.parametrize("lifetime", [certs.DAY * 3, -certs.DAY])
 @pytest.mark.parametrize("knows_old", [True, False])
 def test_certificate_of_an_authority_that_another_one_stood_for(tmp_path, lifetime, knows_old):
     """An authority that is trusted by itself today was introduced by an older one, whose word for it ends, or has ended."""
-    old, new = certs.Authority(tmp_path / "old", "old CA"), certs.Authority(tmp_path / "new", "new CA")
-    word = (old._builder(new._subject, new._key.public_key(), lifetime)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(old._key, hashes.SHA256()))
+    old, new, word = introduced(tmp_path, lifetime)
     leaf, _ = new.issue("leaf", ["www.example.org"])
     full, trusted = tmp_path / "full.pem", tmp_path / "trusted.pem"
-    full.write_bytes(leaf.read_bytes() + word.public_bytes(serialization.Encoding.PEM))
+    full.write_bytes(leaf.read_bytes() + word)
     trusted.write_bytes(new.ca_file.read_bytes() + (old.ca_file.read_bytes() if knows_old else b""))
     r = run(None, "certificate", {"file": str(full), "name": "www.example.org", "tls_ca_file": str(trusted)})
     assert r.one()[0] == "OK", r.items
     # Who believes in the old one alone needs its word.
     r = run(None, "certificate", {"file": str(full), "tls_ca_file": str(old.ca_file)})
     assert r.one()[0] == ("WARNING" if lifetime > 0 * certs.DAY else "CRITICAL")
+
+
+@pytest.mark.skipif(not (MODULES / "http.so").exists(), reason="built without libcurl")
+def test_http_of_an_authority_that_another_one_stood_for(tmp_path):
+    """As above, from a web server."""
+    old, new, word = introduced(tmp_path, certs.DAY * 3)
+    leaf, key = new.issue("leaf")
+    full = tmp_path / "full.pem"
+    full.write_bytes(leaf.read_bytes() + word)
+    with web((full, key)) as s:
+        assert ask_web(s.base, tls_ca_file=str(new.ca_file)).one()[0] == "OK"
+        r = ask_web(s.base, tls_ca_file=str(old.ca_file))
+        assert r.one()[0] == "WARNING" and "a certificate of an authority in its chain expires in 2 d" in r.one()[1]
+        assert ask_web(s.base, tls_ca_file=str(old.ca_file), certificate_warning="1d", certificate_critical="1h").one()[0] == "OK"
 
 
 @pytest.mark.parametrize("trust", ["yes", "no"])
