@@ -319,3 +319,20 @@ def test_load_of_the_host_seen_in_a_container(tmp_path, loadavg, mounts, state, 
         "proc/1/stat": thread.format(1), "proc/9/stat": thread.format(9), "sys/devices/system/cpu/present": "0-7,16-23\n"})
     got = run(root, "load").one()
     assert got[0] == state and text in got[1]
+
+
+# --- reboot
+
+@pytest.mark.parametrize("others, newest", [
+    (["5.14.0-427.el9.x86_64", "5.14.0-427.13.1.el9_4.x86_64+debug", "6.6.1-1.el9.elrepo.x86_64"], None),
+    (["5.14.0-427.el9.x86_64", "5.14.0-427.16.1.el9_4.x86_64", "5.14.0-427.20.1.el9_4.x86_64+rt"], "5.14.0-427.16.1.el9_4.x86_64")])
+def test_reboot_kernels_of_red_hat(tmp_path, others, newest):
+    """The first kernel of a release, whose name has letters where those of its updates have numbers, is kept for long."""
+    running = "5.14.0-427.13.1.el9_4.x86_64"
+    files = {"proc/uptime": "432000.10 800000.00\n", "proc/sys/kernel/osrelease": running + "\n",
+             "proc/sys/kernel/version": "#1 SMP PREEMPT_DYNAMIC Wed Apr 10 10:29:16 EDT 2024\n"}
+    for kernel in [running, *others]:
+        files |= {f"boot/vmlinuz-{kernel}": "", f"lib/modules/{kernel}/modules.dep": ""}
+    state, text = run(tree(tmp_path, files), "reboot").one()
+    assert (state, newest is None) in (("OK", True), ("WARNING", False)), text
+    assert newest is None or text.startswith(f"kernel {newest} is installed, but {running} runs, for ")
