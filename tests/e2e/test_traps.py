@@ -15,7 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import certs
 from harness import wait_until
-from test_checks import FIXTURES, run
+from test_checks import FIXTURES, MODULES, run
+from test_checks_net import ask_web, web
 
 
 def tree(tmp_path, files, base=None):
@@ -146,22 +147,42 @@ def test_network_speed_that_is_none(tmp_path, speed):
 
 # --- certificate
 
+def introduced(folder, lifetime):
+    """(old authority, new one, word of the old one for the new one in PEM)"""
+    old, new = certs.Authority(folder / "old", "old CA"), certs.Authority(folder / "new", "new CA")
+    word = (old._builder(new._subject, new._key.public_key(), lifetime)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(old._key, hashes.SHA256()))
+    return old, new, word.public_bytes(serialization.Encoding.PEM)
+
+
 @pytest.mark.parametrize("lifetime", [certs.DAY * 3, -certs.DAY])
 @pytest.mark.parametrize("knows_old", [True, False])
 def test_certificate_of_an_authority_that_another_one_stood_for(tmp_path, lifetime, knows_old):
     """An authority that is trusted by itself today was introduced by an older one, whose word for it ends, or has ended."""
-    old, new = certs.Authority(tmp_path / "old", "old CA"), certs.Authority(tmp_path / "new", "new CA")
-    word = (old._builder(new._subject, new._key.public_key(), lifetime)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(old._key, hashes.SHA256()))
+    old, new, word = introduced(tmp_path, lifetime)
     leaf, _ = new.issue("leaf", ["www.example.org"])
     full, trusted = tmp_path / "full.pem", tmp_path / "trusted.pem"
-    full.write_bytes(leaf.read_bytes() + word.public_bytes(serialization.Encoding.PEM))
+    full.write_bytes(leaf.read_bytes() + word)
     trusted.write_bytes(new.ca_file.read_bytes() + (old.ca_file.read_bytes() if knows_old else b""))
     r = run(None, "certificate", {"file": str(full), "name": "www.example.org", "tls_ca_file": str(trusted)})
     assert r.one()[0] == "OK", r.items
     # Who believes in the old one alone needs its word.
     r = run(None, "certificate", {"file": str(full), "tls_ca_file": str(old.ca_file)})
     assert r.one()[0] == ("WARNING" if lifetime > 0 * certs.DAY else "CRITICAL")
+
+
+@pytest.mark.skipif(not (MODULES / "http.so").exists(), reason="built without libcurl")
+def test_http_of_an_authority_that_another_one_stood_for(tmp_path):
+    """As above, from a web server."""
+    old, new, word = introduced(tmp_path, certs.DAY * 3)
+    leaf, key = new.issue("leaf")
+    full = tmp_path / "full.pem"
+    full.write_bytes(leaf.read_bytes() + word)
+    with web((full, key)) as s:
+        assert ask_web(s.base, tls_ca_file=str(new.ca_file)).one()[0] == "OK"
+        r = ask_web(s.base, tls_ca_file=str(old.ca_file))
+        assert r.one()[0] == "WARNING" and "a certificate of an authority in its chain expires in 2 d" in r.one()[1]
+        assert ask_web(s.base, tls_ca_file=str(old.ca_file), certificate_warning="1d", certificate_critical="1h").one()[0] == "OK"
 
 
 @pytest.mark.parametrize("trust", ["yes", "no"])
@@ -298,3 +319,20 @@ def test_load_of_the_host_seen_in_a_container(tmp_path, loadavg, mounts, state, 
         "proc/1/stat": thread.format(1), "proc/9/stat": thread.format(9), "sys/devices/system/cpu/present": "0-7,16-23\n"})
     got = run(root, "load").one()
     assert got[0] == state and text in got[1]
+
+
+# --- reboot
+
+@pytest.mark.parametrize("others, newest", [
+    (["5.14.0-427.el9.x86_64", "5.14.0-427.13.1.el9_4.x86_64+debug", "6.6.1-1.el9.elrepo.x86_64"], None),
+    (["5.14.0-427.el9.x86_64", "5.14.0-427.16.1.el9_4.x86_64", "5.14.0-427.20.1.el9_4.x86_64+rt"], "5.14.0-427.16.1.el9_4.x86_64")])
+def test_reboot_kernels_of_red_hat(tmp_path, others, newest):
+    """The first kernel of a release, whose name has letters where those of its updates have numbers, is kept for long."""
+    running = "5.14.0-427.13.1.el9_4.x86_64"
+    files = {"proc/uptime": "432000.10 800000.00\n", "proc/sys/kernel/osrelease": running + "\n",
+             "proc/sys/kernel/version": "#1 SMP PREEMPT_DYNAMIC Wed Apr 10 10:29:16 EDT 2024\n"}
+    for kernel in [running, *others]:
+        files |= {f"boot/vmlinuz-{kernel}": "", f"lib/modules/{kernel}/modules.dep": ""}
+    state, text = run(tree(tmp_path, files), "reboot").one()
+    assert (state, newest is None) in (("OK", True), ("WARNING", False)), text
+    assert newest is None or text.startswith(f"kernel {newest} is installed, but {running} runs, for ")
