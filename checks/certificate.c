@@ -168,12 +168,13 @@ static void judge_file(struct tocsin_run *run, const struct files *f, const char
 	_cleanup_buf_ struct buf why = BUF(4096);
 
 	int r = transport_judge_file(f->trust, pem->data, pem->len, config->name, &c, &why);
-	bool is_over = c.is_known && c.until_usec < clock_realtime_usec();
+	int64_t now = clock_realtime_usec();
+	bool is_out = c.is_known && (c.until_usec < now || c.since_usec > now);
 	if (r == -EBADMSG || (r < 0 && f->config->trust))
 		verdict_add(&v, TOCSIN_CRITICAL, "%s", buf_text(&why));
 	else if (r < 0 && config->name && !c.has_name)
 		verdict_add(&v, TOCSIN_CRITICAL, "the certificate is not for \"%s\"", config->name);
-	if (c.is_known && !(is_over && v.state != TOCSIN_OK)) /* its end has been told */
+	if (c.is_known && !(is_out && v.state != TOCSIN_OK)) /* its dates have been told */
 		server_judge_certificate(config, &c, &v);
 	report_certificate(run, path, config, &c, &v);
 	buf_free(&c.text);

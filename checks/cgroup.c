@@ -163,7 +163,9 @@ static int read_counters(
 
 static int read_memory(struct tocsin_run *run, struct group *g)
 {
-	struct counter cache = { .name = "inactive_file", .value = NAN };
+	/* What the kernel takes back before it ends a process, also files that were used lately. */
+	struct counter cache[] = { { .name = "inactive_file", .value = NAN },
+		{ .name = "active_file", .value = NAN }, { .name = "slab_reclaimable", .value = NAN } };
 	struct counter kills = { .name = "oom_kill", .value = NAN };
 
 	int r = read_counters(run, g->name, "memory.events", &kills, 1);
@@ -173,9 +175,10 @@ static int read_memory(struct tocsin_run *run, struct group *g)
 	if (r == 0)
 		r = read_amount(run, g->name, "memory.current", &g->memory);
 	if (r == 0 && !isnan(g->memory))
-		r = read_counters(run, g->name, "memory.stat", &cache, 1);
-	if (r == 0 && cache.value > 0)
-		g->memory = fmax(0, g->memory - cache.value);
+		r = read_counters(run, g->name, "memory.stat", cache, ELEMENTS(cache));
+	for (size_t i = 0; r == 0 && i < ELEMENTS(cache); i++)
+		if (cache[i].value > 0)
+			g->memory = fmax(0, g->memory - cache[i].value);
 	return r;
 }
 

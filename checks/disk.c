@@ -113,6 +113,11 @@ static const char *const network_types[] = { "9p", "afs", "ceph", "cifs", "fuse.
 	"fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs",
 	"nfs4", "ocfs2", "smb3", "smbfs", "virtiofs", NULL };
 
+/* Made for single containers by their engines, which do not let others look into them; they come and go. A disk that
+ * somebody mounted for the engine itself lies further up. */
+static const char *const engine_points[] = { "/run/containerd/*", "/var/lib/containerd/*/*",
+	"/var/lib/containers/storage/*/*", "/var/lib/docker/*/*", "*/kubelet/plugins/*", "*/kubelet/pods/*", NULL };
+
 static bool is_one_of(const char *type, const char *const *types)
 {
 	for (; *types; types++)
@@ -129,9 +134,29 @@ static bool matches(const char *text, const struct tocsin_list *globs)
 	return false;
 }
 
+static bool is_of_an_engine(const struct mount *m)
+{
+	for (const char *const *glob = engine_points; *glob; glob++)
+		if (fnmatch(*glob, m->point, 0) == 0)
+			return true;
+	return false;
+}
+
+/* A part of a file system that is mounted on a single file (a container's /etc/hosts) is none of its own. */
+static bool is_on_file(struct tocsin_run *run, const struct mount *m)
+{
+	struct stat st;
+
+	if (strcmp(m->root, "/") == 0)
+		return false;
+	tocsin_look(run, m->point);
+	_cleanup_close_ int fd = tocsin_open(run, m->point, O_PATH | O_NOFOLLOW);
+	return fd >= 0 && fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
 static bool is_wanted(const struct config *c, const struct mount *m)
 {
-	if (matches(m->point, &c->exclude) || matches(m->type, &c->exclude_type))
+	if (matches(m->point, &c->exclude) || matches(m->type, &c->exclude_type) || is_of_an_engine(m))
 		return false;
 	if (is_one_of(m->type, network_types))
 		return c->network;
@@ -142,6 +167,9 @@ static bool is_wanted(const struct config *c, const struct mount *m)
 	 * listed anyway. */
 	if (strcmp(m->type, "overlay") == 0)
 		return strcmp(m->point, "/") == 0;
+	/* libfuse calls the source so where the file system gives none. */
+	if (strcmp(m->source, "/dev/fuse") == 0)
+		return false;
 	return strncmp(m->source, "/dev/", 5) == 0 || is_one_of(m->type, local_types);
 }
 
@@ -161,19 +189,22 @@ static bool same_file_system(const struct mount *a, const struct mount *b)
 }
 
 /* Marks one mount of each file system in CHOSEN. */
-static void choose(const struct config *c, const struct mountinfo *info, bool *chosen)
+static void choose(
+	struct tocsin_run *run, const struct config *c, const struct mountinfo *info, bool *chosen)
 {
 	for (size_t i = 0; i < info->n; i++) {
 		const struct mount *m = &info->items[i];
 
+		size_t j = 0;
+
 		if (!is_wanted(c, m) || mountinfo_is_covered(info, m))
 			continue;
+		while (j < i && !(chosen[j] && same_file_system(&info->items[j], m)))
+			j++;
+		if ((j < i && !is_better(m, &info->items[j])) || is_on_file(run, m))
+			continue;
+		chosen[j] = false;
 		chosen[i] = true;
-		for (size_t j = 0; j < i; j++)
-			if (chosen[j] && same_file_system(&info->items[j], m)) {
-				chosen[is_better(m, &info->items[j]) ? j : i] = false;
-				break;
-			}
 	}
 }
 
@@ -254,7 +285,7 @@ static double percent_used(double used, double available)
 struct growth {
 	double rate;       /* bytes a second, NAN when not known */
 	double weight;     /* how much of the window it rests on, 0 to 1 */
-	int64_t full_usec; /* until it is full, USEC_NEVER */
+	int64_t full_usec; /* until it is full; USEC_NEVER: it will not, or nobody can say yet */
 };
 
 struct key {
@@ -297,7 +328,7 @@ static struct growth measure_growth(struct tocsin_run *run, const char *item, co
 		tocsin_remember(run, key("weight", item).text, g.weight);
 	}
 	tocsin_remember(run, key("used", item).text, used);
-	if (g.rate > 0) {
+	if (g.rate > 0 && g.weight >= RATE_TRUSTED) {
 		double seconds = s->available / g.rate;
 
 		if (seconds < (double)FORECAST_MAX_USEC / (double)USEC_PER_SEC)
@@ -348,7 +379,7 @@ static void judge_inodes(const struct config *c, const struct space *s, struct v
 
 static void judge_growth(const struct config *c, const struct growth *g, struct verdict *v)
 {
-	if (g->full_usec == USEC_NEVER || g->weight < RATE_TRUSTED)
+	if (g->full_usec == USEC_NEVER)
 		return;
 	if (c->full_critical > 0 && g->full_usec < c->full_critical)
 		verdict_add(v, TOCSIN_CRITICAL, "full in about %s at the present rate",
@@ -460,8 +491,8 @@ static void put_growth(struct buf *b, const struct growth *g)
 		buf_printf(b,
 			g->rate > 0 ? _("growth: fills by %s an hour") : _("growth: empties by %s an hour"),
 			short_size(an_hour).text);
-		if (g->weight < RATE_TRUSTED)
-			buf_puts(b, _(" (over the last minutes only)"));
+		buf_puts(b, g->weight < RATE_TRUSTED ? _(" (over the last minutes only)")
+						     : _(" (average of about two hours)"));
 		if (g->full_usec != USEC_NEVER)
 			buf_printf(b, _("; at this rate it is full in about %s"),
 				short_duration(g->full_usec).text);
@@ -480,7 +511,8 @@ static void report_evidence(struct tocsin_run *run, const char *item, const stru
 	buf_printf(&b, _("options: %s; of the file system: %s\n"), m->options, m->super_options);
 	buf_printf(&b, _("size: %s, used: %s, left: %s"), short_size(s->total).text,
 		short_size(s->total - s->free).text, short_size(s->available).text);
-	if (s->free > s->available)
+	/* What btrfs holds back is nobody's: it has to be allocated for metadata first. */
+	if (s->free > s->available && strcmp(m->type, "btrfs") != 0)
 		buf_printf(&b, _(" (and %s for root only)"), short_size(s->free - s->available).text);
 	buf_putc(&b, '\n');
 	if (s->inodes > 0)
@@ -533,17 +565,6 @@ static void look_at(struct tocsin_run *run, const struct config *c, const char *
 			strerror(-r));
 }
 
-/* A part of a file system that is mounted on a single file (a container's /etc/hosts) is none of its own. */
-static bool is_on_file(struct tocsin_run *run, const struct mount *m)
-{
-	struct stat st;
-
-	if (*tocsin_root(run) || strcmp(m->root, "/") == 0)
-		return false;
-	tocsin_look(run, m->point);
-	return lstat(m->point, &st) == 0 && !S_ISDIR(st.st_mode);
-}
-
 static int look_at_all(struct tocsin_run *run, const struct config *c, const struct mountinfo *info)
 {
 	_cleanup_free_ bool *chosen = calloc(info->n + 1, sizeof(*chosen));
@@ -551,9 +572,9 @@ static int look_at_all(struct tocsin_run *run, const struct config *c, const str
 
 	if (!chosen)
 		return -ENOMEM;
-	choose(c, info, chosen);
+	choose(run, c, info, chosen);
 	for (size_t i = 0; i < info->n; i++)
-		if (chosen[i] && !is_on_file(run, &info->items[i])) {
+		if (chosen[i]) {
 			look_at(run, c, info->items[i].point, info->items[i].point, &info->items[i]);
 			n++;
 		}

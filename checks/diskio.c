@@ -151,6 +151,9 @@ static int parse_device(const char *line, struct device *ret)
 	}
 	if (n < COUNTERS_OLD)
 		return -EBADMSG;
+	/* Some kernels forget to count a request that comes, and write -1 as if it had no sign. */
+	if (d.counters[IN_FLIGHT] > INT32_MAX)
+		d.counters[IN_FLIGHT] = 0;
 	*ret = d;
 	return 0;
 }

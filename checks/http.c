@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "conf.h"
 #include "connect.h"
+#include "listener.h"
 #include "secret.h"
 #include "server.h"
 #include "translate.h"
@@ -135,6 +136,7 @@ struct talk {
 	char *host;                    /* of the first url: whom the password is for */
 	struct buf header, body, path; /* path: the requests so far, for the evidence */
 	struct buf failure;
+	struct buf tried, refused; /* addresses of the last request, as of connect_format() */
 	char words[CURL_ERROR_SIZE];
 	struct transport_certificate certificate;
 	int method;   /* of the next request */
@@ -144,7 +146,7 @@ struct talk {
 
 static void talk_end(struct talk *t)
 {
-	struct buf *const bufs[] = { &t->header, &t->body, &t->path, &t->failure, &t->certificate.text };
+	struct buf *const bufs[] = { &t->header, &t->body, &t->path, &t->failure, &t->tried, &t->refused, &t->certificate.text };
 
 	if (t->curl)
 		curl_easy_cleanup(t->curl);
@@ -258,6 +260,17 @@ static int resolve(struct talk *t, const struct parts *p, struct curl_slist **re
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* CURLOPT_OPENSOCKETFUNCTION: what libcurl does by itself, and a note of where to. */
+static curl_socket_t open_socket(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct talk *t = userdata;
+
+	(void)purpose;
+	connect_format(&address->addr, address->addrlen, &t->tried);
+	buf_putc(&t->tried, '\n');
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void set_tls(CURL *curl, const struct config *c)
 {
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -316,6 +329,8 @@ static void set_up(struct talk *t, const char *url, const struct parts *p)
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, t);
 	set_tls(curl, c);
 	set_method(curl, t->method, c);
 	set_login(t, p);
@@ -357,12 +372,22 @@ static int explain_own(struct talk *t, CURLcode code)
 	return os_errno && code == CURLE_COULDNT_CONNECT ? (int)-os_errno : -EKEYREJECTED;
 }
 
+static void note_refused(struct talk *t, CURLcode code)
+{
+	long os_errno = 0;
+
+	curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &os_errno);
+	if (code == CURLE_COULDNT_CONNECT && os_errno == ECONNREFUSED)
+		buf_puts(&t->refused, buf_text(&t->tried));
+}
+
 static int explain(struct talk *t, const char *url, CURLcode code)
 {
 	int r = explain_own(t, code);
 
 	if (r < 0)
 		return r;
+	note_refused(t, code);
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return http_fail(t, "%s did not answer within %s", url,
 			short_duration(t->config->server.answer_timeout).text);
@@ -379,11 +404,15 @@ static int perform(struct talk *t, const char *url, struct curl_slist *addresses
 	curl_easy_setopt(t->curl, CURLOPT_RESOLVE, addresses);
 	buf_clear(&t->header);
 	buf_clear(&t->body);
+	buf_clear(&t->tried);
 	CURLcode code = curl_easy_perform(t->curl);
 	curl_slist_free_all(lines);
 	take_certificate(t);
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status);
-	buf_printf(&t->path, "%s → %ld\n", url, t->status);
+	if (t->status)
+		buf_printf(&t->path, "%s → %ld\n", url, t->status);
+	else
+		buf_printf(&t->path, _("%s → no answer\n"), url);
 	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && t->was_cut))
 		return explain(t, url, code);
 	return 0;
@@ -553,6 +582,7 @@ static void show(const struct talk *t)
 	_cleanup_buf_ struct buf body = BUF(16 * 1024);
 	const char *item = tocsin_name(t->run);
 
+	listener_explain(t->run, item, buf_text(&t->refused));
 	buf_printf(&body, "%.*s%.*s", SHOWN_HEADER, buf_text(&t->header), SHOWN_BODY, buf_text(&t->body));
 	if (t->path.len)
 		tocsin_evidence(t->run, item, "The requests", buf_text(&t->path));
@@ -605,6 +635,8 @@ static int look(struct tocsin_run *run, const void *config)
 		.body = BUF(BODY_MAX),
 		.path = BUF(64 * 1024),
 		.failure = BUF(4096),
+		.tried = BUF(4096),
+		.refused = BUF(4096),
 		.certificate = TRANSPORT_CERTIFICATE,
 	};
 

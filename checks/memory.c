@@ -9,6 +9,7 @@
 #include "cgroup.h"
 #include "cleanup.h"
 #include "evidence.h"
+#include "mountinfo.h"
 #include "procread.h"
 #include "tocsin-check.h"
 #include "translate.h"
@@ -116,6 +117,19 @@ struct memory {
 	double oom_kills; /* since the boot; NAN: not known */
 };
 
+/* lxcfs lays files of its own over /proc in a container: there the numbers are those of the container, and the cache of
+ * ZFS is that of the host all the same. */
+static bool is_of_lxcfs(struct tocsin_run *run)
+{
+	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/proc/self/mountinfo");
+	_cleanup_mountinfo_ struct mountinfo info = { 0 };
+
+	if (!file || mountinfo_read(file, &info) < 0)
+		return false;
+	const struct mount *m = mountinfo_find(&info, "/proc/meminfo");
+	return m && strcmp(m->point, "/proc/meminfo") == 0 && strncmp(m->type, "fuse", 4) == 0;
+}
+
 /* The cache of ZFS (ARC) shrinks when programs want memory, down to c_min, but the kernel counts all of it as
  * used ("name type data" lines). */
 static double read_zfs_cache(struct tocsin_run *run)
@@ -131,7 +145,7 @@ static double read_zfs_cache(struct tocsin_run *run)
 			else if (strcmp(name, "c_min") == 0)
 				least = value;
 		}
-	return size > least ? (double)(size - least) : 0;
+	return size > least && !is_of_lxcfs(run) ? (double)(size - least) : 0;
 }
 
 static double read_oom_kills(struct tocsin_run *run)
@@ -293,12 +307,23 @@ static void report_good(struct tocsin_run *run, const struct memory *m)
 
 /* --- Control groups */
 
-enum { GROUP_ANON, GROUP_FILE, GROUP_INACTIVE_FILE, GROUP_SHMEM, GROUP_KERNEL, GROUP_SLAB, GROUP_COUNTERS };
+enum {
+	GROUP_ANON,
+	GROUP_FILE,
+	GROUP_INACTIVE_FILE,
+	GROUP_ACTIVE_FILE,
+	GROUP_SHMEM,
+	GROUP_KERNEL,
+	GROUP_SLAB,
+	GROUP_SLAB_RECLAIMABLE,
+	GROUP_COUNTERS
+};
 
 struct group {
 	const char *name;
 	double limit, used; /* bytes; limit: INFINITY when there is none */
-	double kept;        /* used, without what is given back when it is needed */
+	double cache;       /* of that what is given back when it is needed */
+	double kept;        /* used, without the cache */
 	double oom_kills;   /* since it was made; NAN: not known */
 	struct counter counters[GROUP_COUNTERS];
 };
@@ -337,10 +362,14 @@ static int read_group(struct tocsin_run *run, struct group *g)
 		[GROUP_ANON] = { .name = "anon" },
 		[GROUP_FILE] = { .name = "file" },
 		[GROUP_INACTIVE_FILE] = { .name = "inactive_file" },
+		[GROUP_ACTIVE_FILE] = { .name = "active_file" },
 		[GROUP_SHMEM] = { .name = "shmem" },
 		[GROUP_KERNEL] = { .name = "kernel" },
 		[GROUP_SLAB] = { .name = "slab" },
+		[GROUP_SLAB_RECLAIMABLE] = { .name = "slab_reclaimable" },
 	};
+	/* Files that were used lately count as little as in MemAvailable: a group that reads much would always seem full. */
+	static const int given_back[] = { GROUP_INACTIVE_FILE, GROUP_ACTIVE_FILE, GROUP_SLAB_RECLAIMABLE };
 	struct counter kills = { .name = "oom_kill" };
 
 	memcpy(g->counters, names, sizeof(names));
@@ -351,7 +380,9 @@ static int read_group(struct tocsin_run *run, struct group *g)
 		r = read_counters(run, g->name, "memory.stat", g->counters, GROUP_COUNTERS);
 	if (r < 0)
 		return r;
-	g->kept = fmax(0, g->used - or_zero(g->counters[GROUP_INACTIVE_FILE].value));
+	for (size_t i = 0; i < ELEMENTS(given_back); i++)
+		g->cache += or_zero(g->counters[given_back[i]].value);
+	g->kept = fmax(0, g->used - g->cache);
 	g->oom_kills = read_counters(run, g->name, "memory.events", &kills, 1) == 0 ? kills.value : NAN;
 	return 0;
 }
@@ -365,7 +396,6 @@ static void show_group(struct tocsin_run *run, const char *item, const struct gr
 		{ GROUP_ANON, N_("programs") },
 		{ GROUP_SHMEM, N_("shared memory and tmpfs") },
 		{ GROUP_FILE, N_("cache of files (with tmpfs)") },
-		{ GROUP_INACTIVE_FILE, N_("of that not used lately, not counted here") },
 		{ GROUP_KERNEL, N_("kernel") },
 		{ GROUP_SLAB, N_("of that caches of the kernel") },
 	};
@@ -375,6 +405,8 @@ static void show_group(struct tocsin_run *run, const char *item, const struct gr
 		if (or_zero(g->counters[rows[i].counter].value) > 0)
 			buf_printf(&b, "%9s  %s\n", short_size(g->counters[rows[i].counter].value).text,
 				_(rows[i].what));
+	if (g->cache > 0)
+		buf_printf(&b, _("%9s  of all that can be given back, not counted here\n"), short_size(g->cache).text);
 	if (g->oom_kills > 0)
 		buf_printf(&b, _("processes killed for want of memory in it: %.0f\n"), g->oom_kills);
 	tocsin_evidence(run, item, "Where the memory of the control group is", buf_text(&b));

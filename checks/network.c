@@ -306,7 +306,8 @@ static struct link_state read_link(struct tocsin_run *run, const char *interface
 	};
 	struct word operstate = read_word(run, interface, "operstate");
 
-	if (s.speed == 0) /* drivers that have no answer */
+	/* Drivers that have no answer: 0, or -1 in 16 or in 32 bits without a sign. */
+	if (s.speed == 0 || s.speed == UINT16_MAX || s.speed >= INT32_MAX)
 		s.speed = NAN;
 	if (has_entry(run, interface, "flags") && !is_switched_on(run, interface))
 		s.link = LINK_OFF;

@@ -5,6 +5,8 @@
  *
  * The plugin gets a process group of its own, which is killed when its time is over or when it has ended;
  * what left the group is ended by the runner, who is its subreaper. */
+#include "account.h"
+#include "argument.h"
 #include "buf.h"
 #include "command.h"
 #include "perfdata.h"
@@ -18,6 +20,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define OUTPUT_MAX 65536
 #define COMMAND_MAX 8192
@@ -26,6 +29,7 @@
 struct config {
 	const char *command;
 	int64_t plugin_timeout;
+	bool show_command;
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
@@ -36,6 +40,9 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(plugin_timeout, TOCSIN_DURATION), .fallback = "9s", .min = 50000, .max = 3600e6,
 		.help = N_("How long the plugin may run before it is killed; keep it below the timeout of "
 			   "the check, or its output is lost") },
+	{ MEMBER(show_command, TOCSIN_BOOL), .fallback = "yes",
+		.help = N_("Whether a bad result comes with the command as it was run; what may be a secret "
+			   "in it is shown as ****") },
 	{ .name = NULL },
 };
 
@@ -281,7 +288,40 @@ static void show_stream(
 	}
 }
 
-static int report(struct tocsin_run *run, const struct config *c, struct command *p)
+/* How the process ended, if it did, and when. */
+static void put_end(struct buf *b, const struct command *p)
+{
+	const struct short_text duration = short_duration(p->ended_usec - p->began_usec);
+
+	if (p->is_stuck)
+		buf_printf(b, _("Killed after %s, and still there\n"), duration.text);
+	else if (p->is_late || p->is_flooding)
+		buf_printf(b, _("Killed after %s\n"), duration.text);
+	else if (WIFSIGNALED(p->status))
+		buf_printf(b, _("Ended by signal %d (%s) after %s\n"), WTERMSIG(p->status),
+			strsignal(WTERMSIG(p->status)), duration.text);
+	else
+		buf_printf(b, _("Exit status %d after %s\n"), WEXITSTATUS(p->status), duration.text);
+}
+
+/* What one needs to run it once more by hand. */
+static void show_command(
+	struct tocsin_run *run, const struct config *c, const struct command *p, char *const *words)
+{
+	_cleanup_buf_ struct buf b = BUF(5 * COMMAND_MAX);
+	bool is_hidden = c->show_command && argument_show_all(&b, words);
+
+	buf_puts(&b, b.len ? "\n" : "");
+	put_end(&b, p);
+	buf_printf(&b, _("As user %s, with only PATH and LC_ALL in the environment\n"),
+		account_user_name(run, geteuid()).text);
+	if (is_hidden)
+		buf_printf(&b, _("%s stands for what may be a secret; the configuration has it\n"),
+			ARGUMENT_HIDDEN);
+	show(run, N_("How the plugin was run"), buf_text(&b));
+}
+
+static int report(struct tocsin_run *run, const struct config *c, struct command *p, char *const *words)
 {
 	_cleanup_(
 		free_remarks) struct remarks remarks = { BUF(OUTPUT_MAX), BUF(OUTPUT_MAX), BUF(OUTPUT_MAX) };
@@ -292,6 +332,9 @@ static int report(struct tocsin_run *run, const struct config *c, struct command
 		return -ENOMEM;
 	perfdata_split(output, &o);
 	report_state(run, c, p, o.text);
+	struct phrase why;
+	if (judge(c, p, &why) != TOCSIN_OK)
+		show_command(run, c, p, words);
 	int r = report_metrics(run, o.first, &remarks);
 	if (r == 0)
 		r = report_metrics(run, o.more, &remarks);
@@ -320,7 +363,7 @@ static int look(struct tocsin_run *run, const void *config)
 		tocsin_reason(run, "%s cannot be started: %s", words.items[0], strerror(-r));
 		return r;
 	}
-	return report(run, c, &p);
+	return report(run, c, &p, words.items);
 }
 
 const struct tocsin_check tocsin_check_module = {

@@ -148,7 +148,9 @@ static bool is_degraded(const struct md_array *a)
 static void judge_degraded(
 	struct verdict *v, const struct config *c, const struct md_array *a, const char *faulty)
 {
-	bool is_rebuilding = strcmp(a->work.what, "recovery") == 0;
+	/* Arrays on the same disks are rebuilt one after the other; those whose turn it is not "resync=DELAYED". */
+	bool is_rebuilding =
+		strcmp(a->work.what, "recovery") == 0 || strcmp(a->work.waits, "DELAYED") == 0;
 	/* "ok" is no finding, but it shall not look complete either: report_array() shows the work. */
 	static const enum tocsin_state states[] = { TOCSIN_OK, TOCSIN_WARNING, TOCSIN_CRITICAL };
 	_cleanup_buf_ struct buf b = BUF(4096);

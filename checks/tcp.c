@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "connect.h"
+#include "listener.h"
 #include "tocsin-check.h"
 #include "translate.h"
 #include "verdict.h"
@@ -268,6 +269,7 @@ static int talk(struct tocsin_run *run, const struct config *c, struct talk *t, 
 
 static int look(struct tocsin_run *run, const void *config)
 {
+	_cleanup_buf_ struct buf refused = BUF(4096);
 	_cleanup_free_ char *error = NULL;
 	_cleanup_close_ int fd = -1;
 	const struct config *c = config;
@@ -276,6 +278,7 @@ static int look(struct tocsin_run *run, const void *config)
 		.host = c->host,
 		.port = (uint16_t)c->port,
 		.deadline_usec = began + c->answer_timeout,
+		.refused = &refused,
 	};
 
 	if (*tocsin_root(run)) {
@@ -289,6 +292,7 @@ static int look(struct tocsin_run *run, const void *config)
 	}
 	if (r < 0) {
 		tocsin_item(run, tocsin_name(run), TOCSIN_CRITICAL, "%s", error ? error : strerror(-r));
+		listener_explain(run, tocsin_name(run), buf_text(&refused));
 		return 0;
 	}
 	struct talk t = { .fd = fd, .deadline_usec = where.deadline_usec, .answer = BUF(ANSWER_MAX) };

@@ -108,6 +108,11 @@ static bool is_set(struct tocsin_run *run, const struct chip *chip, const char *
 	return read_number(run, chip, input, suffix, &value) == 0 && value > 0;
 }
 
+static bool is_sensible(double limit)
+{
+	return limit > 0 && limit <= LIMIT_MAX;
+}
+
 /* In °C, NAN when there is none. */
 static double read_limit(
 	struct tocsin_run *run, const struct chip *chip, const char *input, const char *suffix)
@@ -116,8 +121,26 @@ static double read_limit(
 
 	if (read_number(run, chip, input, suffix, &value) < 0)
 		return NAN;
-	value /= 1000;
-	return value > 0 && value <= LIMIT_MAX ? value : NAN;
+	return is_sensible(value / 1000) ? value / 1000 : NAN;
+}
+
+/* A chip that nobody has set up compares with limits of -65 °C, and has an alarm all the time. */
+static bool has_alarm(struct tocsin_run *run, const struct chip *chip, const char *input, const char *alarm,
+	const char *limit)
+{
+	double value;
+
+	return is_set(run, chip, input, alarm) &&
+	       (read_number(run, chip, input, limit, &value) < 0 || is_sensible(value / 1000));
+}
+
+/* "_alarm" stands for the lower limit, too. */
+static bool has_sensible_range(struct tocsin_run *run, const struct chip *chip, const char *input)
+{
+	double low, high;
+
+	return read_number(run, chip, input, "_min", &low) < 0 ||
+	       read_number(run, chip, input, "_max", &high) < 0 || low < high;
 }
 
 /* The folder that the link "device" leads to: it tells two disks apart, and stays over a boot. */
@@ -251,10 +274,11 @@ static void read_limits(struct tocsin_run *run, const struct config *c, struct s
 		s->warning = NAN;
 	if (c->warning > 0 || c->critical > 0)
 		return;
-	s->is_critical = is_set(run, s->chip, s->input, "_crit_alarm") ||
-			 is_set(run, s->chip, s->input, "_emergency_alarm");
-	s->is_warned =
-		is_set(run, s->chip, s->input, "_max_alarm") || is_set(run, s->chip, s->input, "_alarm");
+	s->is_critical = has_alarm(run, s->chip, s->input, "_crit_alarm", "_crit") ||
+			 has_alarm(run, s->chip, s->input, "_emergency_alarm", "_emergency");
+	s->is_warned = has_alarm(run, s->chip, s->input, "_max_alarm", "_max") ||
+		       (has_alarm(run, s->chip, s->input, "_alarm", "_max") &&
+			       has_sensible_range(run, s->chip, s->input));
 }
 
 static void judge(struct verdict *v, const struct sensor *s)

@@ -58,8 +58,8 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(inactive, TOCSIN_BOOL), .fallback = "no",
 		.help = N_("A named unit may be inactive, as those are that a timer or a socket starts") },
 	{ MEMBER(restarts_warning, TOCSIN_INT), .fallback = "3", .max = RESTARTS_MAX,
-		.help = N_("So many automatic restarts of a named service within restarts_window are a "
-			   "warning; 0: never") },
+		.help = N_("So many automatic restarts of a service within restarts_window are a warning; 0: "
+			   "never") },
 	{ MEMBER(restarts_window, TOCSIN_DURATION), .fallback = "10m", .min = 1e6, .max = 7 * 86400e6,
 		.help = N_("The time in which restarts are counted together") },
 	{ MEMBER(timers, TOCSIN_BOOL), .fallback = "yes",
@@ -308,8 +308,8 @@ static bool is_restarting(const struct unit *u)
 	return u->result && strcmp(u->result, "success") != 0;
 }
 
-/* MUST_RUN: it is named, and shall be active. */
-static enum tocsin_state judge(const struct unit *u, bool must_run, struct buf *text)
+/* MUST_RUN: it is named, and shall be active. IS_COUNTED: one restart is none to speak of, several are. */
+static enum tocsin_state judge(const struct unit *u, bool must_run, bool is_counted, struct buf *text)
 {
 	enum meaning meaning;
 
@@ -328,7 +328,7 @@ static enum tocsin_state judge(const struct unit *u, bool must_run, struct buf *
 		put_cause(text, u);
 		return TOCSIN_CRITICAL;
 	case STARTING:
-		if (is_restarting(u)) {
+		if (is_restarting(u) && !is_counted) {
 			buf_puts(text, _("is started again after a failure: "));
 			put_cause(text, u);
 			return TOCSIN_WARNING;
@@ -533,12 +533,14 @@ static void watch_unit(struct tocsin_run *run, const struct unit *u)
 		tocsin_watch(run, fd, POLLPRI);
 }
 
-static void report(struct tocsin_run *run, const struct config *c, const struct unit *u, bool must_run)
+/* IS_FOUND: nobody named it, it is known because it failed once. */
+static void report(
+	struct tocsin_run *run, const struct config *c, const struct unit *u, bool must_run, bool is_found)
 {
 	_cleanup_buf_ struct buf text = BUF(4096);
-	bool count = must_run && u->is_service && c->restarts_warning > 0;
+	bool count = (must_run || is_found) && u->is_service && c->restarts_warning > 0;
 
-	enum tocsin_state state = judge(u, must_run, &text);
+	enum tocsin_state state = judge(u, must_run, is_found && count, &text);
 	if (state == TOCSIN_OK && u->is_timer && strcmp(u->active, "active") == 0)
 		state = judge_timer(c, u, must_run, &text);
 	int64_t restarts = count ? count_restarts(run, u, c->restarts_warning, c->restarts_window) : 0;
@@ -563,8 +565,8 @@ static void report(struct tocsin_run *run, const struct config *c, const struct 
 
 struct known {
 	char name[KNOWN_MAX][NAME_BYTES];
-	bool failed[KNOWN_MAX]; /* or overdue, now */
-	size_t n, n_left_out, n_failed, n_overdue;
+	bool failed[KNOWN_MAX]; /* or overdue, or restarting, now */
+	size_t n, n_left_out, n_failed, n_overdue, n_restarting;
 };
 
 static struct key name_key(size_t i)
@@ -627,27 +629,34 @@ static bool is_excluded(const struct config *c, const char *name)
 	return false;
 }
 
-static int list_failed(
-	sd_bus *bus, const struct config *c, struct known *k, const char **ret_why, sd_bus_error *error)
-{
-	_cleanup_message_ sd_bus_message *reply = NULL;
-	const char *name;
+typedef int (*visit_t)(sd_bus *bus, const struct config *c, struct known *k, const char *name);
 
-	*ret_why = _("the failed units");
-	int r = sd_bus_call_method(bus, MANAGER, MANAGER_PATH, MANAGER ".Manager", "ListUnitsFiltered", error,
-		&reply, "as", 1, "failed");
-	if (r >= 0)
-		r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
-	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
-				  NULL, NULL, NULL, NULL)) > 0)
-		if (!is_excluded(c, name)) {
-			add_failed(k, name);
-			k->n_failed++;
-		}
-	return r < 0 ? r : 0;
+static int visit_failed(sd_bus *bus, const struct config *c, struct known *k, const char *name)
+{
+	(void)bus;
+	(void)c;
+	add_failed(k, name);
+	k->n_failed++;
+	return 0;
 }
 
-static int add_if_overdue(sd_bus *bus, const struct config *c, struct known *k, const char *name)
+/* A service that fails and is started again, with some seconds between, never counts as failed, for ever. */
+static int visit_starting(sd_bus *bus, const struct config *c, struct known *k, const char *name)
+{
+	_cleanup_unit_ struct unit u = { 0 };
+
+	(void)c;
+	int r = read_unit(bus, name, &u);
+	if (r < 0)
+		return r;
+	if (u.n_restarts > 0) {
+		add_failed(k, name);
+		k->n_restarting++;
+	}
+	return 0;
+}
+
+static int visit_timer(sd_bus *bus, const struct config *c, struct known *k, const char *name)
 {
 	_cleanup_unit_ struct unit u = { 0 };
 	int64_t usec;
@@ -662,22 +671,38 @@ static int add_if_overdue(sd_bus *bus, const struct config *c, struct known *k, 
 	return 0;
 }
 
-static int list_overdue(
-	sd_bus *bus, const struct config *c, struct known *k, const char **ret_why, sd_bus_error *error)
+/* Calls VISIT for each unit in STATE whose name fits PATTERN. */
+static int list_units(sd_bus *bus, const struct config *c, struct known *k, const char *state,
+	const char *pattern, visit_t visit, sd_bus_error *error)
 {
 	_cleanup_message_ sd_bus_message *reply = NULL;
 	const char *name;
 
-	*ret_why = _("the timers");
 	int r = sd_bus_call_method(bus, MANAGER, MANAGER_PATH, MANAGER ".Manager", "ListUnitsByPatterns",
-		error, &reply, "asas", 1, "active", 1, "*.timer");
+		error, &reply, "asas", 1, state, 1, pattern);
 	if (r >= 0)
 		r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
 	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
 				  NULL, NULL, NULL, NULL)) > 0)
 		if (!is_excluded(c, name))
-			r = add_if_overdue(bus, c, k, name);
+			r = visit(bus, c, k, name);
 	return r < 0 ? r : 0;
+}
+
+static int list_all(
+	sd_bus *bus, const struct config *c, struct known *k, const char **ret_why, sd_bus_error *error)
+{
+	*ret_why = _("the failed units");
+	int r = list_units(bus, c, k, "failed", "*", visit_failed, error);
+	if (r == 0 && c->restarts_warning > 0) {
+		*ret_why = _("the starting services");
+		r = list_units(bus, c, k, "activating", "*.service", visit_starting, error);
+	}
+	if (r == 0 && c->timers && c->overdue > 0) {
+		*ret_why = _("the timers");
+		r = list_units(bus, c, k, "active", "*.timer", visit_timer, error);
+	}
+	return r;
 }
 
 static int report_known(struct tocsin_run *run, sd_bus *bus, const struct config *c, const struct known *k,
@@ -690,7 +715,7 @@ static int report_known(struct tocsin_run *run, sd_bus *bus, const struct config
 		int r = read_unit(bus, k->name[i], &u);
 		if (r < 0)
 			return r;
-		report(run, c, &u, false);
+		report(run, c, &u, false, true);
 		remember_text(run, name_key(i).text, k->name[i]);
 	}
 	/* An empty name ends the list. */
@@ -705,10 +730,10 @@ static void report_all(struct tocsin_run *run, const struct known *k)
 
 	if (k->n_left_out)
 		tocsin_item(run, item, TOCSIN_CRITICAL,
-			k->n_overdue
-				? N_("%zu units have failed or are overdue, more than are shown one by one")
+			k->n_overdue || k->n_restarting
+				? N_("%zu units have failed, are overdue or are restarted, more than are shown one by one")
 				: N_("%zu units have failed, more than are shown one by one"),
-			k->n_failed + k->n_overdue);
+			k->n_failed + k->n_overdue + k->n_restarting);
 	else if (k->n_failed && k->n_overdue)
 		tocsin_item(run, item, TOCSIN_OK, "failed and overdue units are reported one by one");
 	else if (k->n_failed)
@@ -734,9 +759,7 @@ static int look_at_all(struct tocsin_run *run, sd_bus *bus, const struct config 
 	for (size_t i = 0; i < KNOWN_MAX && recall_text(run, name_key(i).text, name, sizeof(name)); i++)
 		if (!is_excluded(c, name))
 			snprintf(k->name[k->n++], NAME_BYTES, "%s", name);
-	int r = list_failed(bus, c, k, ret_why, error);
-	if (r == 0 && c->timers && c->overdue > 0)
-		r = list_overdue(bus, c, k, ret_why, error);
+	int r = list_all(bus, c, k, ret_why, error);
 	if (r < 0)
 		return r;
 	report_all(run, k);
@@ -753,7 +776,7 @@ static int look_at_named(struct tocsin_run *run, sd_bus *bus, const struct confi
 	if (r < 0)
 		return r;
 	watch_unit(run, &u);
-	report(run, c, &u, !c->inactive);
+	report(run, c, &u, !c->inactive, false);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <string.h>
@@ -61,4 +62,19 @@ int account_find_group(struct tocsin_run *run, const char *group, int64_t *ret_g
 	}
 	*ret_gid = entry->gr_gid;
 	return 0;
+}
+
+struct account_name account_user_name(struct tocsin_run *run, uint32_t uid)
+{
+	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/etc/passwd");
+	const struct passwd *entry = file ? fgetpwent(file) : NULL;
+	struct account_name name;
+
+	while (entry && entry->pw_uid != uid)
+		entry = fgetpwent(file);
+	if (entry)
+		snprintf(name.text, sizeof(name.text), "%s", entry->pw_name);
+	else
+		snprintf(name.text, sizeof(name.text), "%" PRIu32, uid);
+	return name;
 }

@@ -8,3 +8,10 @@
  * name service, which can take its time. -ENOKEY with a reason. */
 int account_find_user(struct tocsin_run *run, const char *user, int64_t *ret_uid);
 int account_find_group(struct tocsin_run *run, const char *group, int64_t *ret_gid);
+
+struct account_name {
+	char text[64];
+};
+
+/* What /etc/passwd calls the user, else the number: the name service may be what is down. */
+struct account_name account_user_name(struct tocsin_run *run, uint32_t uid);

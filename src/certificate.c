@@ -501,10 +501,23 @@ static void put_issuer(gnutls_x509_crt_t crt, bool is_root, struct buf *b)
 		buf_printf(b, _("with it came: %s, valid until %s\n"), buf_text(&subject), until.text);
 }
 
-void certificate_describe(
-	const gnutls_x509_crt_t *chain, unsigned n, const char *host, struct transport_certificate *ret)
+/* Whoever trusts the authority of CRT itself needs no other one that stands for that authority. */
+static bool is_at_anchor(gnutls_x509_trust_list_t trusted, gnutls_x509_crt_t crt)
+{
+	gnutls_x509_crt_t issuer = NULL;
+
+	if (!trusted || gnutls_x509_trust_list_get_issuer(trusted, crt, &issuer, GNUTLS_TL_GET_COPY) < 0)
+		return false;
+	bool is_valid = until_usec(issuer) > clock_realtime_usec();
+	gnutls_x509_crt_deinit(issuer);
+	return is_valid;
+}
+
+void certificate_describe(const gnutls_x509_crt_t *chain, unsigned n, const char *host,
+	gnutls_x509_trust_list_t trusted, struct transport_certificate *ret)
 {
 	gnutls_x509_crt_t leaf = chain[0];
+	bool is_needed = true;
 
 	ret->is_known = true;
 	ret->since_usec = (int64_t)gnutls_x509_crt_get_activation_time(leaf) * USEC_PER_SEC;
@@ -516,7 +529,8 @@ void certificate_describe(
 		/* The date of a root counts for nothing: who trusts it has it already. */
 		bool is_root = gnutls_x509_crt_check_issuer(chain[i], chain[i]);
 
-		if (!is_root && until_usec(chain[i]) < ret->chain_until_usec)
+		is_needed = is_needed && !is_at_anchor(trusted, chain[i - 1]);
+		if (!is_root && is_needed && until_usec(chain[i]) < ret->chain_until_usec)
 			ret->chain_until_usec = until_usec(chain[i]);
 		put_issuer(chain[i], is_root, &ret->text);
 	}
@@ -524,7 +538,8 @@ void certificate_describe(
 
 #define PEERS_MAX 16u
 
-void certificate_describe_peer(gnutls_session_t session, const char *host, struct transport_certificate *ret)
+void certificate_describe_peer(gnutls_session_t session, const char *host, gnutls_x509_trust_list_t trusted,
+	struct transport_certificate *ret)
 {
 	gnutls_x509_crt_t chain[PEERS_MAX] = { NULL };
 	unsigned n = 0, n_read = 0;
@@ -535,7 +550,7 @@ void certificate_describe_peer(gnutls_session_t session, const char *host, struc
 			gnutls_x509_crt_import(chain[n_read], &peers[n_read], GNUTLS_X509_FMT_DER) < 0)
 			break;
 	if (n_read > 0)
-		certificate_describe(chain, n_read, host, ret);
+		certificate_describe(chain, n_read, host, trusted, ret);
 	for (unsigned i = 0; i < PEERS_MAX; i++)
 		crt_deinit_pointer(&chain[i]);
 }

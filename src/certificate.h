@@ -28,13 +28,14 @@ int certificate_verify(gnutls_session_t session, const struct certificate_policy
 int certificate_verify_chain(const gnutls_x509_crt_t *chain, unsigned n, gnutls_x509_trust_list_t trusted,
 	const struct certificate_policy *policy, struct buf *why);
 
-/* What they say of themselves. HOST may be NULL. Adds to *ret, which TRANSPORT_CERTIFICATE has initialised. */
-void certificate_describe(
-	const gnutls_x509_crt_t *chain, unsigned n, const char *host, struct transport_certificate *ret);
+/* What they say of themselves. HOST and TRUSTED may be NULL; of the authorities' only those count that who believes in
+ * TRUSTED needs. Adds to *ret, which TRANSPORT_CERTIFICATE has initialised. */
+void certificate_describe(const gnutls_x509_crt_t *chain, unsigned n, const char *host,
+	gnutls_x509_trust_list_t trusted, struct transport_certificate *ret);
 
 /* The same for the peer of a session; nothing when it sent none. */
-void certificate_describe_peer(
-	gnutls_session_t session, const char *host, struct transport_certificate *ret);
+void certificate_describe_peer(gnutls_session_t session, const char *host, gnutls_x509_trust_list_t trusted,
+	struct transport_certificate *ret);
 
 /* "sha256:BASE64" or "sha256//BASE64". -EINVAL. */
 int certificate_parse_pin(const char *text, unsigned char ret_pin[CERTIFICATE_PIN_SIZE]);

@@ -53,7 +53,7 @@ static double clamp(double value, double low, double high)
 /* That of the values, and of what is foreseen as far as it can be. */
 static struct trend_range range_of(const struct chart *c)
 {
-	struct trend_range r = trend_range(c->view, c->warning, c->critical);
+	struct trend_range r = trend_range(c->view, c->warning, c->critical, c->max);
 
 	if (isfinite(c->slope))
 		trend_range_add(&r, clamp(projected(c), isfinite(c->min) ? c->min : -INFINITY, isfinite(c->max) ? c->max : INFINITY));

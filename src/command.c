@@ -197,6 +197,7 @@ int command_run(struct command *c, char *const *words, int64_t timeout_usec)
 	if (r < 0)
 		return r;
 	follow(c, c->began_usec + timeout_usec);
+	c->ended_usec = clock_boottime_usec();
 	end(c);
 	return 0;
 }

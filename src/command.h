@@ -24,7 +24,7 @@ struct command {
 	struct command_stream out, err;
 	bool is_late, is_flooding, is_stuck; /* killed for the time or the output; and it did not die */
 	int status;                          /* of waitpid(), if it is not stuck */
-	int64_t began_usec;
+	int64_t began_usec, ended_usec; /* CLOCK_BOOTTIME */
 };
 
 /* Keeps up to MAXIMUM bytes of each stream. */

@@ -317,6 +317,8 @@ int conf_read(const char *path, const char *dropin_directory, struct conf_settin
 	return r;
 }
 
+/* A first reading, because the second one words its problems as it finds them. Which file and which line counts is for
+ * conf_read() alone to know, and 10,000 checks take it 30 ms. */
 int conf_use_language(const char *path, const char *dropin_directory)
 {
 	struct conf_settings settings = { 0 };

@@ -97,7 +97,9 @@ int conf_settings_use_language(const struct conf_settings *s)
 {
 	const struct conf_setting *language = conf_find_setting(s, 0, "tocsin", "", "language");
 
-	return language && language_use(language->value) == -ENOMEM ? -ENOMEM : 0;
+	if (s->n == 0) /* nothing could be read: it says nothing of a language either */
+		return 0;
+	return language_use(language ? language->value : language_names[0]) == -ENOMEM ? -ENOMEM : 0;
 }
 
 void conf_settings_free(struct conf_settings *s)

@@ -60,8 +60,9 @@ void conf_problems_free(struct conf_problems *p);
  * after errors, so that one run reports all. A missing PATH is an error. Returns 0, or -ENOMEM. */
 int conf_read(const char *path, const char *dropin_directory, struct conf_settings *s, struct conf_problems *p);
 
-/* The language that these files want is used from now on (language.h), the one in use when they want none, or none that
- * there is; all else in them is not looked at. For who has to speak before it knows the configuration. -ENOMEM. */
+/* The language that these files want is used from now on (language.h): English when they want none; the one in use stays
+ * when they want one that there is not, or cannot be read. All else in them is not looked at. For who has to speak before
+ * it knows the configuration. -ENOMEM. */
 int conf_use_language(const char *path, const char *dropin_directory);
 
 /* The same for settings that were read. */

@@ -492,6 +492,14 @@ static void explain_error(int error, const char *address, struct buf *b)
 	}
 }
 
+static void attempt_note_refused(const struct attempt *a, struct buf *refused)
+{
+	if (!refused || a->error != ECONNREFUSED)
+		return;
+	connect_format(address_socket(&a->address), a->address.len, refused);
+	buf_putc(refused, '\n');
+}
+
 static void attempt_explain(const struct attempt *a, int64_t waited_usec, struct buf *b)
 {
 	_cleanup_buf_ struct buf address = BUF(NI_MAXHOST + 16), waited = BUF(100);
@@ -526,6 +534,7 @@ static int race_explain(const struct race *race, int result, struct buf *b)
 	for (size_t i = 0; i < race->next; i++) {
 		const struct attempt *a = &race->attempts[i];
 
+		attempt_note_refused(a, race->options->refused);
 		if (told < FAILURES_SHOWN) {
 			buf_puts(b, told ? "; " : "");
 			attempt_explain(a, waited, b);

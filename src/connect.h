@@ -23,6 +23,7 @@ struct connect_options {
 	const char *source_address; /* an address of this host, or NULL */
 	const char *remembered; /* an address that worked before, or NULL */
 	int64_t deadline_usec; /* CLOCK_BOOTTIME */
+	struct buf *refused; /* gets the addresses that refused, as of connect_format(), each ended by a newline; or NULL */
 	/* How names become addresses, in the child: NULL is getaddrinfo(). Appends addresses, each ended by a
 	 * newline; or returns -errno with a sentence in B. For tests. */
 	int (*resolve)(const char *host, struct buf *b);

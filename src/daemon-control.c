@@ -124,19 +124,14 @@ static void add_note(struct notes *notes, const char *kind, const char *subject,
 	json_array_append_new(notes->kinds, json_string(kind));
 }
 
-/* What a helper says of itself when it is ready begins with these words if that is its memory. */
-static bool is_about_memory(const char *note)
+static void add_helper_notes(struct notes *notes, const char *program, const struct pool *pool)
 {
-	static const char words[] = N_("memory is not locked: %s");
+	_cleanup_buf_ struct buf memory = BUF(500);
 
-	return strncmp(note, words, strcspn(words, "%")) == 0 || strncmp(note, _(words), strcspn(_(words), "%")) == 0;
-}
-
-static void add_helper_note(struct notes *notes, const char *program, struct pool *pool)
-{
-	const char *note = pool ? pool_note(pool) : "";
-
-	add_note(notes, is_about_memory(note) ? "memory" : "helper", program, note);
+	if (pool && pool_lock_error(pool))
+		buf_printf(&memory, _("memory is not locked: %s"), strerror(pool_lock_error(pool)));
+	add_note(notes, "memory", program, buf_text(&memory));
+	add_note(notes, "helper", program, pool ? pool_note(pool) : "");
 }
 
 static struct notes find_notes(const struct daemon *d)
@@ -147,8 +142,8 @@ static struct notes find_notes(const struct daemon *d)
 		add_note(&notes, "mail", "", _(SAY_NO_MAIL));
 	if (d->state.phase == STATE_MEMORY)
 		add_note(&notes, "state", _("state file cannot be written"), d->state.trouble ? d->state.trouble : _("no answer yet"));
-	add_helper_note(&notes, "tocsin-check", d->checkers);
-	add_helper_note(&notes, "tocsin-mail", d->mailers);
+	add_helper_notes(&notes, "tocsin-check", d->checkers);
+	add_helper_notes(&notes, "tocsin-mail", d->mailers);
 	for (size_t i = 0; i < d->n_remarks; i++)
 		add_note(&notes, "past", "", d->remarks[i]);
 	return notes;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define HAPPENINGS_MAX 5000
+#define HAPPENINGS_SLACK 100 /* more of them before any is dropped: for that all are looked at, and perhaps all are waited for */
 
 /* The sentences of this file. */
 #define SAY_SILENCED _("silenced until %s by %s")
@@ -32,13 +33,16 @@ void happening_free(struct happening *h)
 	free(h);
 }
 
+struct happening *happening_find_behind(struct happening *h, int64_t number)
+{
+	while (h && h->number < number)
+		h = h->next;
+	return h && h->number == number ? h : NULL;
+}
+
 struct happening *happening_find(const struct daemon *d, int64_t number)
 {
-	struct happening *h = d->happenings;
-
-	while (h && h->number != number)
-		h = h->next;
-	return h;
+	return happening_find_behind(d->happenings, number);
 }
 
 static bool is_in_outbox(const struct daemon *d, int64_t number)
@@ -73,7 +77,19 @@ static struct happening **place_of(struct daemon *d, const struct happening *h)
 	return at;
 }
 
-/* Past a limit the oldest that nobody waits for goes: the state file still has it. */
+/* Past a limit the oldest that nobody waits for go, all but KEPT: the state file still has them. */
+static void drop_oldest(struct daemon *d, const struct happening *kept)
+{
+	struct happening **at = &d->happenings;
+
+	while (*at != kept && d->n_happenings > HAPPENINGS_MAX) {
+		if ((*at)->waits_for == 0)
+			happening_drop(d, at);
+		else
+			at = &(*at)->next;
+	}
+}
+
 void happening_adopt(struct daemon *d, struct happening *h)
 {
 	struct happening **at = place_of(d, h);
@@ -83,14 +99,8 @@ void happening_adopt(struct daemon *d, struct happening *h)
 	d->n_happenings++;
 	if (!h->next)
 		d->happenings_end = &h->next;
-	if (d->n_happenings <= HAPPENINGS_MAX)
-		return;
-	for (at = &d->happenings; *at != h; at = &(*at)->next) {
-		if ((*at)->waits_for == 0) {
-			happening_drop(d, at);
-			return;
-		}
-	}
+	if (d->n_happenings > HAPPENINGS_MAX && d->n_happenings % HAPPENINGS_SLACK == 0)
+		drop_oldest(d, h);
 }
 
 /* Numbers are times, so that they go on where a lost state file ended. */

@@ -14,6 +14,15 @@
 #define SAY_BY_UNTIL C_("acknowledged", "by %s until %s")
 #define SAY_BY_UNTIL_WHY C_("acknowledged", "by %s until %s: %s")
 
+#define COUNTED_MAX INT64_C(1000000000) /* no state file has counted that far */
+
+int64_t incident_uncounted(int64_t now_usec)
+{
+	int64_t number = now_usec / USEC_PER_SEC;
+
+	return number > COUNTED_MAX ? number : COUNTED_MAX + number; /* a clock without a battery begins in 1970 */
+}
+
 /* Who has acknowledged it. */
 static void describe_acknowledgement(struct buf *b, const struct incident *i)
 {

@@ -195,6 +195,7 @@ static bool has_dependents(const struct report *r, const struct letter *letter, 
 static int draft_events(struct daemon *d, struct draft *draft, const struct letter *letter)
 {
 	struct report *r = &draft->report;
+	struct happening *found = d->happenings;
 	int error = 0;
 
 	draft->events = calloc(letter->n_events + 1, sizeof(*draft->events));
@@ -203,10 +204,11 @@ static int draft_events(struct daemon *d, struct draft *draft, const struct lett
 		return -ENOMEM;
 	r->events = draft->events;
 	for (size_t i = 0; error == 0 && i < letter->n_events; i++) {
-		const struct happening *h = happening_find(d, letter->events[i]);
+		struct happening *h = happening_find_behind(found, letter->events[i]);
 
 		if (!h)
 			continue; /* so old that only the state file knows it */
+		found = h;
 		draft->events[r->n_events++] = event_of(d, h);
 		if (has_dependents(r, letter, h))
 			error = draft_dependents(d, draft, r->n_events - 1, h->check);
@@ -383,11 +385,14 @@ static int draft_content(struct daemon *d, struct draft *draft, const struct let
 /* The thread that the events of an alert belong to, if it is one. */
 static const char *letter_thread(const struct daemon *d, const struct letter *letter)
 {
+	struct happening *found = d->happenings;
+
 	for (size_t i = 0; letter->kind == REPORT_ALERT && i < letter->n_events; i++) {
-		const struct happening *h = happening_find(d, letter->events[i]);
+		struct happening *h = happening_find_behind(found, letter->events[i]);
 
 		if (h && h->thread)
 			return h->thread;
+		found = h ? h : found;
 	}
 	return NULL;
 }
@@ -554,9 +559,9 @@ static bool mail_routes(struct daemon *d, uint64_t routes, const int64_t *events
 	if (!mail)
 		return false;
 	were_mailed(d, routes);
+	struct happening *h = d->happenings;
 	for (size_t i = 0; i < n; i++) {
-		struct happening *h = happening_find(d, events[i]);
-
+		h = happening_find_behind(h, events[i]);
 		h->waits_for &= ~routes;
 		state_put_happening(d, h);
 		note_thread(d, h, mail->id);

@@ -41,9 +41,11 @@ struct outbox_mail *outbox_find(const struct daemon *d, const char *id)
 	return NULL;
 }
 
+/* In the order in which they were queued, and are sent: the state file gives them in that of their ids. */
 void outbox_adopt(struct daemon *d, struct outbox_mail *mail)
 {
 	struct outbox_mail **grown = reallocarray(d->outbox, d->n_outbox + 1, sizeof(*grown));
+	size_t at = d->n_outbox;
 
 	if (!grown) {
 		log_error("no memory for the mail \"%s\"", mail->subject);
@@ -51,7 +53,11 @@ void outbox_adopt(struct daemon *d, struct outbox_mail *mail)
 		return;
 	}
 	d->outbox = grown;
-	grown[d->n_outbox++] = mail;
+	while (at > 0 && grown[at - 1]->queued_usec > mail->queued_usec)
+		at--;
+	memmove(&grown[at + 1], &grown[at], (d->n_outbox - at) * sizeof(*grown));
+	grown[at] = mail;
+	d->n_outbox++;
 }
 
 static void remove_mail(struct daemon *d, struct outbox_mail *mail)
@@ -68,6 +74,17 @@ static void remove_mail(struct daemon *d, struct outbox_mail *mail)
 }
 
 /* ---- what is late ---- */
+
+/* Can it be written anew without losing any of what it tells? There is a limit to what is remembered. */
+static bool is_remembered(const struct daemon *d, const struct outbox_mail *mail)
+{
+	struct happening *h = d->happenings;
+	size_t i = 0;
+
+	while (i < mail->n_events && (h = happening_find_behind(h, mail->events[i])))
+		i++;
+	return i == mail->n_events;
+}
 
 static int by_number(const void *a, const void *b)
 {
@@ -109,11 +126,11 @@ static struct outbox_mail *compose_digest(struct daemon *d, struct outbox_mail *
 	};
 	struct outbox_mail *digest = events ? mail_compose(d, &letter) : NULL;
 
-	/* It has waited as long as the oldest of them, and is no more urgent. */
-	for (size_t i = 0; digest && i < n; i++) {
-		digest->queued_usec = mails[i]->queued_usec < digest->queued_usec ? mails[i]->queued_usec : digest->queued_usec;
+	/* It is no more urgent than any of them, but is given up no sooner than the newest. */
+	if (digest)
+		digest->queued_usec = mails[n - 1]->queued_usec;
+	for (size_t i = 0; digest && i < n; i++)
 		digest->attempts = mails[i]->attempts > digest->attempts ? mails[i]->attempts : digest->attempts;
-	}
 	return digest;
 }
 
@@ -148,6 +165,8 @@ static void merge_older_than(struct daemon *d, int64_t time_usec)
 {
 	struct outbox_merge m;
 
+	for (size_t i = 0; i < d->n_outbox; i++)
+		d->outbox[i]->is_fixed = !is_remembered(d, d->outbox[i]);
 	while (outbox_find_merge(d->outbox, d->n_outbox, time_usec, &m) > 0) {
 		bool is_merged = merge_one(d, &m);
 
@@ -182,8 +201,7 @@ static void write_again(struct daemon *d, struct outbox_mail *mail, const struct
 
 static bool is_alert(const struct daemon *d, const struct outbox_mail *mail)
 {
-	return mail->kind && strcmp(mail->kind, "alert") == 0 && mail->n_events > 0 &&
-		happening_find(d, mail->events[mail->n_events - 1]);
+	return mail->kind && strcmp(mail->kind, "alert") == 0 && mail->n_events > 0 && is_remembered(d, mail);
 }
 
 static void say_that_late(struct daemon *d, struct outbox_mail *mail, int64_t now_usec)
@@ -397,19 +415,18 @@ static bool is_accepted(const struct outbox_mail *mail)
 }
 
 /* The attempt of every mail in flight has ended. WHY is set when the mailer itself failed. */
-static void attempts_ended(struct daemon *d, const char *why)
+static void attempts_ended(struct daemon *d, const char *why, bool is_crash)
 {
+	int64_t give_up = d->conf->alert.give_up, now = clock_realtime_usec();
+
 	for (size_t i = d->n_outbox; i-- > 0;) {
 		struct outbox_mail *mail = d->outbox[i];
 
 		if (!mail->in_flight)
 			continue;
-		for (size_t j = 0; why && j < mail->n_recipients; j++)
-			outbox_result(mail, mail->recipients[j].address, "temporary", why);
-		mail->in_flight = false;
 		if (is_accepted(mail))
 			mail_arrived(d, mail);
-		if (outbox_attempted(mail, d->conf->alert.give_up, clock_realtime_usec())) {
+		if (why ? outbox_interrupted(mail, why, is_crash, give_up, now) : outbox_attempted(mail, give_up, now)) {
 			report_losses(d, mail);
 			remove_mail(d, mail);
 		} else {
@@ -435,7 +452,7 @@ static void answer_test(struct mail_batch *b, const char *why)
 	free(b);
 }
 
-static void batch_ended(struct mail_batch *b, const char *why)
+static void batch_ended(struct mail_batch *b, const char *why, bool is_crash)
 {
 	struct daemon *d = b->daemon;
 
@@ -445,7 +462,7 @@ static void batch_ended(struct mail_batch *b, const char *why)
 	}
 	d->mail_batch = NULL;
 	free(b);
-	attempts_ended(d, why);
+	attempts_ended(d, why, is_crash);
 	daemon_changed(d);
 }
 
@@ -460,7 +477,7 @@ static void on_message(struct helper *h, struct msg *m, void *userdata)
 	struct daemon *d = b->daemon;
 
 	if (m->kind == MSG_DONE) {
-		batch_ended(b, NULL);
+		batch_ended(b, NULL, false);
 		pool_give_back(d->mailers, h);
 		outbox_pump(d);
 	} else if (handlers[m->kind]) {
@@ -479,7 +496,7 @@ static void on_ended(struct helper *h, const struct helper_end *end, void *userd
 	buf_puts(&why, "tocsin-mail ");
 	helper_describe_end(end, &why);
 	log_error("%s", buf_text(&why));
-	batch_ended(b, buf_text(&why));
+	batch_ended(b, buf_text(&why), !end->timed_out);
 	outbox_pump(d);
 }
 
@@ -507,26 +524,39 @@ static bool take_mailer(struct mail_batch *b)
 	return b->helper;
 }
 
-static void send_due(struct daemon *d, int64_t now_usec)
+static bool is_due(const struct outbox_mail *mail, int64_t now_usec)
 {
-	for (size_t i = 0; i < d->n_outbox; i++) {
-		struct outbox_mail *mail = d->outbox[i];
-
-		if (!mail->is_stored || mail->next_try_usec > now_usec)
-			continue;
-		say_that_late(d, mail, now_usec);
-		mail->in_flight = true;
-		send_mail(d->mail_batch->helper, mail);
-	}
-	run_mailer(d->mail_batch);
+	return mail->is_stored && mail->next_try_usec <= now_usec;
 }
 
 static bool any_is_due(const struct daemon *d, int64_t now_usec)
 {
 	for (size_t i = 0; i < d->n_outbox; i++)
-		if (d->outbox[i]->is_stored && d->outbox[i]->next_try_usec <= now_usec)
+		if (is_due(d->outbox[i], now_usec))
 			return true;
 	return false;
+}
+
+/* Those with which a mailer died go after the others, each alone: one may be the cause, and who is beside it would never
+ * arrive. */
+static void send_due(struct daemon *d, int64_t now_usec)
+{
+	bool are_others = false;
+
+	for (size_t i = 0; i < d->n_outbox; i++)
+		are_others |= is_due(d->outbox[i], now_usec) && !d->outbox[i]->lost_mailer;
+	for (size_t i = 0; i < d->n_outbox; i++) {
+		struct outbox_mail *mail = d->outbox[i];
+
+		if (!is_due(mail, now_usec) || (are_others && mail->lost_mailer))
+			continue;
+		say_that_late(d, mail, now_usec);
+		mail->in_flight = true;
+		send_mail(d->mail_batch->helper, mail);
+		if (!are_others)
+			break;
+	}
+	run_mailer(d->mail_batch);
 }
 
 void outbox_pump(struct daemon *d)

@@ -496,7 +496,7 @@ static void load_meta(struct daemon *d, const char *const *v)
 		const char *name;
 		size_t offset;
 	} numbers[] = {
-		{ "next_incident", offsetof(struct daemon, next_incident) },
+		{ "next_incident", offsetof(struct daemon, state.next_incident) },
 		{ "last_report", offsetof(struct daemon, last_report_usec) },
 		{ "report_serial", offsetof(struct daemon, report_serial) },
 		{ "alive", offsetof(struct daemon, former_alive_usec) },
@@ -717,6 +717,8 @@ static void on_loaded(struct daemon *d, const struct msg *m)
 	struct state_file *s = &d->state;
 	bool is_late = s->phase == STATE_MEMORY;
 
+	if (!s->is_loaded)
+		d->next_incident = s->next_incident ? s->next_incident : 1;
 	s->timer = sd_event_source_disable_unref(s->timer);
 	s->acknowledged = s->sent;
 	s->phase = STATE_GOOD;

@@ -371,8 +371,8 @@ void daemon_state_loaded(struct daemon *d)
 	if (d->has_state)
 		return;
 	d->has_state = true;
-	if (d->next_incident == 0)
-		d->next_incident = 1;
+	if (!d->state.is_loaded)
+		d->next_incident = incident_uncounted(now);
 	if (d->has_former_boot && !d->is_same_boot && d->former_stop_usec)
 		event_withdraw(d, d->former_stop_usec);
 	for (size_t i = 0; i < d->n_checks; i++) {

@@ -174,6 +174,7 @@ struct state_file {
 	bool is_open; /* changes have been sent since the last commit */
 	bool is_snapshot_sent; /* the commit under way brings the file up to date */
 	bool is_loaded; /* all rows of the file were taken in */
+	int64_t next_incident; /* the number that it counts on from; 0: it has counted none */
 	unsigned readers_died; /* writers that ended before they had sent all rows */
 	bool was_settled; /* at the end of the last turn */
 	int64_t pause_usec; /* before the last start of a new store; 0: the one there is works */
@@ -412,6 +413,9 @@ void event_orphaned(struct daemon *d, struct happening *h, uint64_t fresh);
 void event_reported(struct daemon *d);
 
 struct happening *happening_find(const struct daemon *d, int64_t number);
+
+/* The same for who looks for many in the order of their numbers: H, or one behind it. */
+struct happening *happening_find_behind(struct happening *h, int64_t number);
 void happening_free(struct happening *h);
 
 /* Puts it where its number belongs. */
@@ -427,6 +431,9 @@ uint64_t route_mask(const struct daemon *d, const char *names, bool *ret_lost);
 
 /* ---- daemon-incident.c ---- */
 
+/* The number of the next incident while the state file, which counts them, could not be read: seconds of the clock, so that
+ * it is none of those that the file knows, nor one of another such start. */
+int64_t incident_uncounted(int64_t now_usec);
 struct incident *incident_find(const struct daemon *d, int64_t number);
 struct incident *incident_open(struct daemon *d, struct item *item);
 void incident_close(struct daemon *d, struct item *item);
@@ -487,7 +494,7 @@ void mail_remark(struct daemon *d, const char *format, ...) _printf_(2, 3);
 struct letter {
 	enum report_kind kind;
 	const char *id; /* a mail that is written again keeps its own; NULL: a new one */
-	const int64_t *events; /* numbers of the happenings that it tells */
+	const int64_t *events; /* numbers of the happenings that it tells, in their order */
 	size_t n_events;
 	const char *const *to;
 	size_t n_to;

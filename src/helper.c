@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -35,6 +36,7 @@ struct helper {
 	const struct helper_callbacks *callbacks;
 	void *userdata;
 	char *name, *note;
+	int lock_error;
 	enum helper_phase phase;
 	struct helper_end end;
 	pid_t pid;
@@ -330,10 +332,13 @@ int helper_sendv_fd(struct helper *h, enum msg_kind kind, int fd, const char *co
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
-static void take_note(struct helper *h, const char *text)
+static void take_notes(struct helper *h, const struct msg *ready)
 {
-	char *note = strdup(text);
+	char *note = strdup(ready->field[0]);
+	int64_t error;
 
+	if (ready->n_fields > 1 && msg_number(ready, 1, &error) == 0 && error > 0 && error <= INT_MAX)
+		h->lock_error = (int)error;
 	if (!note)
 		return;
 	free(h->note);
@@ -344,7 +349,7 @@ static void take_note(struct helper *h, const char *text)
 static bool dispatch(struct helper *h, struct msg *m)
 {
 	if (m->kind == MSG_READY && h->phase == HELPER_STARTING) {
-		take_note(h, m->field[0]);
+		take_notes(h, m);
 		h->phase = HELPER_IDLE;
 	}
 	h->in_callback = true;
@@ -444,6 +449,11 @@ pid_t helper_pid(const struct helper *h)
 const char *helper_note(const struct helper *h)
 {
 	return h->note;
+}
+
+int helper_lock_error(const struct helper *h)
+{
+	return h->lock_error;
 }
 
 void *helper_userdata(const struct helper *h)

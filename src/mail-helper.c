@@ -9,7 +9,6 @@
 #include "mailer.h"
 #include "msg.h"
 #include "text.h"
-#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,13 +112,10 @@ static void log_problems(const struct conf_problems *p)
 
 /* What is freed goes back to the system first (reading the authorities takes 4 MB for a moment), then what is
  * left stays in memory: neither swap nor a dead disk lies on the way of an alert. */
-static void lock_memory(struct buf *notes)
+static int lock_memory(void)
 {
 	malloc_trim(0);
-	if (mlockall(MCL_CURRENT) < 0) {
-		buf_puts(notes, notes->len ? "; " : "");
-		buf_printf(notes, _("memory is not locked: %s"), strerror(errno));
-	}
+	return mlockall(MCL_CURRENT) < 0 ? errno : 0;
 }
 
 /* Somebody who sends mails without waiting for MSG_READY wants them sent, not a helper that stands by ("tocsin send"):
@@ -148,10 +144,9 @@ static int on_load(struct mail_helper *h, const struct msg *m)
 	if (r < 0)
 		return r;
 	mailer_load(h->mailer, &notes);
-	if (!has_work_waiting(h->socket))
-		lock_memory(&notes);
 	text_clean(&clean, buf_text(&notes), MSG_INLINE_MAX / 8);
-	return msg_send(h->socket, MSG_READY, -1, buf_text(&clean));
+	int error = has_work_waiting(h->socket) ? 0 : lock_memory();
+	return msg_send(h->socket, MSG_READY, -1, buf_text(&clean), MSG_NUMBER(error));
 }
 
 static int on_mail(struct mail_helper *h, const struct msg *m)

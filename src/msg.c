@@ -23,7 +23,7 @@ static const struct {
 	unsigned char min, max; /* fields */
 	bool with_fd;
 } kinds[] = {
-	[MSG_READY] = { "ready", 1, 1, false },
+	[MSG_READY] = { "ready", 1, 2, false },
 	[MSG_DONE] = { "done", 0, 0, false },
 	[MSG_PROBLEM] = { "problem", 4, 4, false },
 	[MSG_MODULE] = { "module", 3, 3, false },

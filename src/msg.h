@@ -23,7 +23,8 @@
 
 enum msg_kind {
 	/* any helper → daemon */
-	MSG_READY, /* note: "" or what is not as it should be ("memory is not locked: …") */
+	MSG_READY, /* note: "" or what is not as it should be; errno: why its memory could not be locked. "0" or nothing: it is,
+	            * or need not be */
 	MSG_DONE, /* the batch, the configuration or the state is complete */
 
 	/* tocsin-check --config FILE → daemon: nothing is asked first, MSG_DONE ends it */

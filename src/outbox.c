@@ -157,6 +157,7 @@ int outbox_result(struct outbox_mail *m, const char *address, const char *outcom
 	/* Without memory the words are lost; the fate must not be, or the mail goes out twice. */
 	free(recipient->answer);
 	recipient->answer = answer ? strdup(answer) : NULL;
+	recipient->has_answered = true;
 	recipient->fate = fate;
 	return 0;
 }
@@ -168,14 +169,40 @@ static void give_up(struct outbox_mail *m)
 			m->recipients[i].fate = OUTBOX_GIVEN_UP;
 }
 
-bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_usec)
+/* The next try comes after DELAY. */
+static bool end_attempt(struct outbox_mail *m, int64_t delay_usec, int64_t give_up_usec, int64_t now_usec)
 {
 	m->in_flight = false;
-	m->attempts++;
-	m->next_try_usec = usec_add(now_usec, outbox_retry_delay(m->attempts));
+	m->next_try_usec = usec_add(now_usec, delay_usec);
+	for (size_t i = 0; i < m->n_recipients; i++)
+		m->recipients[i].has_answered = false;
 	if (now_usec >= usec_add(m->queued_usec, give_up_usec))
 		give_up(m);
 	return outbox_is_finished(m);
+}
+
+bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_usec)
+{
+	m->lost_mailer = false;
+	m->attempts++;
+	return end_attempt(m, outbox_retry_delay(m->attempts), give_up_usec, now_usec);
+}
+
+bool outbox_interrupted(struct outbox_mail *m, const char *why, bool is_crash, int64_t give_up_usec, int64_t now_usec)
+{
+	bool is_second = m->lost_mailer, is_cut_off = false;
+
+	for (size_t i = 0; i < m->n_recipients; i++) {
+		struct outbox_recipient *r = &m->recipients[i];
+
+		if (r->fate == OUTBOX_PENDING && !r->has_answered)
+			is_cut_off |= outbox_result(m, r->address, "temporary", why) == 0;
+	}
+	if (!is_cut_off)
+		return outbox_attempted(m, give_up_usec, now_usec);
+	m->lost_mailer = true;
+	m->attempts += !is_crash || is_second;
+	return end_attempt(m, is_crash && !is_second ? 0 : outbox_retry_delay(m->attempts), give_up_usec, now_usec);
 }
 
 /* ---- merging ---- */
@@ -189,7 +216,7 @@ static bool is_pending_for(const struct outbox_mail *m, const char *address)
 
 static bool can_merge(const struct outbox_mail *m, int64_t older_than_usec)
 {
-	return !m->in_flight && m->queued_usec < older_than_usec;
+	return !m->in_flight && !m->is_fixed && m->queued_usec < older_than_usec;
 }
 
 /* Puts the indexes of the mails that ADDRESS still waits for into MAILS. */

@@ -27,6 +27,7 @@ struct outbox_recipient {
 	char *address;
 	enum outbox_fate fate;
 	char *answer; /* the server's words at the last attempt, or why there was none; may be NULL */
+	bool has_answered; /* in the attempt under way; not stored */
 };
 
 struct outbox_mail {
@@ -44,6 +45,8 @@ struct outbox_mail {
 	size_t n_recipients;
 	bool in_flight; /* handed to the mailer; not stored */
 	bool is_stored; /* its commit was acknowledged; not stored */
+	bool lost_mailer; /* the mailer of the last attempt died with it: it goes alone; not stored */
+	bool is_fixed; /* some of what it tells is remembered nowhere else: it is not merged; the caller's, not stored */
 	size_t n_remarks; /* that it brings besides: the caller's, not stored */
 };
 
@@ -73,8 +76,13 @@ int outbox_result(struct outbox_mail *m, const char *address, const char *outcom
  * queued are given up. Returns whether the mail is finished: no recipient is pending any more. */
 bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_usec);
 
+/* The mailer ended, and WHY, before it had said what became of the mail. Who had no answer yet gets WHY as one. With IS_CRASH
+ * (nobody has refused anything) the mail is due again at once, and that is no attempt; but if the mailer of that one is lost
+ * too, it is one, and the next follows as after any other. So between two that come at once is one that waits. */
+bool outbox_interrupted(struct outbox_mail *m, const char *why, bool is_crash, int64_t give_up_usec, int64_t now_usec);
+
 /* Mails that were queued before OLDER_THAN and that the same recipients still wait for: each group of two or more can go
- * as one. Those in flight are left alone. */
+ * as one. Those in flight, and those that are fixed, are left alone. */
 struct outbox_merge {
 	size_t *mails; /* indexes, oldest first */
 	size_t n_mails;

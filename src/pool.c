@@ -24,6 +24,7 @@ struct pool {
 	sd_event *event;
 	struct pool_options options;
 	char *path, **argv, *note;
+	int lock_error;
 	struct member *members;
 	sd_event_source *restart_source;
 	int64_t restart_usec; /* the pause before the next start after a failed one */
@@ -73,6 +74,9 @@ static void on_ready(struct pool *p, struct member *m)
 	if (*helper_note(m->helper) && strcmp(p->note, helper_note(m->helper)) != 0)
 		log_notice("%s: %s", p->options.what, helper_note(m->helper));
 	set_note(p, helper_note(m->helper));
+	if (helper_lock_error(m->helper) && p->lock_error != helper_lock_error(m->helper))
+		log_notice("%s: memory is not locked: %s", p->options.what, strerror(helper_lock_error(m->helper)));
+	p->lock_error = helper_lock_error(m->helper);
 	helper_set_deadline(m->helper, USEC_NEVER);
 	if (m->is_dismissed) {
 		helper_retire(m->helper);
@@ -240,6 +244,11 @@ bool pool_is_ready(const struct pool *p)
 const char *pool_note(const struct pool *p)
 {
 	return p->note;
+}
+
+int pool_lock_error(const struct pool *p)
+{
+	return p->lock_error;
 }
 
 static void free_argv(char **argv)

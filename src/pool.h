@@ -42,5 +42,8 @@ bool pool_is_ready(const struct pool *p);
 /* What is not as it should be, or "". */
 const char *pool_note(const struct pool *p);
 
+/* errno with which the memory of its helpers could not be locked; 0: it is. */
+int pool_lock_error(const struct pool *p);
+
 /* Ends all helpers, those at work too, without callbacks. */
 struct pool *pool_free(struct pool *p);

@@ -22,7 +22,7 @@
 #define SAY_WEEK _("%s, 7 days")
 #define SAY_OF_ITEM "%s: %s"
 #define SAY_RANGE _("%s to %s, now %s")
-#define SAY_FULL_IN _(", at this pace %s in %s")
+#define SAY_FULL_IN _(", at the pace of this week %s in %s") /* a check may know a pace of the last hours */
 #define SAY_LIMITS_BOTH _(" (warning at %s, critical at %s)")
 #define SAY_LIMIT_WARNING _(" (warning at %s)")
 #define SAY_LIMIT_CRITICAL _(" (critical at %s)")
@@ -125,7 +125,7 @@ static void put_projection(struct buf *b, const struct metric *m, double slope)
 /* On the scale that a chart of it has. */
 static void put_spark(struct buf *b, const struct trend_view *v, const struct metric *m)
 {
-	struct trend_range range = trend_range(v, m->warning, m->critical);
+	struct trend_range range = trend_range(v, m->warning, m->critical, m->max);
 
 	if (v->n_measured)
 		trend_sparkline(b, v, SPARK_CHARACTERS, &range);

@@ -194,10 +194,8 @@ void report_put_event_title(struct buf *b, const struct report_event *e)
 		buf_printf(b, " %s", state_name(report_event_state(e)));
 }
 
-void report_put_event_label(struct buf *b, const struct report *r, const struct report_event *e)
+void report_put_event_label(struct buf *b, const struct report *r, const struct report_event *e, const struct report_item *item)
 {
-	const struct report_item *item = report_find_item(r, e->check, e->item);
-
 	if (e->check)
 		report_put_label(b, item ? item->module : NULL, e->check, e->item);
 	else

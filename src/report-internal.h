@@ -74,8 +74,6 @@ enum tocsin_state report_item_state(const struct report_item *item);
 /* The states in the order in which people want to read them: the inverse of state_rank(). */
 enum tocsin_state report_state_of_rank(int rank);
 
-const struct report_item *report_find_item(const struct report *r, const char *check, const char *item);
-
 /* "disk /", "process web", "load": the module says what kind of thing it is, the item which one. The name of the
  * check stands in the body, unless it is the item's too. */
 void report_put_label(struct buf *b, const char *module, const char *check, const char *item);
@@ -83,8 +81,10 @@ void report_put_label(struct buf *b, const char *module, const char *check, cons
 /* Items that are not well, at length. */
 void report_write_problems(struct page *p, const struct report *r);
 
-/* A line for each item, the worst first; with WITHOUT_EVENTS only for those that this mail is not about. */
-void report_write_items(struct page *p, const struct report *r, const char *heading, bool without_events);
+struct report_stories;
+
+/* A line for each item, the worst first; without those that the stories WITHOUT (or NULL) are about. */
+void report_write_items(struct page *p, const struct report *r, const char *heading, const struct report_stories *without);
 
 /* ---- over time: report-chart.c ---- */
 
@@ -117,7 +117,8 @@ int report_event_tone(const struct report_event *e); /* enum tocsin_state or PAG
 
 const char *report_event_word(const struct report_event *e); /* for a row: "CRITICAL", "ESCALATED" */
 void report_put_event_title(struct buf *b, const struct report_event *e); /* "ESCALATED CRITICAL", "TEST: CRITICAL" */
-void report_put_event_label(struct buf *b, const struct report *r, const struct report_event *e);
+void report_put_event_label(struct buf *b, const struct report *r, const struct report_event *e,
+	const struct report_item *item); /* that it is about, or NULL */
 
 /* What a sentence about it consists of; each may be nothing. The state where the word does not say it; what stands
  * behind the name of the item ("after 1 h 12 min"); what the look gave, and what that means for what was before; what it
@@ -147,6 +148,7 @@ struct report_stories {
 	const struct report_event **events;
 	struct report_story *items;
 	size_t n;
+	bool *has_story; /* beside report.items: is one of the stories about it? */
 };
 
 /* -ENOMEM. Free it in any case. */

@@ -126,14 +126,6 @@ void report_put_label(struct buf *b, const char *module, const char *check, cons
 		buf_printf(b, " %s", item);
 }
 
-const struct report_item *report_find_item(const struct report *r, const char *check, const char *item)
-{
-	for (size_t i = 0; i < r->n_items; i++)
-		if (text_equal(r->items[i].check, check) && text_equal(r->items[i].item, item))
-			return &r->items[i];
-	return NULL;
-}
-
 static void put_item_text(struct buf *b, const struct report_item *item)
 {
 	const char *text = item->result && item->result->time_usec ? text_or_empty(item->result->text) : SAY_NOT_LOOKED;
@@ -222,15 +214,7 @@ static void write_not_looked_at(struct page *p, const struct report_item *item)
 	p->ops->row(p, item->not_applicable ? SAY_NOT_HERE : SAY_WAITING, PAGE_NEUTRAL, buf_text(&label), buf_text(&text), "");
 }
 
-static bool has_event(const struct report *r, const struct report_item *item)
-{
-	for (size_t i = 0; i < r->n_events; i++)
-		if (text_equal(r->events[i].check, item->check) && text_equal(r->events[i].item, item->item))
-			return true;
-	return false;
-}
-
-void report_write_items(struct page *p, const struct report *r, const char *heading, bool without_events)
+void report_write_items(struct page *p, const struct report *r, const char *heading, const struct report_stories *without)
 {
 	bool is_first = true;
 
@@ -239,7 +223,7 @@ void report_write_items(struct page *p, const struct report *r, const char *head
 			const struct report_item *item = &r->items[i];
 			bool looked = report_item_is_looked_at(item);
 
-			if ((looked ? state_rank(report_item_state(item)) : 4) != rank || (without_events && has_event(r, item)))
+			if ((looked ? state_rank(report_item_state(item)) : 4) != rank || (without && without->has_story[i]))
 				continue;
 			if (is_first)
 				p->ops->heading(p, heading);

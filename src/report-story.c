@@ -100,10 +100,9 @@ static void add_to_story(struct report_story *s, const struct report_event *e, e
 	s->last = e;
 }
 
-static struct report_story make_story(const struct report *r, const struct report_event *const *events, size_t n)
+static struct report_story make_story(const struct report_event *const *events, size_t n)
 {
-	struct report_story s = { .events = events, .n = n, .last = events[n - 1],
-		.item = report_find_item(r, events[0]->check, events[0]->item) };
+	struct report_story s = { .events = events, .n = n, .last = events[n - 1] };
 	enum tocsin_state state = TOCSIN_OK;
 
 	for (size_t i = 0; i < n; i++)
@@ -111,12 +110,41 @@ static struct report_story make_story(const struct report *r, const struct repor
 	return s;
 }
 
+static int compare_to_item(const struct report_story *s, const struct report_item *item)
+{
+	const struct report_event *e = s->events[0];
+	int by_check = strcmp(text_or_empty(e->check), item->check);
+
+	return by_check ? by_check : strcmp(text_or_empty(e->item), item->item);
+}
+
+/* Gives its stories the item: one that is real and one that is a test, at most. They are still in the order of names, for
+ * there may be thousands of both. Returns whether there are any. */
+static bool tie_item(struct report_stories *stories, const struct report_item *item)
+{
+	size_t low = 0, high = stories->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_to_item(&stories->items[middle], item) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (high = low; high < stories->n && compare_to_item(&stories->items[high], item) == 0; high++)
+		if (!stories->items[high].item)
+			stories->items[high].item = item;
+	return high > low;
+}
+
 int report_stories_make(const struct report *r, struct report_stories *ret)
 {
 	*ret = (struct report_stories){
 		.events = calloc(r->n_events + 1, sizeof(*ret->events)), .items = calloc(r->n_events + 1, sizeof(*ret->items)),
+		.has_story = calloc(r->n_items + 1, sizeof(*ret->has_story)),
 	};
-	if (!ret->events || !ret->items)
+	if (!ret->events || !ret->items || !ret->has_story)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->n_events; i++)
 		ret->events[i] = &r->events[i];
@@ -124,8 +152,10 @@ int report_stories_make(const struct report *r, struct report_stories *ret)
 	for (size_t i = 0, next; i < r->n_events; i = next) {
 		for (next = i + 1; next < r->n_events && is_same_story(ret->events[i], ret->events[next]);)
 			next++;
-		ret->items[ret->n++] = make_story(r, ret->events + i, next - i);
+		ret->items[ret->n++] = make_story(ret->events + i, next - i);
 	}
+	for (size_t i = 0; i < r->n_items; i++)
+		ret->has_story[i] = tie_item(ret, &r->items[i]);
 	qsort(ret->items, ret->n, sizeof(*ret->items), compare_stories);
 	return 0;
 }
@@ -134,6 +164,7 @@ void report_stories_free(struct report_stories *stories)
 {
 	free(stories->events);
 	free(stories->items);
+	free(stories->has_story);
 }
 
 /* ---- in a few words ---- */
@@ -226,7 +257,7 @@ void report_write_story_row(struct page *p, const struct report *r, const struct
 	FORMAT_BUF(label);
 	FORMAT_BUF(text);
 
-	report_put_event_label(&label, r, s->last);
+	report_put_event_label(&label, r, s->last, s->item);
 	put_story_row(&text, r, s, with_times);
 	p->ops->row(p, report_event_word(s->last), report_event_tone(s->last), buf_text(&label), buf_text(&text), "");
 }
@@ -414,7 +445,7 @@ void report_write_story(struct page *p, const struct report *r, const struct rep
 	FORMAT_BUF(advice);
 
 	report_put_event_title(&title, e);
-	report_put_event_label(&label, r, e);
+	report_put_event_label(&label, r, e, s->item);
 	report_put_story_text(&text, s);
 	report_put_event_advice(&advice, e);
 	p->part = PAGE_DETAILS;

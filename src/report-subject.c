@@ -102,7 +102,7 @@ static void subject_stable(struct buf *b, const struct report *r, const struct r
 {
 	FORMAT_BUF(label);
 
-	report_put_event_label(&label, r, s->last);
+	report_put_event_label(&label, r, s->last, s->item);
 	report_put_fitted(b, buf_text(&label), LABEL_COLUMNS_IN_LIST);
 	buf_printf(b, SAY_INCIDENT, (long long)s->last->incident);
 }
@@ -143,7 +143,7 @@ static void subject_one(struct buf *b, const struct report *r, const struct repo
 	FORMAT_BUF(text);
 
 	report_put_event_title(b, s->last);
-	report_put_event_label(&label, r, s->last);
+	report_put_event_label(&label, r, s->last, s->item);
 	report_put_story_tail(&tail, s);
 	report_put_story_text(&text, s);
 	size_t used = text_columns(buf_text(b)) + 1 + text_columns(buf_text(&tail)) + 1;
@@ -192,7 +192,7 @@ static void list_stories(struct buf *b, const struct report *r, const struct rep
 
 		if (is_restart(&stories->items[i]))
 			continue;
-		report_put_event_label(&label, r, e);
+		report_put_event_label(&label, r, e, stories->items[i].item);
 		list_add(&l, report_event_word(e), buf_text(&label), --left == 0);
 	}
 	list_end(&l);

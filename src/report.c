@@ -144,13 +144,24 @@ static void write_left_out(struct page *p, const char *command, size_t n)
 	p->ops->paragraph(p, buf_text(&text));
 }
 
-static void write_change(struct page *p, const struct report *r, const struct report_event *e)
+/* Of a few. */
+static const struct report_item *item_of(const struct report_stories *stories, const struct report_event *e)
+{
+	for (size_t i = 0; i < stories->n; i++)
+		for (size_t j = 0; j < stories->items[i].n; j++)
+			if (stories->items[i].events[j] == e)
+				return stories->items[i].item;
+	return NULL;
+}
+
+static void write_change(struct page *p, const struct report *r, const struct report_stories *stories,
+	const struct report_event *e)
 {
 	FORMAT_BUF(label);
 	FORMAT_BUF(text);
 	FORMAT_BUF(row);
 
-	report_put_event_label(&label, r, e);
+	report_put_event_label(&label, r, e, item_of(stories, e));
 	format_time(&text, e->time_usec);
 	report_put_event_row(&row, e);
 	put_joined(&text, SAY_COMMA, buf_text(&row));
@@ -167,7 +178,7 @@ static void write_changes(struct page *p, const struct report *r, const struct r
 	if (r->n_events == 0)
 		p->ops->paragraph(p, SAY_NO_CHANGE);
 	for (size_t i = 0; r->n_events <= LIST_MAX && i < r->n_events; i++)
-		write_change(p, r, &r->events[i]);
+		write_change(p, r, stories, &r->events[i]);
 	if (r->n_events <= LIST_MAX)
 		return;
 	for (size_t i = 0; i < stories->n && i < LIST_MAX; i++)
@@ -258,7 +269,7 @@ static void write_status(struct page *p, enum report_kind kind, const struct rep
 	write_silences(p, r);
 	write_mails(p, HEADING_UNDELIVERED, SAY_WAITING, r->undelivered, r->n_undelivered);
 	p->part = PAGE_STATES;
-	report_write_items(p, r, HEADING_ALL, false);
+	report_write_items(p, r, HEADING_ALL, NULL);
 	report_write_overview(p, r);
 }
 
@@ -271,7 +282,7 @@ static void write_alert(struct page *p, const struct report *r, const struct rep
 	for (size_t i = 0; i < stories->n; i++)
 		report_write_story(p, r, &stories->items[i], r->written_usec > 0);
 	p->part = PAGE_STATES;
-	report_write_items(p, r, HEADING_OTHERS, true);
+	report_write_items(p, r, HEADING_OTHERS, stories);
 }
 
 static void write_digest_intro(struct page *p, const struct report *r, const struct report_stories *stories)
@@ -308,7 +319,7 @@ static void write_digest(struct page *p, const struct report *r, const struct re
 	p->part = PAGE_LISTS;
 	write_mails(p, HEADING_MERGED, SAY_LATE, r->merged, r->n_merged);
 	p->part = PAGE_STATES;
-	report_write_items(p, r, HEADING_OTHERS, true);
+	report_write_items(p, r, HEADING_OTHERS, stories);
 }
 
 /* ---- what must be known before all else ---- */

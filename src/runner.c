@@ -459,11 +459,9 @@ static int take_request(struct runner *r, struct msg **m)
 /* So that neither exec nor a page that was swapped out lies on the way of an alert. */
 static int say_ready(struct runner *r)
 {
-	char note[128] = "";
+	int error = mlockall(MCL_CURRENT) < 0 ? errno : 0;
 
-	if (mlockall(MCL_CURRENT) < 0)
-		snprintf(note, sizeof(note), _("memory is not locked: %s"), strerror(errno));
-	return msg_send(r->socket, MSG_READY, -1, note);
+	return msg_send(r->socket, MSG_READY, -1, "", MSG_NUMBER(error));
 }
 
 int runner_serve(struct runner *r)

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "conf.h"
 #include "connect.h"
+#include "listener.h"
 #include "secret.h"
 #include "translate.h"
 #include "units.h"
@@ -108,7 +109,7 @@ static int connect_to(struct server *s)
 		return r;
 	}
 	const struct connect_options where = {
-		.host = host, .port = s->port, .deadline_usec = s->deadline_usec
+		.host = host, .port = s->port, .deadline_usec = s->deadline_usec, .refused = &s->refused
 	};
 	r = connect_host(&where, &fd, &error);
 	if (r < 0 && connect_failed_here(r)) {
@@ -138,6 +139,7 @@ int server_open(struct server *s, struct tocsin_run *run, const struct server_co
 		.port = c->port ? (uint16_t)c->port : usual,
 		.began_usec = now,
 		.deadline_usec = now + c->answer_timeout,
+		.refused = BUF(4096),
 		.peer = BUF(128),
 		.own = BUF(128),
 		.input = BUF(65536),
@@ -165,7 +167,7 @@ void server_free(struct server *s)
 	s->trust = transport_trust_free(s->trust);
 	s->password = secret_free(s->password);
 	s->hidden = secret_free(s->hidden);
-	struct buf *const bufs[] = { &s->peer, &s->own, &s->input, &s->line, &s->dialogue, &s->greeting,
+	struct buf *const bufs[] = { &s->refused, &s->peer, &s->own, &s->input, &s->line, &s->dialogue, &s->greeting,
 		&s->failure };
 	for (size_t i = 0; i < ELEMENTS(bufs); i++)
 		buf_free(bufs[i]);
@@ -418,6 +420,8 @@ void server_judge_certificate(
 
 	if (config->tls_pin) /* it stands for the dates too */
 		return;
+	if (c->since_usec > clock_realtime_usec())
+		verdict_add(v, TOCSIN_CRITICAL, "the certificate is not valid before %s", date(c->since_usec).text);
 	judge_end(N_("the certificate"), c->until_usec,
 		is_critical ? config->certificate_critical : config->certificate_warning,
 		is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, v);
@@ -513,6 +517,7 @@ int server_report(struct server *s, int result, const char *good)
 	report_metrics(s, certificate, usec);
 	if (v.state == TOCSIN_OK)
 		return 0;
+	listener_explain(s->run, item, buf_text(&s->refused));
 	if (s->dialogue.len)
 		tocsin_evidence(
 			s->run, item, "What was said (> by us, < by the server)", buf_text(&s->dialogue));

@@ -98,6 +98,7 @@ struct server {
 	bool is_untrusted;    /* its certificate is judged although nobody stands for it */
 	char *password;       /* NULL: nobody logs in */
 	char *hidden;         /* the line with it that was sent last, NULL: none */
+	struct buf refused;   /* addresses that did, for listener_explain() */
 	struct buf peer, own; /* addresses: ours as an address literal of SMTP */
 	struct buf input;     /* read and not consumed */
 	struct buf line;      /* the one that was read last */

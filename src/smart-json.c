@@ -106,26 +106,45 @@ void smart_scan_free(struct smart_scan *s)
 
 /* --- ATA */
 
+/* A number means what smartctl calls it: makers of solid-state disks have put sectors that were read, or written GiB, into
+ * 197 to 199, and Current_Pending_ECC_Cnt of some is 1 whenever they move data. */
 static const struct {
 	int id;
 	enum smart_number number;
+	const char *words[3]; /* one of which is in the name */
 } attribute_ids[] = {
-	{ 5, SMART_REALLOCATED },
-	{ 187, SMART_REPORTED },
-	{ 197, SMART_PENDING },
-	{ 198, SMART_UNCORRECTABLE },
-	{ 199, SMART_CRC_ERRORS },
+	{ 5, SMART_REALLOCATED, { "Realloc", "Retired", "Bad_B" } },
+	{ 187, SMART_REPORTED, { "Uncor", "Unc_", "UE_" } },
+	{ 197, SMART_PENDING, { "Pending_Sector" } },
+	{ 198, SMART_UNCORRECTABLE, { "Uncor", "UNC_" } },
+	{ 199, SMART_CRC_ERRORS, { "CRC" } },
 };
+
+/* Without a name of its own the number has its usual meaning. */
+static bool has_meaning(const char *name, const char *const words[3])
+{
+	static const char *const none[] = { "Unknown_Attribute", "Unknown_HDD_Attribute", "Unknown_SSD_Attribute" };
+
+	for (size_t i = 0; name && i < 3 && words[i]; i++)
+		if (strstr(name, words[i]))
+			return true;
+	for (size_t i = 0; name && i < ELEMENTS(none); i++)
+		if (strcmp(name, none[i]) == 0)
+			return true;
+	return !name;
+}
 
 /* The raw value of these is a count; other attributes have makers' own secrets in theirs. Some firmwares put
  * something else into the upper of its six bytes. */
 static void take_attribute(const json_t *attribute, struct smart_health *h)
 {
+	const char *name = json_string_value(json_object_get(attribute, "name"));
 	const json_t *raw = find(attribute, "raw", "value", NULL);
 	json_int_t id = json_integer_value(json_object_get(attribute, "id"));
 
 	for (size_t i = 0; i < ELEMENTS(attribute_ids); i++)
-		if (id == attribute_ids[i].id && json_is_integer(raw) && json_integer_value(raw) >= 0)
+		if (id == attribute_ids[i].id && has_meaning(name, attribute_ids[i].words) &&
+			json_is_integer(raw) && json_integer_value(raw) >= 0)
 			h->number[attribute_ids[i].number] = (double)(json_integer_value(raw) & 0xffffffff);
 }
 

@@ -14,7 +14,7 @@
 
 #define STATE_COLUMNS 8
 #define INDENT (STATE_COLUMNS + 2)
-#define TEXT_COLUMNS_LEAST 30 /* with fewer the names get a line of their own, and the text the next */
+#define TEXT_COLUMNS_LEAST 28 /* with fewer the names get a line of their own, and the text the next */
 #define TEXT_LINES_MAX 6 /* of a problem; what is well gets one */
 #define POINTS_MAX 24
 #define RANK_OK 3 /* in the table below */
@@ -52,6 +52,7 @@ static size_t rank(const json_t *item)
 /* Widths of one picture; 0: the column is not there, SIZE_MAX: it is never cut. */
 struct layout {
 	bool is_stacked;
+	bool is_since_short; /* "1 h", not "1 h 12 min" */
 	size_t columns, check, item, since, chart, text;
 };
 
@@ -213,7 +214,18 @@ static const char *state_of(const json_t *item)
 	return state ? state : json_is_string(json_object_get(item, "not_applicable")) ? _("n/a") : "-";
 }
 
-static void put_since(struct buf *b, const struct status_view *v, const json_t *item)
+/* 1 h 12 min → 1 h */
+static int64_t largest_unit(int64_t usec)
+{
+	static const int64_t units[] = { USEC_PER_DAY, USEC_PER_HOUR, USEC_PER_MINUTE };
+
+	for (size_t i = 0; i < ELEMENTS(units); i++)
+		if (usec >= units[i])
+			return usec - usec % units[i];
+	return usec;
+}
+
+static void put_since(struct buf *b, const struct status_view *v, const struct layout *l, const json_t *item)
 {
 	const char *since = json_string_value(json_object_get(item, "since"));
 	int64_t usec;
@@ -221,7 +233,8 @@ static void put_since(struct buf *b, const struct status_view *v, const json_t *
 	if (!json_is_string(json_object_get(item, "state")) || !since || parse_time_rfc3339(since, &usec) < 0)
 		return;
 	int64_t age = v->now_usec > usec ? v->now_usec - usec : 0;
-	format_duration(b, age - age % USEC_PER_SEC);
+	age -= age % USEC_PER_SEC;
+	format_duration(b, l->is_since_short ? largest_unit(age) : age);
 }
 
 /* Free it. */
@@ -301,7 +314,7 @@ static void put_row(struct buf *b, const struct status_view *v, const struct lay
 	_cleanup_buf_ struct buf since = BUF(100);
 	size_t indent = INDENT + l->check + 2 + l->item + 2 + l->since + 2 + (l->chart ? l->chart + 2 : 0);
 
-	put_since(&since, v, item);
+	put_since(&since, v, l, item);
 	put_state(b, v, state_of(item), STATE_COLUMNS);
 	buf_puts(b, "  ");
 	put_padded(b, item, "check", l->check);
@@ -322,7 +335,7 @@ static void put_stack(struct buf *b, const struct status_view *v, const struct l
 	bool has_item = !json_equal(json_object_get(item, "check"), json_object_get(item, "item"));
 	size_t age;
 
-	put_since(&since, v, item);
+	put_since(&since, v, l, item);
 	put(&name, item, "check");
 	buf_puts(&name, has_item ? " " : "");
 	if (has_item)
@@ -361,40 +374,61 @@ static size_t column_of(const json_t *items, const char *name, const char *headi
 	return widest(items, name, text_columns(heading), most);
 }
 
-/* The longest duration that has two units of two digits, "23 h 59 min". */
-static size_t since_columns(void)
+/* The longest durations, "23 h 59 min" or "59 min". */
+static size_t since_columns(bool is_short)
 {
-	_cleanup_buf_ struct buf b = BUF(100);
+	static const int64_t longest[] = { 23 * USEC_PER_HOUR, 59 * USEC_PER_MINUTE, 59 * USEC_PER_SEC };
+	size_t columns = text_columns(_("SINCE"));
 
-	format_duration(&b, 23 * USEC_PER_HOUR + 59 * USEC_PER_MINUTE);
-	return text_columns(buf_text(&b));
+	for (size_t i = 0; i < ELEMENTS(longest); i++) {
+		_cleanup_buf_ struct buf b = BUF(100);
+
+		format_duration(&b, is_short || i ? longest[i] : longest[0] + longest[1]);
+		size_t n = text_columns(buf_text(&b));
+		columns = n > columns ? n : columns;
+	}
+	return columns;
+}
+
+/* Columns side by side; false: the text would have too few. */
+static bool lay_out_row(const struct status_view *v, struct layout *l)
+{
+	const json_t *items = json_object_get(v->status, "items");
+	static const size_t charts[] = { 24, 12, 0 }; /* the widest that leaves room for the text */
+
+	l->since = since_columns(l->is_since_short);
+	size_t fixed = INDENT + 2 + 2 + l->since + 2, share = l->columns > fixed ? (l->columns - fixed) / 4 : 1;
+	/* Names get what they need, up to a share, whether there are charts or not. */
+	l->check = column_of(items, "check", _("CHECK"), share);
+	l->item = column_of(items, "item", _("ITEM"), share);
+	fixed += l->check + l->item;
+	for (size_t i = v->charts ? 0 : ELEMENTS(charts) - 1; i < ELEMENTS(charts); i++) {
+		size_t used = fixed + (charts[i] ? charts[i] + 2 : 0);
+
+		l->chart = charts[i];
+		l->text = l->columns > used ? l->columns - used : 1;
+		if (l->text >= TEXT_COLUMNS_LEAST)
+			return true;
+	}
+	return false;
 }
 
 static struct layout lay_out(const struct status_view *v)
 {
 	const json_t *items = json_object_get(v->status, "items");
-	struct layout l = { .columns = v->terminal.columns, .since = since_columns() };
-	static const size_t charts[] = { 24, 12, 0 }; /* the widest that leaves room for the text */
-	size_t fixed = INDENT + 2 + 2 + l.since + 2, share = l.columns > fixed ? (l.columns - fixed) / 4 : 1;
+	struct layout l = { .columns = v->terminal.columns, .since = since_columns(false), .text = SIZE_MAX };
 
 	if (l.columns == 0) {
 		l.check = column_of(items, "check", _("CHECK"), SIZE_MAX);
 		l.item = column_of(items, "item", _("ITEM"), SIZE_MAX);
-		l.text = SIZE_MAX;
 		return l;
 	}
-	/* Names get what they need, up to a share, whether there are charts or not. */
-	l.check = column_of(items, "check", _("CHECK"), share);
-	l.item = column_of(items, "item", _("ITEM"), share);
-	fixed += l.check + l.item;
-	for (size_t i = v->charts ? 0 : ELEMENTS(charts) - 1; i < ELEMENTS(charts); i++) {
-		size_t used = fixed + (charts[i] ? charts[i] + 2 : 0);
-
-		l.chart = charts[i];
-		l.text = l.columns > used ? l.columns - used : 1;
-		if (l.text >= TEXT_COLUMNS_LEAST)
-			return l;
-	}
+	if (lay_out_row(v, &l))
+		return l;
+	l.is_since_short = true; /* where durations are long words, as in Chinese, this is what 80 columns want */
+	if (lay_out_row(v, &l))
+		return l;
+	l.is_since_short = false;
 	l.is_stacked = true;
 	l.chart = v->charts && l.columns >= 34 ? 24 : 0;
 	l.text = l.columns > 3 ? l.columns - 2 : 1;

@@ -6,7 +6,6 @@
 
 #include "log.h"
 #include "msg.h"
-#include "translate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,7 +121,7 @@ static int on_query(struct serve *serve, const struct msg *m)
 	if (msg_number(m, 2, &since) < 0 || msg_number(m, 3, &until) < 0 || msg_number(m, 5, &limit) < 0)
 		return -EBADMSG;
 	if (serve->n_questions == QUESTIONS_MAX)
-		return msg_send(serve->socket, MSG_ANSWERED, -1, m->field[0], _("too many questions at once"));
+		return msg_send(serve->socket, MSG_ANSWERED, -1, m->field[0], "too many questions at once");
 	int r = store_query_new(m->field[1], since, until, m->field[4], limit, &q->query);
 	if (r < 0)
 		return r == -EINVAL ? -EBADMSG : r;

@@ -307,6 +307,7 @@ static int tls_write(struct transport *t, const char *bytes, size_t len, int64_t
 static int verify(gnutls_session_t session)
 {
 	struct transport *t = gnutls_session_get_ptr(session);
+	gnutls_x509_trust_list_t trusted = NULL;
 
 	if (!t->trust) /* only probing: nothing is believed */
 		return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
@@ -318,7 +319,8 @@ static int verify(gnutls_session_t session)
 	};
 
 	buf_clear(&t->why);
-	certificate_describe_peer(session, t->host, &t->peer);
+	gnutls_certificate_get_trust_list(t->trust->credentials, &trusted);
+	certificate_describe_peer(session, t->host, trusted, &t->peer);
 	int r = certificate_verify(session, &policy, &t->why);
 	return r < 0 ? GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR : 0;
 }
@@ -662,7 +664,9 @@ static int judge_list(const struct transport_trust *trust, const gnutls_x509_crt
 
 	if (r < 0)
 		return r;
-	certificate_describe(chain, n, name, ret);
+	if (trust)
+		gnutls_certificate_get_trust_list(trust->credentials, &trusted);
+	certificate_describe(chain, n, name, trusted, ret);
 	if (!trust)
 		return 0;
 	const struct certificate_policy policy = {
@@ -670,7 +674,6 @@ static int judge_list(const struct transport_trust *trust, const gnutls_x509_crt
 		.origin = trust->origin,
 	};
 
-	gnutls_certificate_get_trust_list(trust->credentials, &trusted);
 	return certificate_verify_chain(chain, n, trusted, &policy, why);
 }
 

@@ -31,7 +31,7 @@ struct transport;
 struct transport_certificate {
 	bool is_known;
 	int64_t since_usec, until_usec; /* CLOCK_REALTIME */
-	int64_t chain_until_usec; /* the earliest end of the authorities' that came with it; USEC_NEVER: none */
+	int64_t chain_until_usec; /* the earliest end of the authorities' that came with it and are needed; USEC_NEVER: none */
 	bool is_self_signed;
 	bool has_name; /* it covers the host that was asked for */
 	struct buf text; /* for a person, several lines */

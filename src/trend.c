@@ -214,21 +214,21 @@ static double farthest(const struct trend_range *r)
 	return fabs(r->high) > fabs(r->low) ? fabs(r->high) : fabs(r->low);
 }
 
-static void widen_range(struct trend_range *r)
+/* What hardly changes is a flat line between zero and what can be; where that is not known or far away, in the middle. */
+static void widen_range(struct trend_range *r, double max)
 {
-	double least = farthest(r) > 0 ? farthest(r) * STEADY : 1;
+	double reach = farthest(r);
 
-	if (r->high - r->low >= least)
+	if (r->high - r->low >= reach * STEADY && reach > 0)
 		return;
-	if (r->low >= 0 && r->low < least) {
-		*r = (struct trend_range){ 0, least };
-		return;
-	}
-	r->low -= least / 2;
-	r->high += least / 2;
+	trend_range_add(r, 0);
+	if (isfinite(max) && max >= r->high && max <= FAR * reach)
+		trend_range_add(r, max);
+	else
+		trend_range_add(r, reach > 0 ? 2 * (r->high > 0 ? r->high : r->low) : 1);
 }
 
-struct trend_range trend_range(const struct trend_view *v, double warning, double critical)
+struct trend_range trend_range(const struct trend_view *v, double warning, double critical, double max)
 {
 	struct trend_range r = { INFINITY, -INFINITY };
 	const double limits[] = { warning, critical };
@@ -243,7 +243,7 @@ struct trend_range trend_range(const struct trend_view *v, double warning, doubl
 			trend_range_add(&r, limits[i]);
 	if (r.low >= 0 && r.low < NEAR_ZERO * r.high)
 		r.low = 0;
-	widen_range(&r);
+	widen_range(&r, max);
 	return r;
 }
 

@@ -57,9 +57,10 @@ struct trend_range {
 };
 
 /* What a picture of the view shows: all values, and limits (NAN: none) that are not so far away that the values would be a
- * line on the ground; from zero on where that is not far; and so much that noise does not look like a mountain. The view must
- * have a value. */
-struct trend_range trend_range(const struct trend_view *v, double warning, double critical);
+ * line on the ground; from zero on where that is not far. What does not change, or by less than a fiftieth, is seen from zero to
+ * MAX, the greatest value that is possible (NAN: not known), so that noise does not look like a mountain. The view must have a
+ * value. */
+struct trend_range trend_range(const struct trend_view *v, double warning, double critical, double max);
 void trend_range_add(struct trend_range *r, double value);
 
 /* Appends N characters from "▁" to "█", one for each N-th of the view; "·" where nothing was measured. */

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Reads names of automake's .trs files and counts the single tests in the .log files beside them: cmocka's and
 # pytest's summaries, and one test for any other script. Reasons of skips go to standard error, and the sums to
-# standard output: "PASSED FAILED SKIPPED".
-function count_log(log_file, result,    line, p, f, s, n, reason) {
+# standard output: "PASSED FAILED SKIPPED". What e2e/run runs once more is counted by the second run, and named.
+function count_log(log_file, result,    line, p, f, s, n, reason, first) {
 	p = f = s = 0
-	reason = ""
+	reason = first = ""
 	while ((getline line < log_file) > 0) {
 		if (line ~ /^\[  PASSED  \] [0-9]+ test/) {
 			split(substr(line, 14), n, " "); p += n[1]
@@ -15,6 +15,11 @@ function count_log(log_file, result,    line, p, f, s, n, reason) {
 		} else if (line ~ /^=+ .*(passed|failed|skipped|error).* in [0-9.]+s.*=+$/) {
 			p += number_before(line, "passed"); s += number_before(line, "skipped")
 			f += number_before(line, "failed") + number_before(line, "error")
+		} else if (line ~ /^(FAILED|ERROR) test_/) {
+			first = first "failed at first, then run again alone: " line "\n"
+		} else if (line ~ /^again, alone: /) {
+			printf "%s", first > "/dev/stderr"
+			f = 0
 		} else if (line ~ /^SKIPPED \[/) {
 			print "skipped: " substr(line, 9) > "/dev/stderr"
 		}

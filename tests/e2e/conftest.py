@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import os
 import pathlib
 import signal
 import sys
@@ -16,6 +17,14 @@ import certs  # noqa: E402
 import harness  # noqa: E402
 import mailcatcher  # noqa: E402
 import postfix  # noqa: E402
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which tests failed, for ./run, one on each line."""
+    path = os.environ.get("TOCSIN_TEST_FAILED")
+    if path:
+        reports = [r for kind in ("failed", "error") for r in terminalreporter.stats.get(kind, [])]
+        pathlib.Path(path).write_text("".join(f"{n}\n" for n in dict.fromkeys(r.nodeid for r in reports)))
 
 
 @pytest.fixture(scope="session")

@@ -200,7 +200,7 @@ class Daemon:
     def _read_notifications(self):
         while True:
             datagram = self._socket.recv(65536).decode(errors="replace")
-            if datagram == "end":
+            if not datagram:  # _close() has shut it down, and all that came before has been read
                 return
             with self._changed:
                 for line in datagram.splitlines():
@@ -229,17 +229,17 @@ class Daemon:
                                          f"notifications: {self.messages[-20:]}\nlog:\n{''.join(self._log)}")
                 self._changed.wait(min(left, 0.2))
 
-    def wait_notified(self, key, pattern="", timeout=30, count=1):
+    def wait_notified(self, key, pattern="", timeout=60, count=1):
         def is_there():
             return sum(1 for k, v in self.messages if k == key and re.search(pattern, v)) >= count
         self._wait(f"{count} × {key}={pattern!r}", is_there, timeout)
         return self
 
-    def wait_log(self, pattern, timeout=30):
+    def wait_log(self, pattern, timeout=60):
         self._wait(f"{pattern!r} on standard error", lambda: re.search(pattern, "".join(self._log), re.I), timeout)
         return self
 
-    def wait_ready(self, timeout=30):
+    def wait_ready(self, timeout=60):
         return self.wait_notified("READY", "^1$", timeout)
 
     def notified(self, key):
@@ -299,8 +299,7 @@ class Daemon:
 
     def _close(self):
         if self._socket:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-                s.sendto(b"end", self._notify_path)
+            self._socket.shutdown(socket.SHUT_RD)
             notifications, log = self._threads
             notifications.join(60)  # it ends for certain; the log's end has to wait for the last process that holds it
             log.join(5)

@@ -87,7 +87,7 @@ class Helper:
         self.process, self.socket, self._stderr = process, sock, stderr
 
     @classmethod
-    def start(cls, program, args=(), *, timeout=20, env=None, cwd=None):
+    def start(cls, program, args=(), *, timeout=120, env=None, cwd=None):
         """Starts PROGRAM (a name in the libexec directory, or a path) with ARGS.
 
         TIMEOUT bounds every later wait. ENV is added to the environment.
@@ -175,7 +175,7 @@ class Helper:
         """Closes our end: a helper then ends by itself."""
         self.socket.close()
 
-    def wait(self, timeout=20):
+    def wait(self, timeout=120):
         """The exit status, negative for a signal."""
         return self.process.wait(timeout)
 

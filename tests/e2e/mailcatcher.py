@@ -206,7 +206,7 @@ class MailCatcher:
             self.on_mail(mail)
         return mail
 
-    def wait(self, pattern="", timeout=30, after=0):
+    def wait(self, pattern="", timeout=60, after=0):
         """The first mail, from index AFTER on, whose subject matches; AssertionError after TIMEOUT seconds."""
         end = time.monotonic() + timeout
         with self._changed:

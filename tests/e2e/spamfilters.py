@@ -25,10 +25,10 @@ ELSEWHERE = ["antivirus", "arc", "asn", "bimi", "dcc", "dkim_signing", "dmarc", 
 CONFIGURATION = """
 .include "$CONFDIR/common.conf"
 options {{
+    url_tld = "{folder}/tld";  # before the other one, whose ten thousand suffixes take a minute
     .include "$CONFDIR/options.inc"
     filters = "chartable,regexp";
     disable_hyperscan = true;
-    url_tld = "{folder}/tld";
     tempdir = "{folder}";
     dns {{ nameserver = ["127.0.0.1:9"]; timeout = 0.05s; retransmits = 1; }}
     control_socket = "{folder}/control mode=0600";

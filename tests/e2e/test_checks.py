@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The check modules, on recorded trees (good, bad, cannot look) and on this very host."""
+import atexit
+import functools
 import os
 import pathlib
 import shutil
@@ -8,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -44,8 +47,33 @@ class Result:
         return float(next(v for (i, n), v in self.metrics.items() if n == name and item in (None, i))[0])
 
 
+def copied(tree, folder):
+    """A recorded tree, to change. Symbolic links, which a tarball does not keep, are lines of its file `links`."""
+    root = folder / "root"
+    shutil.copytree(FIXTURES / tree, root)
+    for directory, _, _ in os.walk(root):
+        os.chmod(directory, 0o755)  # what comes out of a tarball may be read-only
+    links = root / "links"
+    if links.exists():
+        for line in links.read_text().splitlines():
+            path, target = line.split()
+            (root / path).symlink_to(target)
+        links.unlink()
+    return root
+
+
+@functools.cache
+def recorded(tree):
+    """A recorded tree as it was on its host: where it had symbolic links, a copy."""
+    if not (FIXTURES / tree / "links").exists():
+        return FIXTURES / tree
+    folder = tempfile.mkdtemp(prefix="tocsin-fixture-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return copied(tree, pathlib.Path(folder))
+
+
 def start(root=None, language="en"):
-    args = ["--root", FIXTURES / root] if root else []
+    args = ["--root", recorded(root)] if root else []
     return helper.Helper.start(PROGRAM, args, env={"TOCSIN_CHECK_DIR": str(MODULES), "TOCSIN_LANGUAGE": language})
 
 
@@ -79,6 +107,11 @@ def run_in(language, root, module, options, memory, age_usec):
         result = Result(h.until("done"))
         assert h.stderr() == ""
         return result
+
+
+def test_fixtures_survive_a_tarball():
+    """tar follows symbolic links when automake calls it, so none may lie in what is distributed."""
+    assert [path for path in FIXTURES.rglob("*") if path.is_symlink()] == []
 
 
 # --- load
@@ -153,7 +186,7 @@ def test_disk_auto_chooses():
     assert r.items == {
         "/": ("OK", "43 % used, 2.10 GiB of 3.81 GiB left"), "/home": ("OK", "50 % used, 3.81 GiB of 7.63 GiB left"),
         "/srv/with blank\\s": ("OK", "10 % used, 3.52 MiB of 3.91 MiB left")}
-    assert r.looks[1:] == list(r.items)
+    assert r.looks[-3:] == list(r.items)
     assert r.metrics["/", "used"] == ["43", "%", "85", "95", "0", "100"]
     assert r.number("inodes", "/") == 9 and ("/home", "inodes") not in r.metrics
     assert "device: /dev/sda1\ntype: ext4\n" in r.evidence["/", "The file system"]
@@ -250,13 +283,14 @@ def test_disk_growth():
     r = run("disk/good", "disk", {"path": "/", "full_warning": "3h"}, {"used /": used - 2**30}, hour)
     assert r.one()[0] == "WARNING" and re.fullmatch(r"full in about 2 h \d+ min at the present rate", r.one()[1])
     assert abs(r.number("growth") - 2**30 / 3600) < 1 and 7200 < r.number("time_to_full") < 7700
-    assert "fills by 1.00 GiB an hour; at this rate it is full in about 2 h" in r.evidence["/", "The file system"]
+    assert "fills by 1.00 GiB an hour (average of about two hours); at this rate it is full in about 2 h" in r.evidence["/", "The file system"]
     # The average goes on: an hour of standstill after it halves what is expected, more or less.
     r = run("disk/good", "disk", {"path": "/"}, {**r.memory, "used /": used}, hour)
     assert 0.2 * 2**30 / 3600 < r.number("growth") < 0.5 * 2**30 / 3600
     # Seen over a minute only, it is shown and not judged.
     r = run("disk/good", "disk", {"path": "/", "full_warning": "3h"}, {"used /": used - 2**30})
-    assert r.one()[0] == "OK" and "over the last minutes only" in r.evidence["/", "The file system"]
+    assert r.one()[0] == "OK" and r.evidence["/", "The file system"].endswith("(over the last minutes only)\n")
+    assert r.number("growth") > 0 and ("/", "time_to_full") not in r.metrics
     r = run("disk/good", "disk", {"path": "/"}, {"used /": used + 2**30}, hour)
     assert "empties by 1.00 GiB" in r.evidence["/", "The file system"] and ("/", "time_to_full") not in r.metrics
 

@@ -6,8 +6,7 @@ import socket
 
 import pytest
 
-from test_checks import FIXTURES, MODULES, run, run_in
-from test_checks_host import copied
+from test_checks import FIXTURES, MODULES, copied, run, run_in
 from test_checks_net import Server, imap_server, login_options
 
 # Without these they would only say what is missing.

@@ -4,19 +4,12 @@ import ctypes
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 
 import pytest
 
-from test_checks import FIXTURES, run
-
-
-def copied(tree, tmp_path):
-    """A recorded tree to change."""
-    shutil.copytree(FIXTURES / tree, tmp_path / "root", symlinks=True)
-    return tmp_path / "root"
+from test_checks import FIXTURES, copied, run
 
 
 # --- clock
@@ -387,7 +380,7 @@ def test_smart_bad():
         "/dev/sdc": ("WARNING", "Airflow_Temperature_Cel is below its threshold: the disk is past its design life"),
         "/dev/sdd": ("UNKNOWN", "SMART is switched off (smartctl --smart=on switches it on)"),
         "/dev/nvme0": ("CRITICAL", "the disk warns: too few spare blocks are left; "
-                                   "the disk warns: it is not reliable any more, after many errors"),
+                                   "the disk warns: it is less reliable than it was: after many errors, or because its endurance is used up"),
         "/dev/nvme1": ("WARNING", "the disk warns: its temperature is out of bounds; 92 % of the endurance is used up (limit 90 %)"),
         "/dev/bus/0 megaraid,3": ("WARNING", "12 sectors were replaced (limit 1); 7 errors could not be corrected (limit 1)")}
     text = r.evidence["/dev/sdb", "What it counts"]

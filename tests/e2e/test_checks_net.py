@@ -22,6 +22,7 @@ import pytest
 import smtp_server
 
 from test_checks import MODULES, run, send, start
+from test_tcp import LISTENING
 
 # --- network
 
@@ -413,7 +414,7 @@ def test_certificate_no_server(authority):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         r = ask_certificate(types.SimpleNamespace(port=str(s.getsockname()[1])), authority)
-    assert r.one()[0] == "CRITICAL" and "refused" in r.one()[1]
+    assert r.one()[0] == "CRITICAL" and "refused" in r.one()[1] and ("c", LISTENING) in r.evidence
     with Server(lambda s: s.sock.recv(5) and time.sleep(1)) as s:
         r = ask_certificate(s, authority, answer_timeout="300ms")
         assert r.one()[0] == "CRITICAL" and "did not finish the TLS handshake in time" in r.one()[1]
@@ -743,7 +744,7 @@ def test_mail_servers_cannot_look(module, authority, login):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         r = ask_server(module, s.getsockname()[1], authority, **login)
-    assert r.one()[0] == "CRITICAL" and "refused" in r.one()[1]
+    assert r.one()[0] == "CRITICAL" and "refused" in r.one()[1] and ("c", LISTENING) in r.evidence
 
 
 @pytest.mark.parametrize("module", ["smtp", "imap", "pop3"])
@@ -1175,8 +1176,11 @@ def test_http_login(authority, server_certificate, login):
 def test_http_cannot_look():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
-        r = ask_web(f"http://127.0.0.1:{s.getsockname()[1]}/")
+        port = s.getsockname()[1]
+        r = ask_web(f"http://127.0.0.1:{port}/")
     assert r.one()[0] == "CRITICAL" and "Failed to connect" in r.one()[1] and r.number("time") >= 0
+    assert r.evidence["c", LISTENING].startswith(f"Nothing listens on port {port}, ")
+    assert r.evidence["c", "The requests"] == f"http://127.0.0.1:{port}/ → no answer\n"
     r = ask_web("http://nothing.invalid/", answer_timeout="1s")
     assert "nothing.invalid: " in (r.reason or r.one()[1])
     r = ask_web("http://127.0.0.1/", username="x", password_file="/nonexistent")

@@ -10,15 +10,9 @@ import time
 
 import pytest
 
-from test_checks import FIXTURES, MODULES, PROGRAM, run
+from test_checks import MODULES, PROGRAM, copied, run
 
 MIB = 1 << 20
-
-
-def copied(tree, tmp_path):
-    """A recorded tree to change."""
-    shutil.copytree(FIXTURES / tree, tmp_path / "root", symlinks=True)
-    return tmp_path / "root"
 
 
 # --- cgroup

@@ -10,11 +10,10 @@ import sys
 import pytest
 
 import smtp_server
-from test_checks import FIXTURES, run
-from test_checks_host import copied
+from test_checks import FIXTURES, copied, run
 from test_checks_net import PASSWORD, Server, ask_server, login_options, pop3_server  # noqa: F401 (the fixture "login")
 from test_plugin import plugin  # noqa: F401
-from test_tcp import greet, server
+from test_tcp import greet, refusing, server
 
 ENGLISH = re.compile(r"(?<![\w-])[a-z]{2,}[,;:]? [a-z]{2,}(?!\w)")
 # What the C library and smartctl say, and a command.
@@ -129,6 +128,25 @@ def test_tcp():
     with server() as port:
         r = run(None, "tcp", {"host": "127.0.0.1", "port": port, "expect": "220"})
         assert r.one()[1] == f"127.0.0.1 port {port} 没有应答就关闭了连接"
+
+
+def test_refused():
+    with refusing("127.0.0.2") as (port, _):
+        r = run(None, "tcp", {"host": "127.0.0.1", "port": str(port)})
+    lines = r.evidence["c", "本机正在监听的 TCP 套接字"].splitlines()
+    assert lines[0] == f"有程序监听端口 {port}，但不在拒绝连接的地址上："
+    assert re.search("，进程号 [0-9]+$", lines[1])
+    with refusing() as (port, _):
+        r = run(None, "tcp", {"host": "127.0.0.1", "port": str(port)})
+    assert r.evidence["c", "本机正在监听的 TCP 套接字"].startswith(f"没有程序监听端口 {port}，IPv4 和 IPv6 都没有。\n")
+
+
+@pytest.mark.parametrize("script, end", [
+    ("exit 2", "退出码 2，用时 .+"), ("kill -SEGV $$", r".+后被信号 11（Segmentation fault）终止"), ("sleep 300", ".+后被终止")])
+def test_how_a_plugin_was_run(plugin, script, end):
+    lines = plugin(script, "--password", "x", plugin_timeout="300ms").evidence["c", "插件的运行方式"].splitlines()
+    assert re.fullmatch(end, lines[1]) and re.fullmatch("以用户 .+ 运行，环境变量只有 PATH 和 LC_ALL", lines[2])
+    assert lines[3] == "**** 代替的内容可能是密码，原文见配置"
 
 
 @pytest.mark.parametrize("script, text", [

@@ -88,7 +88,7 @@ def test_what_is_queued_and_what_has_an_interval(clock, setup, catcher, probes, 
     # Looks go on as before, and their times are those of the new clock.
     for _ in range(3):
         last = setup.item("web")["last_look"]
-        wait_until(lambda: setup.item("web")["last_look"] != last, "the next look", timeout=10)
+        wait_until(lambda: setup.item("web")["last_look"] != last, "the next look", timeout=30)
         assert abs(at(setup.item("web")["last_look"]) - clock.now()) < datetime.timedelta(minutes=1)
     assert outbox(setup)[0]["attempts"] == 1, "it was tried for no reason"
     catcher.behave("accept")

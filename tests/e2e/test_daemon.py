@@ -67,7 +67,7 @@ def test_alert_and_recovery_of_a_killed_process(setup, daemon, catcher, victim):
     catcher.wait("monitoring started: OK")
     time.sleep(1)
     victim.kill()
-    alert = catcher.wait(r"^\[testhost\] CRITICAL process victim", timeout=15)
+    alert = catcher.wait(r"^\[testhost\] CRITICAL process victim", timeout=25)
     assert alert.message["Importance"] == "high" and "victim" in alert.text
     assert alert.message["X-Tocsin-Host"] == "testhost"
     victim.start()

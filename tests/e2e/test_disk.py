@@ -64,7 +64,7 @@ def disk(setup, tmp_path, monkeypatch):
 
 
 def knows_after_a_crash(setup, daemon, d, catcher, alert, victim):
-    """Kill -9 and a new daemon: the problem of ALERT stands, is not told again, and its end goes into the same thread."""
+    """Kill -9 and a new daemon: the problem of ALERT stands, is told by no other mail, and its end goes into the same thread."""
     incidents = [(i["state"], i["incident"]) for i in status(setup)["items"]]
     d.crash()
     before = len(catcher.mails)
@@ -72,7 +72,8 @@ def knows_after_a_crash(setup, daemon, d, catcher, alert, victim):
     wait_until(lambda: [(i["state"], i["incident"]) for i in status(setup)["items"]] == incidents)
     assert incidents[0][0] == "CRITICAL" and incidents[0][1]
     time.sleep(2)
-    assert catcher.mails[before:] == []
+    # It may have been killed between the receipt and its commit: then the same mail came once more.
+    assert [m for m in catcher.mails[before:] if m.message["Message-ID"] != alert.message["Message-ID"]] == []
     victim.start()
     recovery = catcher.wait("RECOVERED process victim", after=before)
     assert alert.message["Message-ID"].strip() in recovery.message["References"]
@@ -138,9 +139,8 @@ def test_full_before_there_is_a_reserve(setup, disk, daemon, catcher, victim, ki
 
 def test_remounted_read_only(setup, disk, daemon, catcher, victim):
     """What ext4 does after an error, while the daemon runs; then a check of the file system and a new mount."""
-    mount = "mount -o loop{options} {tmp}/image {folder}"
-    fs = disk("truncate -s 16M {tmp}/image && mkfs.ext4 -q {tmp}/image && " +
-              mount.replace("{options}", ",errors=remount-ro"))
+    fs = disk("truncate -s 16M {tmp}/image && mkfs.ext4 -q {tmp}/image && "
+              "mount -o loop,errors=remount-ro {tmp}/image {folder}")
     setup.write(victim.check())
     d = daemon(setup)
     catcher.wait("started: OK")
@@ -153,9 +153,10 @@ def test_remounted_read_only(setup, disk, daemon, catcher, victim):
     assert "state file cannot be written" in " ".join(alert.text.split())
     late(catcher, victim.start, "RECOVERED process victim", "remounted read-only, recovery")
     alert = late(catcher, victim.kill, "CRITICAL process victim", "remounted read-only, next alert")
-    again = mount.format(options="", tmp=setup.folder, folder=fs.folder)
-    r = fs.run("sh", "-c", f"umount -l {fs.folder}; n=0; until e2fsck -fy {setup.folder}/image || [ $? -eq 1 ]; do "
-                           f"sleep 0.2; n=$((n+1)); [ $n -lt 50 ] || exit 1; done; {again}")
+    # Over the old one: without a mount for a moment the state file could begin anew, in the folder below.
+    image = f"{setup.folder}/image"
+    r = fs.run("sh", "-c", f"cp {image} {image}.mended && e2fsck -fy {image}.mended; [ $? -le 1 ] && "
+                           f"mount -o loop {image}.mended {fs.folder}")
     assert r.returncode == 0, r
     began = time.monotonic()
     d.wait_log("written again", timeout=90)

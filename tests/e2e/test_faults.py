@@ -3,6 +3,7 @@
 started, a writer that is slow, dies, or comes late. Each test here was a fault once."""
 
 import fcntl
+import glob
 import json
 import os
 import resource
@@ -29,6 +30,15 @@ def children(d, name):
         except OSError:
             pass
     return found
+
+
+def is_connected(pid):
+    """Has the process a TCP connection?"""
+    connected = {f"socket:[{line.split()[9]}]" for line in open("/proc/net/tcp") if line.split()[3] == "01"}
+    try:
+        return any(os.readlink(fd) in connected for fd in glob.glob(f"/proc/{pid}/fd/*"))
+    except OSError:  # it is ending
+        return False
 
 
 def cpu_seconds(d):
@@ -84,7 +94,7 @@ def test_check_that_is_removed_while_it_hangs(setup, daemon, victim):
     assert [i["state"] for i in status(setup)["items"] if i["check"] == victim.name] == [None]
     setup.write(victim.check())
     assert setup.tocsin("reload").returncode == 0
-    wait_until(lambda: [i["state"] for i in status(setup)["items"]] == ["OK"], timeout=5)
+    wait_until(lambda: [i["state"] for i in status(setup)["items"]] == ["OK"], timeout=30)
     assert "crashed" not in d.log
     assert d.stop() < harness.END_WITHIN
 
@@ -158,6 +168,78 @@ def test_no_checker_can_be_started(setup, daemon, catcher, victim, fake):
     mail = catcher.wait("UNKNOWN", timeout=60)
     assert victim.name in mail.text and "tocsin-check" in mail.text
     assert d.stop() < harness.END_WITHIN
+
+
+@pytest.mark.parametrize("moment", ["before DATA", "after DATA"])
+def test_mailer_that_is_killed(setup, daemon, catcher, victim, moment):
+    """Nobody has refused anything, so the mail does not wait for its minute. What the server had already comes a second time,
+    under the same Message-ID."""
+    setup.mail["timeout"] = "60s"
+    setup.write(victim.check())
+    d = daemon(setup)
+    catcher.wait("started")
+    wait_until(lambda: not status(setup)["outbox"])
+
+    def kill(mail=None):
+        catcher.on_mail = None
+        busy, = (pid for pid in children(d, "tocsin-mail") if is_connected(pid))
+        os.kill(busy, signal.SIGKILL)
+
+    def alerts():
+        return [m for m in catcher.mails if "CRITICAL process victim" in m.subject]
+
+    if moment == "before DATA":
+        catcher.behave("silent")
+        victim.kill()
+        wait_until(lambda: catcher.silent)
+        catcher.behave("accept")
+        kill()
+    else:
+        catcher.on_mail = kill
+        victim.kill()
+    expected = 1 if moment == "before DATA" else 2
+    wait_until(lambda: len(alerts()) == expected, timeout=50)
+    assert len({m.message["Message-ID"] for m in alerts()}) == 1
+    assert "tocsin-mail crashed (SIGKILL" in d.log
+    wait_until(lambda: not status(setup)["outbox"])
+    assert len(alerts()) == expected
+
+
+def test_mail_that_kills_every_mailer(setup, daemon, catcher, victim, fake, tmp_path):
+    """It is tried at once a single time, and then by the schedule; mails that were beside it arrive."""
+    gate = tmp_path / "gate"
+    fake("tocsin-mail", f"""\
+        while not os.path.exists({str(gate)!r}):
+            time.sleep(0.1)
+        send("ready", "")
+        while True:
+            mails = []
+            while (message := receive())[0] != "run":
+                if message[0] in ("mail", "recipient"):
+                    mails.append(message)
+            poison = any(m[0] == "mail" and "process victim" in m[3].partition("Subject: ")[2].split("\\n")[0] for m in mails)
+            with open(FOLDER + "/runs", "a") as runs:
+                print(sum(m[0] == "mail" for m in mails), "died" if poison else "sent", file=runs)
+            if poison:
+                os.kill(os.getpid(), 9)
+            for message in mails:
+                if message[0] == "recipient":
+                    send("result", message[1], message[2], "sent", "250", "", "ok", "", "0")
+            send("done")
+        """)
+    other = harness.Probe(tmp_path, "other")
+    setup.sections["report"]["charts"] = "none"  # so that each mail is one datagram
+    setup.write(victim.check(), other.check())
+    daemon(setup)
+    wait_until(lambda: len(status(setup)["outbox"]) == 1)
+    for i, fail in enumerate((victim.kill, lambda: other.say("CRITICAL"))):
+        fail()
+        wait_until(lambda: len(status(setup)["outbox"]) == 2 + i)
+    gate.touch()
+    mail = wait_until(lambda: (m := status(setup)["outbox"]) and len(m) == 1 and m[0]["attempts"] == 1 and m[0])
+    assert "victim" in mail["subject"] and "SIGKILL" in mail["recipients"][0]["answer"]
+    assert (tmp_path / "runs").read_text().split("\n")[0] == "3 died"
+    assert sorted((tmp_path / "runs").read_text().split("\n")[1:-1]) == ["1 died", "1 sent", "1 sent"]
 
 
 def test_more_watches_than_descriptors_by_default(setup, daemon, catcher, victim):
@@ -275,6 +357,56 @@ def test_rows_that_come_late(setup, daemon, catcher, victim, fake, tmp_path):
     d = daemon(setup)
     recovery = catcher.wait("RECOVERED process victim", timeout=40)
     assert alert.message["Message-ID"].strip() in (recovery.message["References"] or "")
+    assert d.stop() < harness.END_WITHIN
+
+
+def test_incidents_of_a_start_without_the_state_file(setup, daemon, catcher, victim, fake, tmp_path):
+    """A number means one incident, whoever opened it: those that the file knows, those of the start that could not read it,
+    and those after the file has come back."""
+    def probe(name, state):
+        return harness.Probe(tmp_path, name).say(state)
+
+    def numbers():
+        return {i["item"]: i["incident"] for i in status(setup)["items"] if i["incident"]}
+
+    def history(*arguments):
+        return {i["number"]: i for i in json.loads(setup.tocsin("incidents", "--json", *arguments).stdout)["incidents"]}
+
+    a, b, c = probe("a", "CRITICAL"), probe("b", "OK"), probe("c", "OK")
+    setup.write(a.check(), b.check(), c.check())
+    d = daemon(setup)
+    wait_until(lambda: numbers() == {"a": 1})
+    b.say("CRITICAL")
+    wait_until(lambda: numbers() == {"a": 1, "b": 2})
+    d.stop()
+
+    # b has ended meanwhile; a is found again, and c is new: which of them comes first shall not matter.
+    b.say("OK")
+    c.say("CRITICAL")
+    gate = tmp_path / "gate"
+    wrap(tmp_path, "tocsin-store", f"[ -e {gate} ] || exit 1\nexec {harness.program('tocsin-store')} \"$@\"\n")
+    begun = int(time.time())
+    d = daemon(setup)
+    blind = wait_until(lambda: (n := numbers()) and len(n) == 2 and n)
+    assert set(blind) == {"a", "c"} and all(begun <= n <= time.time() + 1 for n in blind.values()), blind
+    wait_until(lambda: any(f"Incident      {blind['c']}\n" in m.text for m in catcher.mails))
+    assert setup.tocsin("ack", "1").returncode != 0  # whatever it was, it is not known here
+    gate.touch()
+    d.wait_log("written again")
+    wait_until(lambda: not history().keys() & {1, 2})  # only the file has called them open
+    assert set(history()) == set(blind.values())
+    past = history("--all")
+    assert {n: past[n]["item"] for n in (1, 2)} == {1: "a", 2: "b"} and all(past[n]["closed"] for n in (1, 2))
+    assert setup.tocsin("ack", str(blind["c"]), "-m", "known").returncode == 0
+    assert [i["item"] for i in status(setup)["items"] if i["acknowledged"]] == ["c"]
+
+    # The file counts on from where it was.
+    b.say("CRITICAL")
+    wait_until(lambda: numbers().get("b"))
+    assert numbers() == {**blind, "b": 3}
+    d.stop()
+    d = daemon(setup)
+    assert numbers() == {**blind, "b": 3}
     assert d.stop() < harness.END_WITHIN
 
 
@@ -415,7 +547,7 @@ def test_client_that_has_nothing_more_to_say(setup, daemon, victim):
     client.socket.shutdown(socket.SHUT_WR)
     time.sleep(1)
     assert len(client.receive()["parameters"]["items"]) == 400
-    client.socket.settimeout(5)
+    client.socket.settimeout(30)
     assert client.receive() is None
     assert d.stop() < harness.END_WITHIN
 

@@ -70,7 +70,7 @@ def status(setup):
     return json.loads(setup.tocsin("status", "--json").stdout)
 
 
-def wait_until(is_true, timeout=30):
+def wait_until(is_true, timeout=60):
     end = time.monotonic() + timeout
     while not (value := is_true()):
         assert time.monotonic() < end
@@ -136,6 +136,23 @@ def test_checker_that_is_never_ready(setup, daemon, victim, fake):
     d = daemon(setup, wait=False)
     time.sleep(1.5)
     assert "1" not in d.notified("READY")
+    assert d.stop() < harness.END_WITHIN
+
+
+@pytest.mark.parametrize("language, memory", [("en", "memory is not locked: "), ("zh_CN", "内存未锁定：")])
+def test_what_helpers_remark_of_themselves(setup, daemon, victim, fake, language, memory):
+    """Memory that could not be locked is a remark of its own, in the language of those who read it."""
+    fake("tocsin-mail", 'send("ready", "no authorities", "1")\nwait_for("nothing")\n')
+    fake("tocsin-check", 'send("ready", "", "12")\nwait_for("nothing")\n')
+    setup.sections["tocsin"]["language"] = language
+    setup.write(victim.check())
+    d = daemon(setup)
+    said = wait_until(lambda: (s := status(setup)) and len(s["notes"]) > 2 and s)
+    assert dict(zip(said["notes"], said["note_kinds"])) == {
+        f"tocsin-check: {memory}Cannot allocate memory": "memory",
+        f"tocsin-mail: {memory}Operation not permitted": "memory",
+        "tocsin-mail: no authorities": "helper"}
+    assert "tocsin-mail: memory is not locked: Operation not permitted" in d.log
     assert d.stop() < harness.END_WITHIN
 
 

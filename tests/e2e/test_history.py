@@ -181,7 +181,7 @@ def test_more_than_is_shown(stopped, daemon, catcher, victim):
     for client in clients:
         client.send(json.dumps({"method": f"{INTERFACE}.History", "parameters": {"limit": 10000}}).encode() + b"\0")
     victim.kill()
-    catcher.wait("CRITICAL", timeout=15)
+    catcher.wait("CRITICAL")
     for client in clients:
         reply = client.receive()
         assert reply.get("error") == f"{INTERFACE}.HistoryUnavailable" or reply["parameters"]["unavailable"] or \

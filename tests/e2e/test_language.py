@@ -56,3 +56,20 @@ def test_no_helper_of_the_former_language_looks(setup, daemon, catcher, tmp_path
         d.reload()
     wait_until(lambda: setup.item("speaker").get("text", "").endswith("speaks zh_CN"), "a look in the last language", 20)
     assert setup.tocsin("check", "speaker").stdout.count("speaks zh_CN") == 1
+
+
+def test_problems_of_a_reload_are_told_in_the_language_of_its_files(setup, daemon, tmp_path):
+    """They are worded while they are read. Files that no longer name a language speak English, as tocsin will; of files that
+    cannot be read nobody knows."""
+    write(setup, tmp_path, "zh_CN", mail=False)
+    d = daemon(setup)
+    good = setup.config.read_text()
+    for text, problem in ((good + "\n[mistake]\n", "未知的配置节"),
+                          (good.replace("language = zh_CN\n", "") + "\n[mistake]\n", "unknown section"),
+                          (None, "无法打开文件")):
+        setup.config.unlink()
+        if text:
+            setup.config.write_text(text)
+        refused = setup.tocsin("reload")
+        assert refused.returncode == 78 and problem in refused.stderr, refused
+    assert d.stop() < harness.END_WITHIN

@@ -44,7 +44,7 @@ def test_a_wrong_configuration_says_so(setup):
     setup.config.write_text("[tocsin]\nintervall = 1s\n")
     d = harness.Daemon(setup)
     d.process.wait(30)
-    d.wait_notified("ERRNO", "^22$", timeout=5)
+    d.wait_notified("ERRNO", "^22$")
     assert d.process.returncode == 78 and "READY" not in [k for k, _ in d.messages]
     d.kill()
 

@@ -214,6 +214,63 @@ def test_mail_is_given_up_and_that_is_told(setup, daemon, catcher, probes):
     assert re.search(r"did not reach ops@example\.org: .*mailbox busy", words(mail)), mail.text
 
 
+def test_digest_is_not_given_up_for_the_oldest_mail_in_it(setup, daemon, catcher, probes):
+    """What happened an hour ago has four days and 23 hours left, beside whatever it is told."""
+    web, disk = probes("web"), probes("disk")
+    d = begin(setup, daemon, catcher, web.check(), disk.check())
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1, attempts=1)
+    disk.say("CRITICAL")
+    wait_outbox(setup, 2, attempts=1)
+    d.stop()
+    age_mails(setup, HOUR, f"UPDATE mail SET queued_usec = queued_usec - {6 * 24 * HOUR} WHERE subject LIKE '%web%'")
+    d = daemon(setup)
+    tried = 'mail "[^"]*digest[^"]*" to ops@example.org: temporary'
+    d.wait_log(tried)
+    [digest] = wait_outbox(setup, 1, attempts=2)
+    catcher.behave("accept")
+    assert setup.tocsin("outbox", "retry").returncode == 0
+    mail = the_next(catcher, 1, "digest: 2 problems")
+    assert mail.message["Message-ID"].startswith(f"<{digest['id']}@") and "did not reach" not in words(mail)
+
+
+def test_late_mail_tells_what_is_no_longer_remembered(setup, daemon, catcher, probes):
+    """Thousands of events have come since it was written: a mail that cannot be written anew in full goes as it is."""
+    web, disk = probes("web"), probes("disk")
+    d = begin(setup, daemon, catcher, web.check(), disk.check())
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1)
+    disk.say("WARNING")
+    wait_outbox(setup, 2)
+    d.stop()
+    age_mails(setup, HOUR, """WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n <= 5100)
+        INSERT INTO event SELECT (SELECT max(number) FROM event) + n, 'found', 'web', 'other', 'OK', 'OK',
+        (SELECT max(time_usec) FROM event), 0, 0, 'it is well', '', '', 0, '' FROM i""")
+    catcher.behave("accept")
+    daemon(setup)
+    wait_until(lambda: not outbox(setup), "an empty outbox")
+    text = " ".join(words(m) for m in catcher.mails[1:])
+    assert "CRITICAL plugin web on testhost" in text and "WARNING plugin disk on testhost" in text, text
+
+
+def test_mails_keep_their_order_over_a_restart(setup, daemon, catcher, probes):
+    """Those that are not so late that they become one go in the order of what happened; ids are no order."""
+    web = probes("web")
+    d = begin(setup, daemon, catcher, web.check())
+    catcher.behave("defer")
+    for n, state in enumerate(["CRITICAL", "OK"] * 3, 1):
+        web.say(state)
+        queued = wait_outbox(setup, n)
+    d.stop()
+    change(setup, "UPDATE mail SET next_try_usec = 0")
+    catcher.behave("accept")
+    daemon(setup)
+    wait_until(lambda: len(catcher.mails) == 1 + len(queued), "all mails")
+    assert [m.message["Message-ID"].strip("<").split("@")[0] for m in catcher.mails[1:]] == [m["id"] for m in queued]
+
+
 def test_outbox_by_hand(setup, daemon, catcher, probes):
     web, disk = probes("web"), probes("disk")
     begin(setup, daemon, catcher, web.check(), disk.check())

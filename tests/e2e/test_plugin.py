@@ -2,6 +2,9 @@
 """The check "plugin": scripts that do what plugins do and should not, and Debian's monitoring-plugins."""
 import os
 import pathlib
+import pwd
+import re
+import subprocess
 import time
 
 import pytest
@@ -258,3 +261,32 @@ def test_check_swap():
 def test_check_users():
     r = debian("check_users", "-w", "1000", "-c", "2000")
     assert r.one()[0] == "OK" and r.metrics["c", "users"][2:4] == ["1000", "2000"]
+
+
+HOW = "How the plugin was run"
+
+
+def test_how_it_was_run(plugin, tmp_path):
+    """A bad result can be repeated by hand."""
+    assert evidence(plugin("exit 0", "-x"), HOW) is None
+    r = plugin("exit 2", "-w", "'a b'")
+    command, end, surroundings = evidence(r, HOW).splitlines()
+    assert command == f"{tmp_path}/check_it -w 'a b'" and re.fullmatch(r"Exit status 2 after \d.*", end)
+    assert surroundings == f"As user {pwd.getpwuid(os.geteuid()).pw_name}, with only PATH and LC_ALL in the environment"
+    assert subprocess.run(command, shell=True, check=False).returncode == 2
+
+
+@pytest.mark.parametrize("script, options, end", [
+    ("kill -SEGV $$", {}, r"Ended by signal 11 \(Segmentation fault\) after .+"), ("exit 9", {}, "Exit status 9 after .+"),
+    ("sleep 300", {"plugin_timeout": "300ms"}, r"Killed after \d+ ms"),
+    ("exec yes", {}, "Killed after .+")])
+def test_how_it_ended(plugin, script, options, end):
+    assert re.fullmatch(end, evidence(plugin(script, **options), HOW).splitlines()[1])
+
+
+def test_no_secret_is_shown(plugin, tmp_path):
+    r = plugin("exit 1", "--password", "hunter2", "-H", "db")
+    assert evidence(r, HOW).splitlines()[0] == f"{tmp_path}/check_it --password **** -H db"
+    assert evidence(r, HOW).splitlines()[3] == "**** stands for what may be a secret; the configuration has it"
+    r = plugin("exit 1", "hunter2", show_command="no")
+    assert "hunter2" not in str(r.evidence) and evidence(r, HOW).startswith("Exit status 1 after ")

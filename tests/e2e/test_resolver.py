@@ -97,7 +97,7 @@ def test_alert_by_the_remembered_address(setup, daemon, named, resolver, victim)
     assert resolver.questions == []
     victim.kill()
     # the mailer that sends this one was started before any address was known
-    named.wait("CRITICAL process victim", timeout=15)
+    named.wait("CRITICAL process victim")
     assert resolver.questions  # nobody answered
     d.stop()
 
@@ -105,7 +105,7 @@ def test_alert_by_the_remembered_address(setup, daemon, named, resolver, victim)
     d = daemon(setup, prefix=resolver.prefix)  # and this process knows it from the state file alone
     time.sleep(3)
     victim.start()
-    named.wait("RECOVERED process victim", timeout=15)
+    named.wait("RECOVERED process victim")
     assert resolver.questions
     d.stop()
     assert len(named.mails) == 3

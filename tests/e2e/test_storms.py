@@ -75,7 +75,7 @@ def test_many_die_together(setup, daemon, catcher, tmp_path):
         catcher.wait("started: OK", timeout=60)
         for p in crowd:
             p.kill()
-        wait_until(lambda: sum(i["state"] == "CRITICAL" for i in status(setup)["items"]) == n, timeout=60)
+        wait_until(lambda: sum(i["state"] == "CRITICAL" for i in status(setup)["items"]) == n, timeout=120)
         time.sleep(16)
         alerts = catcher.mails[1:]
         assert 1 <= len(alerts) <= 2

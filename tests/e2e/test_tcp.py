@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The check "tcp", against servers on the loopback that answer, are silent, hang up, refuse."""
 import contextlib
+import os
+import pathlib
+import pwd
+import re
 import socket
+import subprocess
 import threading
 import time
 
@@ -108,11 +113,91 @@ def test_reset():
     assert state == "CRITICAL" and "broke the connection: Connection reset" in said
 
 
-def test_refused():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        state, text = ask(str(s.getsockname()[1])).one()
-    assert state == "CRITICAL" and "refused" in text.lower()
+LISTENING = "TCP sockets of this host that listen"
+
+
+@contextlib.contextmanager
+def refusing(listen_on=None):
+    """Yields a port that nobody can listen on at 127.0.0.1, with a socket that listens on it elsewhere."""
+    family = socket.AF_INET6 if listen_on and ":" in listen_on else socket.AF_INET
+    with socket.socket() as taken, socket.socket(family) as listener:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        if listen_on:
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                listener.bind((listen_on, port))
+            except OSError as e:
+                pytest.skip(f"cannot listen on {listen_on}: {e}")
+            listener.listen()
+        yield port, listener
+
+
+def own_name():
+    with open("/proc/self/comm", encoding="utf-8") as f:
+        return f"{f.read().strip()}, pid {os.getpid()}"
+
+
+def test_refused_where_nothing_listens():
+    with refusing() as (port, _), socket.create_server(("127.0.0.1", 0)) as other:
+        r = ask(str(port))
+        there = f"127.0.0.1:{other.getsockname()[1]}"
+    assert r.one() == ("CRITICAL", f"connection refused by 127.0.0.1:{port}")
+    text, others = r.evidence["c", LISTENING].split("\n\n")[:2]
+    assert text.startswith(f"Nothing listens on port {port}, ")
+    assert others.splitlines()[0] == "On other ports:"
+    if there not in others:  # on a host where many others listen
+        assert re.search(r"^and \d+ more$", others, re.M)
+
+
+@pytest.mark.parametrize("listen_on, shown, more", [
+    ("127.0.0.2", "127.0.0.2", []), ("::1", "[::1]", []), ("::", "[::]", ["[::]:{} takes connections by IPv6 only."])])
+def test_refused_where_somebody_listens_elsewhere(listen_on, shown, more):
+    with refusing(listen_on) as (port, _):
+        r = ask(str(port))
+    lines = r.evidence["c", LISTENING].split("\n\n")[0].splitlines()
+    assert lines[0] == f"Something listens on port {port}, but not on the address that refused:"
+    assert re.split("  +", lines[1]) == [f"{shown}:{port}", own_name()]
+    assert lines[2:] == [line.format(port) for line in more]
+
+
+def test_refused_by_each_address_of_a_name():
+    with refusing("127.0.0.2") as (port, _):
+        r = ask(str(port), host="localhost")
+    assert f"127.0.0.2:{port}" in r.evidence["c", LISTENING]
+
+
+def test_a_listener_whose_process_cannot_be_seen():
+    """Its only descriptor is on the way between two processes."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, refusing("127.0.0.2") as (port, listener):
+        socket.send_fds(ours, [b"x"], [listener.fileno()])
+        listener.close()
+        text = ask(str(port)).evidence["c", LISTENING]
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert re.split("  +", text.splitlines()[1]) == [f"127.0.0.2:{port}", f"user {user}"]
+    assert text.rstrip().endswith("Where no process is named, tocsin may not see it; as root, ss -ltnp names it.")
+
+
+def test_refused_by_another_host():
+    """What listens here is nothing to that. Its stand-in is an address that the kernel answers for but no interface has."""
+    script = f"""
+import subprocess, sys
+sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+for words in ("link set lo up", "address add 192.0.2.1/32 dev lo", "route add local 198.51.100.0/24 dev lo"):
+    subprocess.run(["ip", *words.split()], check=True)
+from test_tcp import ask
+for host in ("192.0.2.1", "198.51.100.1"):
+    r = ask("9", host=host)
+    print(*r.one(), [title for _, title in r.evidence], sep="|")
+"""
+    done = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "/usr/bin/python3", "-c", script], check=False,
+                          capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        pytest.skip("no network namespace to try it in: " + done.stderr.strip()[-200:])
+    assert done.stdout.splitlines() == [
+        f"CRITICAL|connection refused by 192.0.2.1:9|['{LISTENING}']", "CRITICAL|connection refused by 198.51.100.1:9|[]"]
 
 
 def test_cannot_look():

@@ -137,6 +137,26 @@ def test_auto(unit):
     assert set(run(None, "unit", {"exclude": ["systemd-*", "a-*"]}, more.memory).items) == {"c", short}
 
 
+def test_auto_finds_a_service_that_is_restarted_for_ever(unit):
+    """systemctl --failed does not show it."""
+    name = unit("loop.service", "ExecStart=/bin/false", "Restart=always", "RestartSec=200ms\n[Unit]\nStartLimitIntervalSec=0")
+    options, memory = {"exclude": ["systemd-*", "*.mount"]}, {}
+    assert name not in run(None, "unit", options).items
+    systemctl("start", name)
+    first = until(lambda r: name in r.items, options)
+    assert first.items[name][0] == "OK"
+
+    def look(r):
+        memory.update(r.memory)
+        return r.items[name][0] == "WARNING"
+    memory.update(first.memory)
+    r = until(look, options, memory)
+    assert r.items[name][0] == "WARNING" and r.items[name][1].endswith("but was restarted at least 3 times within 10 min")
+    assert "automatic restarts: " in r.evidence[name, "The unit"] and r.number("failed") == 0
+    assert name not in run(None, "unit", {**options, "restarts_warning": "0"}).items
+    systemctl("stop", name)
+
+
 def test_many_failed(unit):
     names = [unit(f"many{i}.service", "ExecStart=/bin/false") for i in range(35)]
     systemctl("start", *names)

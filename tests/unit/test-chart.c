@@ -89,6 +89,15 @@ static struct chart below_zero(void)
 	return (struct chart){ &view, USEC_PER_MINUTE, "\xc2\xb0" "C", NAN, 1000, NAN, NAN, NAN };
 }
 
+/* One process, all the day. */
+static struct chart flat(void)
+{
+	for (int minute = 0; minute <= 1440; minute++)
+		trend_add(&trend, 1, NOW - (1440 - minute) * USEC_PER_MINUTE);
+	trend_day(&trend, NOW, &view);
+	return (struct chart){ &view, USEC_PER_MINUTE, "", NAN, NAN, 0, NAN, NAN };
+}
+
 static const struct sheet {
 	const char *name;
 	struct chart (*make)(void);
@@ -98,6 +107,7 @@ static const struct sheet {
 	{ "chart-memory", memory_day },
 	{ "chart-one", one_value },
 	{ "chart-below", below_zero },
+	{ "chart-flat", flat },
 };
 
 static void draw(const struct sheet *s, struct buf *b)

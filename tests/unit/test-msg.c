@@ -98,7 +98,7 @@ static void refuses_what_is_no_message(void **state)
 	assert_refused("nonsense", 9, -1);
 	assert_refused("item\0root", 10, -1); /* fields missing */
 	assert_refused("done\0more", 10, -1);
-	assert_refused("ready\0a\0b", 10, -1);
+	assert_refused("commit\0a\0b", 11, -1); /* one too many */
 	assert_refused("", 1, -1);
 	assert_refused(large, sizeof(large), -1);
 	assert_refused("done", 5, STDIN_FILENO); /* a descriptor that nobody asked for */

@@ -166,6 +166,73 @@ static void survives_a_boot_in_1970(void **state)
 	assert_int_equal(usual->queued_usec, NOW);
 }
 
+/* A mailer was killed: no server has refused anything. */
+static void is_due_at_once_when_its_mailer_died(void **state)
+{
+	_cleanup_outbox_mail_ struct outbox_mail *m = new_mail();
+
+	assert_int_equal(outbox_result(m, "ops@example.org", "sent", "250 2.0.0 queued"), 0);
+	assert_false(outbox_interrupted(m, "killed", true, GIVE_UP, NOW + 1));
+	assert_int_equal(m->attempts, 0);
+	assert_int_equal(m->next_try_usec, NOW + 1);
+	assert_true(m->lost_mailer);
+	assert_string_equal(m->recipients[0].answer, "250 2.0.0 queued");
+	assert_string_equal(m->recipients[1].answer, "killed");
+
+	/* Once: then it is an attempt as any other. */
+	assert_false(outbox_interrupted(m, "killed", true, GIVE_UP, NOW + 2));
+	assert_int_equal(m->attempts, 1);
+	assert_int_equal(m->next_try_usec, NOW + 2 + USEC_PER_MINUTE);
+	assert_true(m->lost_mailer);
+
+	/* A server has said something: the next mailer may be killed by somebody else. */
+	assert_int_equal(outbox_result(m, "night@example.org", "temporary", "451 later"), 0);
+	assert_int_equal(outbox_result(m, "boss@example.org", "temporary", "451 later"), 0);
+	assert_false(outbox_attempted(m, GIVE_UP, NOW + 3));
+	assert_false(m->lost_mailer);
+	assert_false(outbox_interrupted(m, "killed", true, GIVE_UP, NOW + 4));
+	assert_int_equal(m->attempts, 2);
+	assert_int_equal(m->next_try_usec, NOW + 4);
+	assert_true(outbox_interrupted(m, "killed", true, GIVE_UP, NOW + GIVE_UP));
+	assert_int_equal(m->recipients[1].fate, OUTBOX_GIVEN_UP);
+}
+
+/* It hung until its deadline, or died with another mail when this one had its answer: as if it had ended by itself. */
+static void waits_when_its_mailer_was_overdue(void **state)
+{
+	_cleanup_outbox_mail_ struct outbox_mail *overdue = new_mail(), *answered = new_mail();
+
+	assert_false(outbox_interrupted(overdue, "did not answer", false, GIVE_UP, NOW));
+	assert_int_equal(overdue->attempts, 1);
+	assert_int_equal(overdue->next_try_usec, NOW + USEC_PER_MINUTE);
+	assert_true(overdue->lost_mailer);
+	for (size_t i = 0; i < answered->n_recipients; i++)
+		assert_int_equal(outbox_result(answered, answered->recipients[i].address, "temporary", "451 later"), 0);
+	assert_false(outbox_interrupted(answered, "killed", true, GIVE_UP, NOW));
+	assert_int_equal(answered->attempts, 1);
+	assert_int_equal(answered->next_try_usec, NOW + USEC_PER_MINUTE);
+	assert_false(answered->lost_mailer);
+	assert_string_equal(answered->recipients[0].answer, "451 later");
+	assert_false(outbox_interrupted(answered, "killed", true, GIVE_UP, NOW)); /* that answer was of the attempt before */
+	assert_string_equal(answered->recipients[0].answer, "killed");
+}
+
+/* A mail that kills every mailer costs one more than a server that is down. */
+static void does_not_loop_with_dying_mailers(void **state)
+{
+	_cleanup_outbox_mail_ struct outbox_mail *m = new_mail();
+	int64_t mailers_of_first_day = 0;
+
+	for (bool is_finished = false; !is_finished;) {
+		int64_t now = m->next_try_usec;
+
+		mailers_of_first_day += now < NOW + USEC_PER_DAY;
+		is_finished = outbox_interrupted(m, "killed", true, GIVE_UP, now);
+		assert_int_equal(is_finished, now >= NOW + GIVE_UP);
+	}
+	assert_int_equal(mailers_of_first_day, 29 + 1);
+}
+
 static void is_whole_or_not_there(void **state)
 {
 	static const char *const recipients[] = { "a@example.org", "b@example.org" };
@@ -211,6 +278,9 @@ int main(void)
 		cmocka_unit_test(gives_up_in_the_very_microsecond),
 		cmocka_unit_test(survives_a_clock_step),
 		cmocka_unit_test(survives_a_boot_in_1970),
+		cmocka_unit_test(is_due_at_once_when_its_mailer_died),
+		cmocka_unit_test(waits_when_its_mailer_was_overdue),
+		cmocka_unit_test(does_not_loop_with_dying_mailers),
 		cmocka_unit_test(is_whole_or_not_there),
 		cmocka_unit_test(names_its_fates),
 	};

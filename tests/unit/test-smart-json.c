@@ -54,6 +54,33 @@ static void does_not_invent_numbers(void **state)
 	assert_string_equal(h.table, "");
 }
 
+#define ATTRIBUTE(id, name, raw) "{\"id\": " #id ", \"name\": \"" name "\", \"raw\": {\"value\": " #raw "}}"
+#define TABLE(rows) HEAD "\"ata_smart_attributes\": {\"table\": [" rows "]}}"
+
+static void counts_only_what_the_name_says(void **state)
+{
+	_cleanup_smart_health_ struct smart_health usual = { 0 }, odd = { 0 }, nameless = { 0 };
+
+	assert_int_equal(health(TABLE(ATTRIBUTE(5, "Retired_Block_Count", 1) ", " ATTRIBUTE(187, "Reported_UE_Counts", 2)
+				      ", " ATTRIBUTE(197, "Total_Pending_Sectors", 3) ", " ATTRIBUTE(
+					      198, "Offline_Scan_UNC_SectCt", 4) ", " ATTRIBUTE(199, "SATA_CRC_Error", 5)),
+				 &usual),
+		0);
+	assert_true(usual.number[SMART_REALLOCATED] == 1 && usual.number[SMART_REPORTED] == 2);
+	assert_true(usual.number[SMART_PENDING] == 3 && usual.number[SMART_UNCORRECTABLE] == 4);
+	assert_true(usual.number[SMART_CRC_ERRORS] == 5);
+	assert_int_equal(health(TABLE(ATTRIBUTE(5, "Retried_Blk_Ct", 1) ", " ATTRIBUTE(187, "Unknown_JMF_Attribute", 2) ", "
+				      ATTRIBUTE(197, "Current_Pending_ECC_Cnt", 1) ", " ATTRIBUTE(198, "Host_Reads_GiB", 4711)
+				      ", " ATTRIBUTE(199, "Write_Sectors_Tot_Ct", 123456)),
+				 &odd),
+		0);
+	for (size_t i = 0; i < SMART_NUMBERS; i++)
+		assert_true(isnan(odd.number[i]));
+	assert_non_null(strstr(odd.table, "Host_Reads_GiB"));
+	assert_int_equal(health(TABLE(ATTRIBUTE(5, "Unknown_SSD_Attribute", 7)), &nameless), 0);
+	assert_true(nameless.number[SMART_REALLOCATED] == 7);
+}
+
 static void takes_the_worst_attribute(void **state)
 {
 	_cleanup_smart_health_ struct smart_health h = { 0 };
@@ -111,6 +138,7 @@ int main(void)
 		cmocka_unit_test(reads_a_scan),
 		cmocka_unit_test(a_scan_may_find_nothing),
 		cmocka_unit_test(does_not_invent_numbers),
+		cmocka_unit_test(counts_only_what_the_name_says),
 		cmocka_unit_test(takes_the_worst_attribute),
 		cmocka_unit_test(reads_the_first_error),
 		cmocka_unit_test(refuses_other_texts),

@@ -7,6 +7,7 @@
 #include "status-view.h"
 #include "text.h"
 #include "timeline.h"
+#include "translate.h"
 #include "units.h"
 
 #include <math.h>
@@ -312,6 +313,68 @@ static void aligns_in_chinese(void **state)
 	language_use("en");
 }
 
+static bool is_table(const json_t *status, size_t columns, const char *language)
+{
+	_cleanup_buf_ struct buf b = BUF(100000);
+	const struct status_view v = { .terminal = { .columns = columns }, .status = status };
+
+	language_use(language);
+	status_view_append(&b, &v);
+	assert_no_wider(buf_text(&b), columns);
+	bool is_there = strstr(buf_text(&b), _("LAST LOOK"));
+	language_use("en");
+	return is_there;
+}
+
+/* Long words for durations and headings cost the usual terminal nothing. */
+static void is_a_table_at_80_columns(void **state)
+{
+	static const char letters[] = "abcdefghijklmnopqrst";
+
+	for (int check = 1; check <= 20; check++)
+		for (int item = 1; item <= 20; item++) {
+			json_t *status = json_pack("{s:s, s:s, s:s, s:[{s:s#, s:s#, s:s, s:s, s:s}]}", "host", "web1", "state", "OK",
+				"summary", "OK", "items", "check", letters, check, "item", letters, item, "state", "OK", "since",
+				"1970-01-01T00:00:00Z", "text", "odd");
+
+			assert_true(is_table(status, 80, "en") && is_table(status, 80, "zh_CN"));
+			json_decref(status);
+		}
+}
+
+static void fits_80_columns_in_chinese(void **state)
+{
+	language_use("zh_CN");
+	assert_view(80, true,
+		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"! tocsin-mail: memory is not locked: Operation not permitted\n"
+		"\n"
+		"状态      检查项  监测项       已持续           最近检查\n"
+		"CRITICAL  disks   /srv/数据库  1 小时 12 分钟   96 % used (limit 90 %), 4.1 GiB\n"
+		"                                                of 100 GiB available; it grows\n"
+		"                                                by 3.2 GiB a day and is full\n"
+		"                                                tomorrow\n"
+		"          故障 7，由 alice (uid 1000) 确认: cleaning up\n"
+		"WARNING   cafe\314\201    cafe\314\201         45 秒            odd\n"
+		"          最近一次检查为 OK，尚未判定\n"
+		"OK        load    load         4 小时           0.12 0.20 0.30 a processor\n"
+		"不适用    raid    raid                          no software RAID on this host\n");
+	assert_view(75, true,
+		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"! tocsin-mail: memory is not locked: Operation not permitted\n"
+		"\n"
+		"状态      检查项  监测项       已持续   最近检查\n"
+		"CRITICAL  disks   /srv/数据库  1 小时   96 % used (limit 90 %), 4.1 GiB of\n"
+		"                                        100 GiB available; it grows by 3.2\n"
+		"                                        GiB a day and is full tomorrow\n"
+		"          故障 7，由 alice (uid 1000) 确认: cleaning up\n"
+		"WARNING   cafe\314\201    cafe\314\201         45 秒    odd\n"
+		"          最近一次检查为 OK，尚未判定\n"
+		"OK        load    load         4 小时   0.12 0.20 0.30 a processor\n"
+		"不适用    raid    raid                  no software RAID on this host\n");
+	language_use("en");
+}
+
 /* ---- silences and mails ---- */
 
 static const char waiting_text[] =
@@ -456,6 +519,8 @@ int main(void)
 		cmocka_unit_test(fits_40_columns),
 		cmocka_unit_test(cuts_nothing_without_a_terminal),
 		cmocka_unit_test(aligns_in_chinese),
+		cmocka_unit_test(is_a_table_at_80_columns),
+		cmocka_unit_test(fits_80_columns_in_chinese),
 		cmocka_unit_test(lists_silences_and_mails),
 		cmocka_unit_test(draws_history),
 		cmocka_unit_test(draws_history_at_any_width),

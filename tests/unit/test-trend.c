@@ -177,17 +177,26 @@ static void draws_a_sparkline(void **state)
 static void chooses_a_range(void **state)
 {
 	static const struct {
-		double least, greatest, warning, critical, low, high;
+		double least, greatest, warning, critical, max, low, high;
 	} cases[] = {
-		{ 10, 90, NAN, NAN, 0, 90 },
-		{ 86, 96, 80, 90, 80, 96 }, /* the limits are shown, zero is far */
-		{ 61, 61, 80, 90, 61, 90 },
-		{ 0.1, 0.5, 4, 8, 0, 0.5 }, /* limits are far */
-		{ 40, 48, 10, 5, 0, 48 },
-		{ 0, 0, 4, NAN, 0, 4 },
-		{ 0, 0, NAN, NAN, 0, 1 },
-		{ -5, 3, NAN, NAN, -5, 3 },
-		{ 100, 100, NAN, NAN, 99, 101 }, /* noise would be within that */
+		{ 10, 90, NAN, NAN, 100, 0, 90 },
+		{ 86, 96, 80, 90, 100, 80, 96 }, /* the limits are shown, zero is far */
+		{ 61, 61, 80, 90, 100, 61, 90 },
+		{ 0.1, 0.5, 4, 8, NAN, 0, 0.5 }, /* limits are far */
+		{ 40, 48, 10, 5, 100, 0, 48 },
+		{ 0, 0, 4, NAN, NAN, 0, 4 },
+		{ 0, 0, NAN, NAN, NAN, 0, 1 },
+		{ 0, 0, NAN, NAN, 100, 0, 1 },
+		{ -5, 3, NAN, NAN, NAN, -5, 3 },
+		{ 1, 1, NAN, NAN, NAN, 0, 2 }, /* it never changed */
+		{ 42, 42, NAN, NAN, 100, 0, 100 },
+		{ 100, 100, NAN, NAN, 100, 0, 100 },
+		{ 95, 95, NAN, NAN, 4194304, 0, 190 }, /* the greatest possible is far */
+		{ 7, 7, NAN, NAN, 5, 0, 14 }, /* and wrong */
+		{ -3, -3, NAN, NAN, NAN, -6, 0 },
+		{ 100, 101, NAN, NAN, NAN, 0, 202 }, /* noise */
+		{ 100, 103, NAN, NAN, NAN, 100, 103 }, /* no noise */
+		{ 79, 79, 80, NAN, 100, 0, 100 },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -198,7 +207,7 @@ static void chooses_a_range(void **state)
 		trend_add(t, cases[i].least, NOW - USEC_PER_HOUR);
 		trend_add(t, cases[i].greatest, NOW);
 		trend_day(t, NOW, &v);
-		struct trend_range r = trend_range(&v, cases[i].warning, cases[i].critical);
+		struct trend_range r = trend_range(&v, cases[i].warning, cases[i].critical, cases[i].max);
 		assert_true(fabs(r.low - cases[i].low) < 1e-6 && fabs(r.high - cases[i].high) < 1e-6);
 	}
 }
