@@ -3,9 +3,11 @@
  * real local file system. It looks at file systems, not at what fills them. */
 #include "buf.h"
 #include "clock.h"
+#include "ext4.h"
 #include "mountinfo.h"
 #include "tocsin-check.h"
 #include "translate.h"
+#include "units.h"
 #include "verdict.h"
 
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <limits.h>
 #include <math.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -387,16 +390,14 @@ static void judge_growth(const struct config *c, const struct growth *g, struct 
 }
 
 /* Only the options of the file system count: in a service's name space every mount may be read-only. From
- * Linux 6.12 ext4 no longer sets them to "ro" after an error; it shows "emergency_ro" (6.15) or "shutdown".
- */
+ * Linux 6.12 ext4 no longer sets them to "ro" after an error: see judge_errors(). */
 static void judge_writable(struct tocsin_run *run, const struct config *c, const struct mount *m,
 	const char *item, struct verdict *v)
 {
 	bool is_read_only = mount_has_option(m->super_options, "ro");
 	bool was_writable = recall_or(run, "writable", item, 0) > 0;
 
-	if (mount_has_option(m->super_options, "emergency_ro") ||
-		mount_has_option(m->super_options, "shutdown"))
+	if (mount_is_stopped(m))
 		verdict_add(v, TOCSIN_CRITICAL, "the kernel stopped writing after an error");
 	else if (is_read_only && !c->read_only && was_writable)
 		verdict_add(v, TOCSIN_CRITICAL, "has become read-only");
@@ -404,6 +405,42 @@ static void judge_writable(struct tocsin_run *run, const struct config *c, const
 		verdict_add(v, TOCSIN_CRITICAL, "is read-only, as the kernel makes it after an error");
 	/* Said again at every look, so that it stays known while the file system is read-only. */
 	tocsin_remember(run, key("writable", item).text, !is_read_only || was_writable);
+}
+
+static bool is_since_boot(int64_t realtime_usec)
+{
+	return realtime_usec >= clock_realtime_usec() - clock_boottime_usec();
+}
+
+/* What is older than the boot was there when it was mounted again, and writing went on. */
+static void judge_errors(const struct ext4_errors *e, struct verdict *v)
+{
+	struct short_text age = short_duration(llabs(clock_realtime_usec() - e->last_usec));
+
+	if (e->count > 0 && is_since_boot(e->last_usec))
+		verdict_add(v, TOCSIN_CRITICAL,
+			"the file system has met errors, %lld of them, the last %s ago: the kernel may have "
+			"stopped "
+			"writing to it",
+			(long long)e->count, age.text);
+	else if (e->count > 0)
+		verdict_add(v, TOCSIN_WARNING,
+			"the file system has errors from before this boot, %lld of them: e2fsck(8) was not "
+			"run",
+			(long long)e->count);
+}
+
+static void put_errors(struct buf *b, const struct ext4_errors *e)
+{
+	if (e->count <= 0)
+		return;
+	_cleanup_buf_ struct buf first = BUF(64), last = BUF(64);
+	format_time(&first, e->first_usec);
+	format_time(&last, e->last_usec);
+	buf_printf(b,
+		_("errors since the last e2fsck: %lld, the first %s, the last %s, in the function %s of the "
+		  "kernel\n"),
+		(long long)e->count, buf_text(&first), buf_text(&last), *e->function ? e->function : "?");
 }
 
 static double limit_percent(const struct tocsin_limit *l)
@@ -464,7 +501,7 @@ static void put_growth(struct buf *b, const struct growth *g)
 }
 
 static void report_evidence(struct tocsin_run *run, const char *item, const struct mount *m,
-	const struct space *s, const struct growth *g)
+	const struct space *s, const struct growth *g, const struct ext4_errors *e)
 {
 	_cleanup_buf_ struct buf b = BUF(65536);
 
@@ -481,6 +518,7 @@ static void report_evidence(struct tocsin_run *run, const char *item, const stru
 	if (s->inodes > 0)
 		buf_printf(&b, _("inodes: %.0f, free: %.0f\n"), s->inodes, s->inodes_free);
 	put_growth(&b, g);
+	put_errors(&b, e);
 	tocsin_evidence(run, item, "The file system", buf_text(&b));
 }
 
@@ -489,12 +527,16 @@ static void look_at_file_system(struct tocsin_run *run, const struct config *c, 
 {
 	_cleanup_verdict_ struct verdict v = VERDICT;
 	struct growth g = measure_growth(run, item, s);
+	struct ext4_errors errors = { 0 };
 	double percent = percent_used(s->total - s->free, s->available);
 
 	judge_space(c, s, &v);
 	judge_inodes(c, s, &v);
 	judge_growth(c, &g, &v);
 	judge_writable(run, c, m, item, &v);
+	/* Where nothing is told of them, the options above are what there is. */
+	if (ext4_read_errors(run, m, &errors) == 0)
+		judge_errors(&errors, &v);
 	if (v.state == TOCSIN_OK && isnan(percent))
 		tocsin_item(run, item, v.state, "%s without a size of its own", m->type);
 	else if (v.state == TOCSIN_OK)
@@ -506,7 +548,7 @@ static void look_at_file_system(struct tocsin_run *run, const struct config *c, 
 	else
 		tocsin_item(run, item, v.state, "%s", buf_text(&v.text));
 	report_metrics(run, c, item, s, &g);
-	report_evidence(run, item, m, s, &g);
+	report_evidence(run, item, m, s, &g, &errors);
 }
 
 static void look_at(struct tocsin_run *run, const struct config *c, const char *item, const char *path,

@@ -107,7 +107,7 @@ static bool has_option(const struct mount *m, const char *word)
 
 static bool is_read_only(const struct view *view, const struct mount *m)
 {
-	return mount_has_option(m->super_options, "ro") ||
+	return mount_has_option(m->super_options, "ro") || mount_is_stopped(m) ||
 	       (!view->is_own && mount_has_option(m->options, "ro"));
 }
 
@@ -220,7 +220,9 @@ static void judge(const struct config *c, const struct view *view, const struct 
 	if (c->source && fnmatch(c->source, m->source, 0) != 0)
 		verdict_add(v, TOCSIN_CRITICAL, "%s is mounted, not %s", m->source, c->source);
 	if (c->access == ACCESS_RW && read_only)
-		verdict_add(v, TOCSIN_CRITICAL, "is read-only");
+		verdict_add(v, TOCSIN_CRITICAL,
+			mount_is_stopped(m) ? N_("the kernel stopped writing after an error")
+					    : N_("is read-only"));
 	if (c->access == ACCESS_RO && !read_only)
 		verdict_add(v, TOCSIN_CRITICAL, "is writable, and must be read-only");
 	for (size_t i = 0; i < c->options.n; i++)

@@ -161,6 +161,7 @@ src_libmodule_la_SOURCES += src/command.c src/command.h
 src_libmodule_la_SOURCES += src/connect.c src/connect.h
 src_libmodule_la_SOURCES += src/container.c src/container.h
 src_libmodule_la_SOURCES += src/evidence.c src/evidence.h
+src_libmodule_la_SOURCES += src/ext4.c src/ext4.h
 src_libmodule_la_SOURCES += src/kernel.c src/kernel.h
 src_libmodule_la_SOURCES += src/listener.c src/listener.h
 src_libmodule_la_SOURCES += src/socket-group.c src/socket-group.h

@@ -176,3 +176,9 @@ bool mount_has_option(const char *options, const char *word)
 			return true;
 	return false;
 }
+
+bool mount_is_stopped(const struct mount *m)
+{
+	return mount_has_option(m->super_options, "emergency_ro") ||
+	       mount_has_option(m->super_options, "shutdown");
+}

@@ -40,4 +40,7 @@ bool mountinfo_is_covered(const struct mountinfo *m, const struct mount *item);
 /* Is WORD ("ro", "errors=remount-ro") one of the comma-separated OPTIONS? */
 bool mount_has_option(const char *options, const char *word);
 
+/* The kernel writes to it no more, after an error, and says so: "emergency_ro" of ext4 (Linux 6.15), "shutdown". */
+bool mount_is_stopped(const struct mount *m);
+
 #define _cleanup_mountinfo_ _cleanup_(mountinfo_free)

@@ -326,6 +326,7 @@ EXTRA_DIST += tests/e2e/test_watches.py tests/e2e/test_scale.py
 TESTS += tests/system/run
 EXTRA_DIST += tests/system/run tests/system/container tests/system/common.sh tests/system/inside.sh tests/system/boots.sh
 EXTRA_DIST += tests/system/walk.sh
+EXTRA_DIST += tests/system/vm tests/system/machine tests/system/machine.sh
 # The packages are built from the tarball too.
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format
 EXTRA_DIST += debian/tocsin-check-http.install

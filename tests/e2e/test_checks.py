@@ -212,6 +212,25 @@ def test_disk_bad():
     assert r.memory["writable /usr"] == 0 and r.memory["writable /full"] == 1
 
 
+def test_disk_with_errors(tmp_path):
+    """As Debian's Linux 6.1 shows a file system to which it has stopped writing: "rw", with errors. Old ones were there when it
+    was mounted again; the tree has such."""
+    text = "the file system has errors from before this boot, 7 of them: e2fsck(8) was not run"
+    r = run("disk/errors", "disk")
+    assert r.items["/srv/bad"] == ("WARNING", text) and r.items["/"][0] == "OK"
+    said = r.evidence["/srv/bad", "The file system"]
+    assert "errors since the last e2fsck: 7, the first 2020-01-01" in said and "in the function __ext4_find_entry of" in said
+    tree = shutil.copytree(FIXTURES / "disk/errors", tmp_path / "tree")
+    told = tree / "sys/fs/ext4/dm-0"
+    (told / "last_error_time").write_text(f"{int(time.time())}\n")
+    state, text = run(tree, "disk").items["/srv/bad"]
+    assert state == "CRITICAL" and re.fullmatch(
+        r"the file system has met errors, 7 of them, the last [0-9]+ m?s ago: the kernel may have stopped writing to it", text)
+    for count in "0\n", "rubbish\n", "":
+        (told / "errors_count").write_text(count)
+        assert run(tree, "disk").items["/srv/bad"][0] == "OK"
+
+
 def test_disk_became_read_only():
     options = {"path": "/usr"}
     r = run("disk/bad", "disk", options, {"writable /usr": 1})

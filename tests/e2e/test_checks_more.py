@@ -287,6 +287,7 @@ def test_mount_bad():
     ("bad", {"path": "/data", "options": ["nodev", "noexec"]}, "WARNING", "is mounted without noexec"),
     ("bad", {"path": "/", "access": "rw"}, "CRITICAL", "is read-only"), ("bad", {"path": "/", "access": "ro"}, "OK", "ro"),
     ("bad", {"path": "/data", "access": "ro"}, "CRITICAL", "is writable"),
+    ("bad", {"path": "/emergency", "access": "rw"}, "CRITICAL", "the kernel stopped writing after an error"),
     ("good", {"path": "/backup", "access": "rw"}, "CRITICAL", "is read-only"),
     # Our own name space may be read-only for us alone: then only the file system itself counts.
     ("hidepid", {"path": "/", "access": "rw"}, "OK", ""), ("hidepid", {"path": "/data", "access": "rw"}, "CRITICAL", "is read-only"),

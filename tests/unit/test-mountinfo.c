@@ -143,6 +143,16 @@ static void finds_options(void **state)
 	assert_false(mount_has_option("", "ro"));
 }
 
+static void knows_what_is_stopped(void **state)
+{
+	char options[][40] = { "rw,emergency_ro", "rw,shutdown", "ro", "rw,errors=remount-ro" };
+	const bool stopped[] = { true, true, false, false };
+
+	for (size_t i = 0; i < ELEMENTS(stopped); i++)
+		assert_int_equal(
+			mount_is_stopped(&(struct mount){ .super_options = options[i] }), stopped[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +164,7 @@ int main(void)
 		cmocka_unit_test(refuses_a_file_of_other_lines),
 		cmocka_unit_test(knows_what_is_covered),
 		cmocka_unit_test(finds_options),
+		cmocka_unit_test(knows_what_is_stopped),
 	};
 
 	return cmocka_run_group_tests_name("mountinfo", tests, NULL, NULL);
