@@ -93,6 +93,7 @@ begin() {
 	succeeds 'the packages install' dpkg --install /run/test/*.deb
 	sed -i 's/ flags=(complain)//' /etc/apparmor.d/usr.sbin.tocsind
 	succeeds 'the AppArmor profile is taken as one that binds' apparmor_parser --replace /etc/apparmor.d/usr.sbin.tocsind
+	modprobe --all raid1 dm-delay
 	start_mail_server
 	within "$patience" listens
 	is 'the mail server listens' 0 $?
@@ -121,7 +122,7 @@ make_array() {
 lose_disk() {
 	mdadm --quiet --fail /dev/md0 "$second"
 	arrives "$patience" 'a disk that fails in an array is mailed' 'CRITICAL raid md0: degraded.*failed: nvme0n4'
-	mdadm --quiet --remove /dev/md0 "$second"
+	mdadm --quiet --remove /dev/md0 "$second" 2> /dev/null
 	mdadm --quiet --zero-superblock "$second"
 	mdadm --quiet --add /dev/md0 "$second"
 	arrives "$patience" 'and that another one has taken its place' 'RECOVERED raid md0'
@@ -134,21 +135,26 @@ make_file_system() {
 	mount -o errors=remount-ro /dev/mapper/sick /srv/sick
 }
 
-# Its requests wait; the disk below has nothing to do.
+# What the device-mapper has under the file system from now on.
+becomes() { # becomes "TARGET ARGUMENTS"
+	dmsetup load sick --table "0 $(blockdev --getsz "$third") $1"
+	dmsetup suspend --noflush --nolockfs sick
+	dmsetup resume sick
+}
+
+# A request is answered after ten minutes, or when the disk becomes another one.
 hang_disk() {
-	dmsetup suspend --nolockfs sick
+	becomes "delay $third 0 600000"
 	dd if=/dev/zero of=/srv/sick/x bs=4k count=1 oflag=sync 2> /dev/null &
 	arrives "$patience" 'a disk that hangs is mailed' 'CRITICAL diskio'
-	dmsetup resume sick
+	becomes "linear $third 0"
 	wait $!
 	arrives "$patience" 'and that it answers again' 'RECOVERED diskio'
 }
 
 break_disk() {
-	dmsetup suspend --noflush --nolockfs sick
-	dmsetup load sick --table "0 $(blockdev --getsz "$third") error"
-	dmsetup resume sick
-	touch /srv/sick/y
+	becomes error
+	touch /srv/sick/y 2> /dev/null
 	sync --file-system /srv/sick 2> /dev/null
 	arrives "$patience" 'a file system that the kernel makes read-only is mailed' 'CRITICAL disk /srv/sick: the file system'
 	arrives "$patience" 'and what the kernel says of it' 'WARNING journal kernel'
