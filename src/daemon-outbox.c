@@ -130,7 +130,7 @@ static struct outbox_mail *compose_digest(struct daemon *d, struct outbox_mail *
 	if (digest)
 		digest->queued_usec = mails[n - 1]->queued_usec;
 	for (size_t i = 0; digest && i < n; i++)
-		digest->attempts = mails[i]->attempts > digest->attempts ? mails[i]->attempts : digest->attempts;
+		outbox_inherit(digest, mails[i]);
 	return digest;
 }
 

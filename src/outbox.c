@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define OVERDUE_USEC (30 * USEC_PER_MINUTE) /* due for so long, nobody was there to try */
+#define KEPT_USEC USEC_PER_HOUR             /* and then this is the least for which it is tried */
+
 static const char *const fate_names[] = {
 	[OUTBOX_PENDING] = "pending",
 	[OUTBOX_SENT] = "sent",
@@ -169,6 +172,11 @@ static void give_up(struct outbox_mail *m)
 			m->recipients[i].fate = OUTBOX_GIVEN_UP;
 }
 
+static int64_t delay_of(const struct outbox_mail *m)
+{
+	return outbox_retry_delay(m->attempts - m->former_attempts);
+}
+
 /* The next try comes after DELAY. */
 static bool end_attempt(struct outbox_mail *m, int64_t delay_usec, int64_t give_up_usec, int64_t now_usec)
 {
@@ -176,7 +184,7 @@ static bool end_attempt(struct outbox_mail *m, int64_t delay_usec, int64_t give_
 	m->next_try_usec = usec_add(now_usec, delay_usec);
 	for (size_t i = 0; i < m->n_recipients; i++)
 		m->recipients[i].has_answered = false;
-	if (now_usec >= usec_add(m->queued_usec, give_up_usec))
+	if (now_usec >= usec_add(m->queued_usec, give_up_usec) && now_usec >= m->kept_until_usec)
 		give_up(m);
 	return outbox_is_finished(m);
 }
@@ -185,7 +193,7 @@ bool outbox_attempted(struct outbox_mail *m, int64_t give_up_usec, int64_t now_u
 {
 	m->lost_mailer = false;
 	m->attempts++;
-	return end_attempt(m, outbox_retry_delay(m->attempts), give_up_usec, now_usec);
+	return end_attempt(m, delay_of(m), give_up_usec, now_usec);
 }
 
 bool outbox_interrupted(struct outbox_mail *m, const char *why, bool is_crash, int64_t give_up_usec, int64_t now_usec)
@@ -202,7 +210,7 @@ bool outbox_interrupted(struct outbox_mail *m, const char *why, bool is_crash, i
 		return outbox_attempted(m, give_up_usec, now_usec);
 	m->lost_mailer = true;
 	m->attempts += !is_crash || is_second;
-	return end_attempt(m, is_crash && !is_second ? 0 : outbox_retry_delay(m->attempts), give_up_usec, now_usec);
+	return end_attempt(m, is_crash && !is_second ? 0 : delay_of(m), give_up_usec, now_usec);
 }
 
 /* ---- merging ---- */
@@ -320,10 +328,25 @@ void outbox_resume(struct outbox_mail *m, int64_t now_usec)
 		m->next_try_usec = latest;
 	if (m->queued_usec > now_usec)
 		m->queued_usec = now_usec;
+	if (now_usec - m->next_try_usec < OVERDUE_USEC)
+		return;
+	m->former_attempts = m->attempts;
+	m->kept_until_usec = usec_add(now_usec, KEPT_USEC);
+}
+
+void outbox_inherit(struct outbox_mail *digest, const struct outbox_mail *m)
+{
+	if (m->attempts > digest->attempts) {
+		digest->attempts = m->attempts;
+		digest->former_attempts = m->former_attempts;
+	}
+	if (m->kept_until_usec > digest->kept_until_usec)
+		digest->kept_until_usec = m->kept_until_usec;
 }
 
 void outbox_clock_stepped(struct outbox_mail *m, int64_t delta_usec)
 {
 	m->queued_usec = usec_add(m->queued_usec, delta_usec);
 	m->next_try_usec = usec_add(m->next_try_usec, delta_usec);
+	m->kept_until_usec = usec_add(m->kept_until_usec, delta_usec);
 }

@@ -48,6 +48,7 @@ struct outbox_mail {
 	bool lost_mailer; /* the mailer of the last attempt died with it: it goes alone; not stored */
 	bool is_fixed; /* some of what it tells is remembered nowhere else: it is not merged; the caller's, not stored */
 	size_t n_remarks; /* that it brings besides: the caller's, not stored */
+	int64_t former_attempts, kept_until_usec; /* of a mail that nobody could try for long, see outbox_resume(); not stored */
 };
 
 /* Copies; the mail is due at once. An address that is named twice is one recipient. NULL without memory. */
@@ -104,8 +105,13 @@ bool outbox_is_finished(const struct outbox_mail *m);
 size_t outbox_pending(const struct outbox_mail *m);
 
 /* After a mail was read from the state file: nobody has it in flight, and where the clock is behind what it was (a host
- * without a battery starts in 1970) it waits no longer than its delay and counts as queued now. */
+ * without a battery starts in 1970) it waits no longer than its delay and counts as queued now. One that has been due for
+ * half an hour, because the host was off, begins the schedule of tries anew, and is not given up within an hour: the network
+ * may not be up yet. */
 void outbox_resume(struct outbox_mail *m, int64_t now_usec);
+
+/* DIGEST takes the place of M: it has been tried as often, and is kept as long. */
+void outbox_inherit(struct outbox_mail *digest, const struct outbox_mail *m);
 
 /* The clock was set by DELTA µs: keeps the wait that is left, and the time until it is given up: a clock that is
  * set right by 50 years must not give up every mail. */

@@ -166,6 +166,34 @@ static void survives_a_boot_in_1970(void **state)
 	assert_int_equal(usual->queued_usec, NOW);
 }
 
+/* The host was off for longer than a mail is tried, and has no network yet when it starts. */
+static void is_tried_anew_after_the_host_was_off(void **state)
+{
+	_cleanup_outbox_mail_ struct outbox_mail *m = new_mail();
+	int64_t now = NOW + 2 * GIVE_UP;
+
+	for (int i = 0; i < 10; i++)
+		assert_false(outbox_attempted(m, GIVE_UP, m->next_try_usec));
+	outbox_resume(m, now);
+	assert_false(outbox_attempted(m, GIVE_UP, now));
+	assert_int_equal(m->next_try_usec, now + USEC_PER_MINUTE);
+	assert_false(outbox_attempted(m, GIVE_UP, m->next_try_usec));
+	assert_int_equal(m->next_try_usec, now + 3 * USEC_PER_MINUTE);
+	assert_int_equal(m->attempts, 12);
+	outbox_clock_stepped(m, -USEC_PER_DAY);
+	assert_false(outbox_attempted(m, GIVE_UP, now - USEC_PER_DAY + USEC_PER_HOUR - 1));
+	assert_true(outbox_attempted(m, GIVE_UP, now - USEC_PER_DAY + USEC_PER_HOUR));
+
+	/* A daemon that is started again and again tries it no longer than any other. */
+	_cleanup_outbox_mail_ struct outbox_mail *usual = new_mail();
+	do {
+		now = usual->next_try_usec + 29 * USEC_PER_MINUTE;
+		outbox_resume(usual, now);
+	} while (!outbox_attempted(usual, GIVE_UP, now));
+	assert_int_equal(usual->recipients[1].fate, OUTBOX_GIVEN_UP);
+	assert_true(now < NOW + GIVE_UP + 2 * USEC_PER_HOUR);
+}
+
 /* A mailer was killed: no server has refused anything. */
 static void is_due_at_once_when_its_mailer_died(void **state)
 {
@@ -278,6 +306,7 @@ int main(void)
 		cmocka_unit_test(gives_up_in_the_very_microsecond),
 		cmocka_unit_test(survives_a_clock_step),
 		cmocka_unit_test(survives_a_boot_in_1970),
+		cmocka_unit_test(is_tried_anew_after_the_host_was_off),
 		cmocka_unit_test(is_due_at_once_when_its_mailer_died),
 		cmocka_unit_test(waits_when_its_mailer_was_overdue),
 		cmocka_unit_test(does_not_loop_with_dying_mailers),
