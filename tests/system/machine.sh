@@ -135,11 +135,11 @@ make_file_system() {
 	mount -o errors=remount-ro /dev/mapper/sick /srv/sick
 }
 
-# What the device-mapper has under the file system from now on.
+# What the device-mapper has under the file system from now on. Nobody waits for udev, which reads from what it finds.
 becomes() { # becomes "TARGET ARGUMENTS"
 	dmsetup load sick --table "0 $(blockdev --getsz "$third") $1"
 	dmsetup suspend --noflush --nolockfs sick
-	dmsetup resume sick
+	dmsetup --noudevsync resume sick
 }
 
 # A request is answered after ten minutes, or when the disk becomes another one.
