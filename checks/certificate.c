@@ -94,6 +94,10 @@ static int look_at_server(struct tocsin_run *run, const struct config *c)
 		r = protocol->ask_for_tls(&s);
 	if (r == 0 && c->starttls)
 		r = server_start_tls(&s);
+	/* Who goes without a word after STARTTLS is one of those that look for holes, and is shut out by
+	 * fail2ban. */
+	if (r == 0 && c->starttls && protocol->goodbye)
+		server_send(&s, protocol->goodbye, NULL);
 	if (r == -ECONNABORTED && s.transport)
 		r = pass_over_trust(&s, c);
 	return server_report(&s, r, "");

@@ -34,18 +34,18 @@ struct config {
 /* A host may work at its full power by intent: that alone is never critical unless it is asked for. */
 static const struct tocsin_option options[] = {
 	LIMIT_OPTION("usage", warning, USAGE, "95%",
-		N_("Share of the processors' time spent working from which it is warning; 0%: not judged")),
+		N_("Share of the processors' time spent working from which it is a warning; 0%: not judged")),
 	LIMIT_OPTION("usage", critical, USAGE, "0%",
 		N_("Share of the processors' time spent working from which it is critical; 0%: not judged")),
 	LIMIT_OPTION("iowait", warning, IOWAIT, "50%",
 		N_("Share of the processors' time idle while a task waited for a disk from which it is "
-		   "warning; 0%: not judged")),
+		   "a warning; 0%: not judged")),
 	LIMIT_OPTION("iowait", critical, IOWAIT, "80%",
 		N_("Share of the processors' time idle while a task waited for a disk from which it is "
 		   "critical; 0%: not judged")),
 	LIMIT_OPTION("steal", warning, STEAL, "20%",
 		N_("Share of the processors' time taken by the hypervisor for other guests from which it is "
-		   "warning; 0%: not judged")),
+		   "a warning; 0%: not judged")),
 	LIMIT_OPTION("steal", critical, STEAL, "50%",
 		N_("Share of the processors' time taken by the hypervisor for other guests from which it is "
 		   "critical; 0%: not judged")),
@@ -98,8 +98,8 @@ static int recall(struct tocsin_run *run, struct cpu_times *ret, int64_t *ret_ag
 }
 
 /* What passed between BEFORE and NOW in percent of all of it; false when the two cannot be compared. iowait,
- * and idle with it, may go back a little (Documentation/filesystems/proc.rst); anything else does only after
- * a boot. */
+ * and idle with it, may go back a little (Documentation/filesystems/proc.rst), and so may steal, which is
+ * what the hypervisor says; anything else does only after a boot. */
 static bool compare(
 	const struct cpu_times *before, const struct cpu_times *now, double ret_percent[CPU_TIMES])
 {
@@ -109,7 +109,7 @@ static bool compare(
 		return false;
 	for (size_t i = 0; i < CPU_TIMES; i++) {
 		passed[i] = now->ticks[i] - before->ticks[i];
-		if (passed[i] < 0 && i != CPU_IDLE && i != CPU_IOWAIT)
+		if (passed[i] < 0 && i != CPU_IDLE && i != CPU_IOWAIT && i != CPU_STEAL)
 			return false;
 		passed[i] = fmax(0, passed[i]);
 		all += passed[i];

@@ -113,10 +113,11 @@ static const char *const network_types[] = { "9p", "afs", "ceph", "cifs", "fuse.
 	"fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs",
 	"nfs4", "ocfs2", "smb3", "smbfs", "virtiofs", NULL };
 
-/* Made for single containers by their engines, which do not let others look into them; they come and go. A disk that
- * somebody mounted for the engine itself lies further up. */
+/* Made for single containers by their engines, which do not let others look into them; they come and go. A
+ * disk that somebody mounted for the engine itself lies further up. */
 static const char *const engine_points[] = { "/run/containerd/*", "/var/lib/containerd/*/*",
-	"/var/lib/containers/storage/*/*", "/var/lib/docker/*/*", "*/kubelet/plugins/*", "*/kubelet/pods/*", NULL };
+	"/var/lib/containers/storage/*/*", "/var/lib/docker/*/*", "*/kubelet/plugins/*", "*/kubelet/pods/*",
+	NULL };
 
 static bool is_one_of(const char *type, const char *const *types)
 {
@@ -189,8 +190,7 @@ static bool same_file_system(const struct mount *a, const struct mount *b)
 }
 
 /* Marks one mount of each file system in CHOSEN. */
-static void choose(
-	struct tocsin_run *run, const struct config *c, const struct mountinfo *info, bool *chosen)
+static void choose(struct tocsin_run *run, const struct config *c, const struct mountinfo *info, bool *chosen)
 {
 	for (size_t i = 0; i < info->n; i++) {
 		const struct mount *m = &info->items[i];

@@ -9,6 +9,7 @@
 #include "secret.h"
 #include "server.h"
 #include "translate.h"
+#include "transport.h"
 #include "units.h"
 
 #include <curl/curl.h>
@@ -336,6 +337,26 @@ static void set_up(struct talk *t, const char *url, const struct parts *p)
 	set_login(t, p);
 }
 
+/* An authority's certificate that ends soon may not be needed: those that are trusted tell. They are many,
+ * and read only for this. */
+static void judge_chain(struct talk *t, const struct buf *pem)
+{
+	const struct server_config *c = &t->config->server;
+	const struct transport_trust_options trusted = { .ca_file = c->tls_ca_file };
+	_cleanup_transport_trust_ struct transport_trust *trust = NULL;
+	_cleanup_free_ char *error = NULL;
+	_cleanup_buf_ struct buf why = BUF(4096);
+	struct transport_certificate *end = &t->certificate;
+
+	if (!t->config->trust || end->chain_until_usec >= end->until_usec ||
+		end->chain_until_usec - clock_realtime_usec() >= c->certificate_warning ||
+		transport_trust_new(&trusted, &trust, &error) < 0)
+		return;
+	buf_free(&end->text);
+	*end = TRANSPORT_CERTIFICATE;
+	transport_judge_file(trust, pem->data, pem->len, NULL, end, &why);
+}
+
 /* The PEM form is the same whichever library of TLS libcurl was built with; the other fields are not. */
 static void take_certificate(struct talk *t)
 {
@@ -350,8 +371,8 @@ static void take_certificate(struct talk *t)
 				buf_printf(&pem, "%s\n", s->data + 5);
 	buf_free(&t->certificate.text);
 	t->certificate = TRANSPORT_CERTIFICATE;
-	if (pem.len)
-		transport_judge_file(NULL, pem.data, pem.len, NULL, &t->certificate, &why);
+	if (pem.len && transport_judge_file(NULL, pem.data, pem.len, NULL, &t->certificate, &why) == 0)
+		judge_chain(t, &pem);
 }
 
 /* What speaks of this host rather than of the server. */

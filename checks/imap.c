@@ -3,6 +3,7 @@
  * and open a mailbox, which happens read-only: nothing is changed, nothing becomes "seen". */
 #include "sasl.h"
 #include "server.h"
+#include "text.h"
 #include "translate.h"
 
 #include <ctype.h>
@@ -142,17 +143,6 @@ static int ask(struct talk *t, const char *command, const char *shown, const cha
 
 /* --- The login */
 
-static void put_quoted(struct buf *b, const char *text)
-{
-	buf_putc(b, '"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			buf_putc(b, '\\');
-		buf_putc(b, *text);
-	}
-	buf_putc(b, '"');
-}
-
 static int log_in_quoted(struct talk *t)
 {
 	const struct server *s = t->server;
@@ -164,9 +154,9 @@ static int log_in_quoted(struct talk *t)
 			buf_text(&s->peer));
 	int r = sasl_buf(&command, 4096);
 	buf_puts(&command, "LOGIN ");
-	put_quoted(&command, s->config->username);
+	text_quote(&command, s->config->username);
 	buf_putc(&command, ' ');
-	put_quoted(&command, s->password);
+	text_quote(&command, s->password);
 	if (r == 0)
 		r = buf_error(&command);
 	return r < 0 ? r : ask(t, buf_text(&command), "LOGIN ****", N_("the login"));
@@ -219,7 +209,7 @@ static int open_mailbox(struct talk *t, const char *mailbox)
 	_cleanup_buf_ struct buf command = BUF(2048), what = BUF(2048);
 
 	buf_puts(&command, "EXAMINE ");
-	put_quoted(&command, mailbox);
+	text_quote(&command, mailbox);
 	buf_printf(&what, _("to open the mailbox %s"), mailbox);
 	int r = buf_error(&command) ? buf_error(&command) : buf_error(&what);
 	return r < 0 ? r : ask(t, buf_text(&command), NULL, buf_text(&what));

@@ -6,12 +6,15 @@
  * both. */
 #include "buf.h"
 #include "cleanup.h"
+#include "container.h"
 #include "evidence.h"
+#include "proctree.h"
 #include "tocsin-check.h"
 #include "translate.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -34,15 +37,15 @@ static const struct tocsin_option options[] = {
 		.fallback = "yes",
 		.help = N_("Divide the load by the number of processors before it is judged") },
 	LIMIT_OPTION("load1_warning", warning, 0, "0",
-		N_("Load average of one minute from which it is warning; 0: not judged")),
+		N_("Load average of one minute from which it is a warning; 0: not judged")),
 	LIMIT_OPTION("load1_critical", critical, 0, "0",
 		N_("Load average of one minute from which it is critical; 0: not judged")),
 	LIMIT_OPTION("load5_warning", warning, 1, "5",
-		N_("Load average of five minutes from which it is warning; 0: not judged")),
+		N_("Load average of five minutes from which it is a warning; 0: not judged")),
 	LIMIT_OPTION("load5_critical", critical, 1, "10",
 		N_("Load average of five minutes from which it is critical; 0: not judged")),
 	LIMIT_OPTION("load15_warning", warning, 2, "3",
-		N_("Load average of fifteen minutes from which it is warning; 0: not judged")),
+		N_("Load average of fifteen minutes from which it is a warning; 0: not judged")),
 	LIMIT_OPTION("load15_critical", critical, 2, "6",
 		N_("Load average of fifteen minutes from which it is critical; 0: not judged")),
 	{ .name = NULL },
@@ -65,6 +68,7 @@ struct load {
 	double average[3];
 	unsigned runnable, total;
 	unsigned cpus;
+	bool is_of_host; /* we see it in a container that has processors of its own, but no load */
 };
 
 static int read_line(struct tocsin_run *run, const char *path, char *line, size_t size)
@@ -115,6 +119,41 @@ static int count_cpus(struct tocsin_run *run, unsigned *ret)
 	return 0;
 }
 
+/* lxcfs tells how many processors a container has, but its load only when it was started so (lxcfs -l): else
+ * it is the load of the host, with the number of its tasks. Those that we see are all of the container. */
+static bool is_load_of_host(struct tocsin_run *run, unsigned total)
+{
+	_cleanup_proctree_ struct proctree tree = PROCTREE_EMPTY;
+	double seen = 0;
+
+	if (!is_from_lxcfs(run, "/proc/stat"))
+		return false;
+	_cleanup_close_ int fd = tocsin_open(run, "/proc", O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || proctree_scan(fd, &tree) < 0 || tree.is_hidden)
+		return false;
+	for (size_t i = 0; i < tree.n; i++)
+		seen += tree.items[i].threads;
+	return total > 2 * seen + 20;
+}
+
+/* "0-3,6": lxcfs leaves this file as it is. */
+static void count_cpus_of_host(struct tocsin_run *run, struct load *load)
+{
+	char line[1024], *rest = line;
+	unsigned first, last, n = 0;
+
+	if (read_line(run, "/sys/devices/system/cpu/present", line, sizeof(line)) < 0)
+		return;
+	for (char *range; (range = strsep(&rest, ","));) {
+		int parts = sscanf(range, "%u-%u", &first, &last);
+		n += parts == 2 && last >= first ? last - first + 1 : parts == 1;
+	}
+	if (n > load->cpus) {
+		load->cpus = n;
+		load->is_of_host = true;
+	}
+}
+
 /* The worst state, and the average that has it in *ret_worst. */
 static enum tocsin_state judge(const struct config *c, const double value[3], size_t *ret_worst)
 {
@@ -142,6 +181,8 @@ static void put_load(struct buf *b, const struct load *load)
 		load->cpus == 1 ? _("load %.2f, %.2f, %.2f on %u processor")
 				: _("load %.2f, %.2f, %.2f on %u processors"),
 		load->average[0], load->average[1], load->average[2], load->cpus);
+	if (load->is_of_host)
+		buf_puts(b, _(" of the host (in this container lxcfs tells no load of its own)"));
 }
 
 static void report(struct tocsin_run *run, const struct config *c, const struct load *load,
@@ -208,6 +249,8 @@ static int look(struct tocsin_run *run, const void *config)
 		r = count_cpus(run, &load.cpus);
 	if (r < 0)
 		return r;
+	if (is_load_of_host(run, load.total))
+		count_cpus_of_host(run, &load);
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		value[i] = c->per_cpu ? load.average[i] / load.cpus : load.average[i];
 	enum tocsin_state state = judge(c, value, &worst);

@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "command.h"
+#include "text.h"
 #include "tocsin-check.h"
 #include "translate.h"
 #include "units.h"
@@ -140,9 +141,22 @@ static int find_part(const char *name)
 	return -1;
 }
 
+/* postqueue hands on the bytes of an address as they came, and JSON is UTF-8. */
+static json_t *load_mail(const char *line, size_t len)
+{
+	_cleanup_free_ char *text = strndup(line, len);
+
+	for (size_t i = 0, n; text && i < len; i += n ? n : 1) {
+		n = utf8_next(text + i, len - i, NULL);
+		if (n == 0)
+			text[i] = '?';
+	}
+	return text ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+}
+
 static int read_mail(struct queue *q, const char *line, size_t len)
 {
-	json_t *mail = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *mail = load_mail(line, len);
 	const json_t *since = json_object_get(mail, "arrival_time");
 	const json_t *recipient = json_array_get(json_object_get(mail, "recipients"), 0);
 	char text[400];

@@ -8,8 +8,8 @@
  * this host may live, or named ones. */
 #include "cgroup.h"
 #include "cleanup.h"
+#include "container.h"
 #include "evidence.h"
-#include "mountinfo.h"
 #include "procread.h"
 #include "tocsin-check.h"
 #include "translate.h"
@@ -117,21 +117,9 @@ struct memory {
 	double oom_kills; /* since the boot; NAN: not known */
 };
 
-/* lxcfs lays files of its own over /proc in a container: there the numbers are those of the container, and the cache of
- * ZFS is that of the host all the same. */
-static bool is_of_lxcfs(struct tocsin_run *run)
-{
-	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/proc/self/mountinfo");
-	_cleanup_mountinfo_ struct mountinfo info = { 0 };
-
-	if (!file || mountinfo_read(file, &info) < 0)
-		return false;
-	const struct mount *m = mountinfo_find(&info, "/proc/meminfo");
-	return m && strcmp(m->point, "/proc/meminfo") == 0 && strncmp(m->type, "fuse", 4) == 0;
-}
-
 /* The cache of ZFS (ARC) shrinks when programs want memory, down to c_min, but the kernel counts all of it as
- * used ("name type data" lines). */
+ * used ("name type data" lines). In a container whose memory lxcfs tells it is that of the host all the same.
+ */
 static double read_zfs_cache(struct tocsin_run *run)
 {
 	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/proc/spl/kstat/zfs/arcstats");
@@ -145,7 +133,7 @@ static double read_zfs_cache(struct tocsin_run *run)
 			else if (strcmp(name, "c_min") == 0)
 				least = value;
 		}
-	return size > least && !is_of_lxcfs(run) ? (double)(size - least) : 0;
+	return size > least && !is_from_lxcfs(run, "/proc/meminfo") ? (double)(size - least) : 0;
 }
 
 static double read_oom_kills(struct tocsin_run *run)
@@ -368,7 +356,8 @@ static int read_group(struct tocsin_run *run, struct group *g)
 		[GROUP_SLAB] = { .name = "slab" },
 		[GROUP_SLAB_RECLAIMABLE] = { .name = "slab_reclaimable" },
 	};
-	/* Files that were used lately count as little as in MemAvailable: a group that reads much would always seem full. */
+	/* Files that were used lately count as little as in MemAvailable: a group that reads much would
+	 * always seem full. */
 	static const int given_back[] = { GROUP_INACTIVE_FILE, GROUP_ACTIVE_FILE, GROUP_SLAB_RECLAIMABLE };
 	struct counter kills = { .name = "oom_kill" };
 
@@ -406,7 +395,8 @@ static void show_group(struct tocsin_run *run, const char *item, const struct gr
 			buf_printf(&b, "%9s  %s\n", short_size(g->counters[rows[i].counter].value).text,
 				_(rows[i].what));
 	if (g->cache > 0)
-		buf_printf(&b, _("%9s  of all that can be given back, not counted here\n"), short_size(g->cache).text);
+		buf_printf(&b, _("%9s  of all that can be given back, not counted here\n"),
+			short_size(g->cache).text);
 	if (g->oom_kills > 0)
 		buf_printf(&b, _("processes killed for want of memory in it: %.0f\n"), g->oom_kills);
 	tocsin_evidence(run, item, "Where the memory of the control group is", buf_text(&b));

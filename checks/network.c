@@ -461,12 +461,40 @@ static void judge_link(
 			change->losses);
 }
 
+/* A bond is up while one of its interfaces is. One that is up itself may take no part in it, because the
+ * switch does not want it (kernel document networking/bonding). */
+static void judge_bond(struct tocsin_run *run, const char *interface, struct verdict *v)
+{
+	struct word members = read_word(run, interface, "bonding/slaves");
+	_cleanup_buf_ struct buf down = BUF(1024);
+	unsigned n = 0, n_down = 0;
+	char *rest = NULL;
+
+	for (const char *m = strtok_r(members.text, " ", &rest); m; m = strtok_r(NULL, " ", &rest), n++) {
+		struct word status = read_word(run, m, "bonding_slave/mii_status");
+
+		if (*status.text && strcmp(status.text, "up") != 0)
+			buf_printf(&down, "%s%s", n_down++ ? C_("list", ", ") : "", m);
+	}
+	double ports = read_number(run, interface, "bonding/ad_num_ports");
+	if (n_down)
+		verdict_add(v, TOCSIN_WARNING, "%u of %u interfaces of the bond work, not %s", n - n_down, n,
+			buf_text(&down));
+	else if (ports < n)
+		verdict_add(v, TOCSIN_WARNING,
+			"only %.0f of %u interfaces take part in the bond: the switch has not agreed to the "
+			"others (LACP)",
+			ports, n);
+}
+
 /* --- Reporting */
 
 static void put_attributes(struct buf *b, struct tocsin_run *run, const char *interface)
 {
 	static const char *const attributes[] = { "operstate", "carrier", "speed", "duplex", "mtu", "address",
-		"carrier_up_count", "carrier_down_count", "bonding/slaves", "bonding/active_slave" };
+		"carrier_up_count", "carrier_down_count", "bonding/mode", "bonding/slaves",
+		"bonding/active_slave", "bonding/ad_num_ports", "bonding_slave/state",
+		"bonding_slave/mii_status" };
 
 	for (size_t i = 0; i < ELEMENTS(attributes); i++) {
 		struct word w = read_word(run, interface, attributes[i]);
@@ -594,6 +622,7 @@ static void report_link(struct tocsin_run *run, const struct config *c, const st
 	_cleanup_verdict_ struct verdict v = VERDICT;
 
 	judge_link(c, s, change, &v);
+	judge_bond(run, i->name, &v);
 	judge_rate(c, ERRORS, change->rate[IN_ERRORS], change->rate[OUT_ERRORS], &v);
 	judge_rate(c, DROPS, change->rate[IN_DROPS], change->rate[OUT_DROPS], &v);
 	judge_throughput(c, change, s, &v);
@@ -611,14 +640,16 @@ static void report_link(struct tocsin_run *run, const struct config *c, const st
 		show(run, i->name, all);
 }
 
-/* An interface that IS_NAMED must have a link; of the others many wait for a cable that never was there. */
+/* An interface that IS_NAMED must have a link, and so must a part of a bond; of the others many wait for a
+ * cable that never was there. */
 static void look_at(struct tocsin_run *run, const struct config *c, const struct interface *i, bool is_named,
 	const struct interfaces *all)
 {
 	tocsin_look(run, i->name);
 	struct link_state s = read_link(run, i->name);
 	struct change change = measure(run, i, &s);
-	bool is_expected = had_link(run, i->name, s.link == LINK_UP) || is_named;
+	bool is_expected = had_link(run, i->name, s.link == LINK_UP) || is_named ||
+			   has_entry(run, i->name, "bonding_slave");
 
 	if (s.link == LINK_UP) {
 		report_link(run, c, i, &s, &change, all);

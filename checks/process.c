@@ -3,7 +3,7 @@
  * that is found is watched by a pidfd, so that its death is noticed at once.
  *
  * All checks of one batch share one scan of /proc. The scan may be a moment old when a check uses it: "alive"
- * is proven by opening the process, and before "gone" is said /proc is read once more. */
+ * is proven by opening the process, and before "gone" is said /proc is read once more, unless that was just now. */
 #include "account.h"
 #include "buf.h"
 #include "clock.h"
@@ -25,7 +25,8 @@
 #include <sys/wait.h>
 
 #define WATCHES_MAX 64
-#define FRESH_USEC (100 * USEC_PER_MSEC) /* a scan that may prove absence */
+#define FRESH_USEC (100 * USEC_PER_MSEC) /* a scan that may prove absence, or, where scans are slow: */
+#define FRESH_SCANS 10                   /* so many times what it took: hundreds that die together do not scan for each */
 /* A pidfile is written soon after the start of its process. */
 #define PIDFILE_SLACK_USEC (60 * USEC_PER_SEC)
 #define REAPED_MSEC 100 /* a parent takes its child within that, or leaves it a zombie */
@@ -36,6 +37,7 @@ struct config {
 	int64_t min, max, memory_warning, memory_critical, age_warning, age_critical;
 	int64_t restarts_warning, restarts_window;
 	double cpu_warning, cpu_critical;
+	bool containers, kernel;
 };
 
 #define MEMBER(name_, type_) .name = #name_, .type = type_, .offset = offsetof(struct config, name_)
@@ -45,6 +47,10 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(name, TOCSIN_STRING), .help = N_("The exact name of the program, without its folder") },
 	{ MEMBER(pattern, TOCSIN_STRING), .help = N_("An extended regular expression on the command line") },
 	{ MEMBER(user, TOCSIN_STRING), .help = N_("Only processes of this user, a name or a number") },
+	{ MEMBER(containers, TOCSIN_BOOL), .fallback = "yes",
+		.help = N_("Processes in containers of this host count, too") },
+	{ MEMBER(kernel, TOCSIN_BOOL), .fallback = "no",
+		.help = N_("A thread of the kernel is meant, like nfsd, and no program") },
 	{ MEMBER(min, TOCSIN_INT), .fallback = "1", .min = 0, .max = 1e6,
 		.help = N_("Fewer processes than this are critical") },
 	{ MEMBER(max, TOCSIN_INT), .fallback = "0", .min = 0, .max = 1e6,
@@ -107,7 +113,7 @@ static const char *validate(const void *config)
 
 struct snapshot {
 	uint64_t batch; /* 0: none */
-	int64_t taken_usec;
+	int64_t taken_usec, took_usec;
 	struct proctree tree;
 };
 
@@ -117,9 +123,9 @@ static struct snapshot snapshot = { .tree = PROCTREE_EMPTY };
 /* The scan of this batch, not older than MAX_AGE. */
 static int take_snapshot(struct tocsin_run *run, int64_t max_age_usec, struct proctree **ret)
 {
-	int64_t now = clock_boottime_usec();
+	int64_t now = clock_boottime_usec(), age = now - snapshot.taken_usec;
 
-	if (snapshot.batch != tocsin_batch(run) || now - snapshot.taken_usec > max_age_usec) {
+	if (snapshot.batch != tocsin_batch(run) || (age > max_age_usec && age > FRESH_SCANS * snapshot.took_usec)) {
 		_cleanup_close_ int fd = tocsin_open(run, "/proc", O_RDONLY | O_DIRECTORY);
 		struct proctree tree;
 
@@ -129,7 +135,7 @@ static int take_snapshot(struct tocsin_run *run, int64_t max_age_usec, struct pr
 			return r;
 		}
 		proctree_free(&snapshot.tree);
-		snapshot = (struct snapshot){ tocsin_batch(run), now, tree };
+		snapshot = (struct snapshot){ tocsin_batch(run), now, clock_boottime_usec() - now, tree };
 	}
 	*ret = &snapshot.tree;
 	return 0;
@@ -167,7 +173,7 @@ static bool is_meant(const struct target *target, const struct proctree *t, stru
 {
 	const struct config *c = target->config;
 
-	if (!proc_is_alive(p))
+	if (!proc_is_alive(p) || p->is_kernel != c->kernel)
 		return false;
 	if (target->uid >= 0 && proc_uid(t, p) != target->uid)
 		return false;
@@ -175,8 +181,10 @@ static bool is_meant(const struct target *target, const struct proctree *t, stru
 		return false;
 	/* We ourselves carry no pattern in our command line, but the daemon's configuration may be in an
 	 * editor's. */
-	return !c->pattern ||
-	       (p->pid != getpid() && regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) == 0);
+	if (c->pattern &&
+		(p->pid == getpid() || regexec(&target->regex, proc_cmdline(t, p), 0, NULL, 0) != 0))
+		return false;
+	return c->containers || !proc_is_contained(t, p);
 }
 
 /* 0: *target says what the pidfile says, or why it says nothing. */
@@ -374,7 +382,10 @@ static void put_process(struct buf *b, struct tocsin_run *run, const struct proc
 {
 	const char *cmdline = proc_cmdline(t, p);
 
-	buf_printf(b, _("pid %d, parent %d: %s"), (int)p->pid, (int)p->ppid, p->comm);
+	if (p->is_kernel)
+		buf_printf(b, _("pid %d, a thread of the kernel: %s"), (int)p->pid, p->comm);
+	else
+		buf_printf(b, _("pid %d, parent %d: %s"), (int)p->pid, (int)p->ppid, p->comm);
 	if (!*tocsin_root(run))
 		buf_printf(b, _(", running for %s"), short_duration(age_usec(run, p)).text);
 	if (*cmdline)
@@ -525,7 +536,9 @@ static bool is_similar(const struct config *c, const struct proctree *t, struct 
 	const char *word = c->name ? c->name : c->pidfile ? base_name(c->pidfile) : "";
 	size_t len = strcspn(word, ".");
 
-	if (len < 3 || p->is_kernel)
+	if (p->is_kernel)
+		return strcmp(p->comm, word) == 0;
+	if (len < 3)
 		return false;
 	const char *comm = p->comm;
 	return text_nearest(word, &comm, 1) ||

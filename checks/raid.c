@@ -148,9 +148,9 @@ static bool is_degraded(const struct md_array *a)
 static void judge_degraded(
 	struct verdict *v, const struct config *c, const struct md_array *a, const char *faulty)
 {
-	/* Arrays on the same disks are rebuilt one after the other; those whose turn it is not "resync=DELAYED". */
-	bool is_rebuilding =
-		strcmp(a->work.what, "recovery") == 0 || strcmp(a->work.waits, "DELAYED") == 0;
+	/* Arrays on the same disks are rebuilt one after the other; those whose turn it is not
+	 * "resync=DELAYED". */
+	bool is_rebuilding = strcmp(a->work.what, "recovery") == 0 || strcmp(a->work.waits, "DELAYED") == 0;
 	/* "ok" is no finding, but it shall not look complete either: report_array() shows the work. */
 	static const enum tocsin_state states[] = { TOCSIN_OK, TOCSIN_WARNING, TOCSIN_CRITICAL };
 	_cleanup_buf_ struct buf b = BUF(4096);
@@ -438,7 +438,9 @@ static const struct {
 	enum tocsin_state state;
 	const char *text;
 } pool_states[] = {
-	{ "ONLINE", TOCSIN_OK, N_("all devices work") },
+	/* A failed device of the log or the cache, and errors that were corrected, leave a pool in this
+	   state. */
+	{ "ONLINE", TOCSIN_OK, N_("no device with data has failed; corrected errors are not told here") },
 	{ "DEGRADED", TOCSIN_CRITICAL, N_("a device has failed, redundancy is missing") },
 	{ "FAULTED", TOCSIN_CRITICAL, N_("the pool cannot be used") },
 	{ "UNAVAIL", TOCSIN_CRITICAL, N_("devices are missing, the pool cannot be used") },

@@ -308,7 +308,8 @@ static void judge_warnings(struct verdict *v, const struct smart_health *h)
 	} bits[] = {
 		{ TOCSIN_CRITICAL, N_("too few spare blocks are left") },
 		{ TOCSIN_WARNING, N_("its temperature is out of bounds") },
-		{ TOCSIN_CRITICAL, N_("it is less reliable than it was: after many errors, or because its endurance is used up") },
+		{ TOCSIN_CRITICAL, N_("it is less reliable than it was: after many errors, or because its "
+				      "endurance is used up") },
 		{ TOCSIN_CRITICAL, N_("it can only be read any more") },
 		{ TOCSIN_CRITICAL, N_("the backup power of its memory has failed") },
 		{ TOCSIN_CRITICAL, N_("its persistent memory region is not reliable") },

@@ -193,8 +193,9 @@ static void read_details(sd_bus *bus, const char *path, struct unit *u)
 {
 	char interface[128];
 
-	sd_bus_get_property_trivial(
-		bus, MANAGER, path, UNIT_INTERFACE, "StateChangeTimestamp", NULL, 't', &u->changed_usec);
+	/* A reload is a change of state, too, but no end of being active. */
+	sd_bus_get_property_trivial(bus, MANAGER, path, UNIT_INTERFACE,
+		strcmp(u->active, "active") == 0 ? "ActiveEnterTimestamp" : "StateChangeTimestamp", NULL, 't', &u->changed_usec);
 	if (!interface_of(u->name, interface, sizeof(interface)))
 		return;
 	get_text(bus, path, interface, "Result", &u->result);
@@ -731,7 +732,8 @@ static void report_all(struct tocsin_run *run, const struct known *k)
 	if (k->n_left_out)
 		tocsin_item(run, item, TOCSIN_CRITICAL,
 			k->n_overdue || k->n_restarting
-				? N_("%zu units have failed, are overdue or are restarted, more than are shown one by one")
+				? N_("%zu units have failed, are overdue or are restarted, more than are "
+				     "shown one by one")
 				: N_("%zu units have failed, more than are shown one by one"),
 			k->n_failed + k->n_overdue + k->n_restarting);
 	else if (k->n_failed && k->n_overdue)

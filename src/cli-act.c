@@ -165,7 +165,7 @@ int cli_silence(const struct cli *cli, char **arguments)
 		return EX_USAGE;
 	}
 	if (duration == 0 || !cli->message || !*cli->message) {
-		fputs(_("Usage: tocsin silence GLOB TIME -m WHY: a silence always ends, and says why it is there\n"), stderr);
+		cli_print_problem(_("Usage: tocsin silence GLOB TIME -m WHY: a silence always ends, and says why it is there"));
 		return EX_USAGE;
 	}
 	int r = cli_ask(cli, "Silence", json_pack("{s:s, s:o, s:s, s:s}", "glob", arguments[0], "duration",
@@ -231,7 +231,7 @@ int cli_outbox(const struct cli *cli, char **arguments)
 		int r = cli_ask(cli, verbs[i].method, json_pack("{s:s?, s:s}", "id", id, "name", own_name()), &reply);
 		return r ? r : show(cli, reply, verbs[i].print);
 	}
-	fputs(_("Usage: tocsin outbox, or tocsin outbox show ID | retry [ID] | drop ID\n"), stderr);
+	cli_print_problem(_("Usage: tocsin outbox, or tocsin outbox show ID | retry [ID] | drop ID"));
 	return EX_USAGE;
 }
 

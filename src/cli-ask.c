@@ -182,7 +182,7 @@ int cli_reload(const struct cli *cli, char **arguments)
 	json_array_foreach(problems, i, line) {
 		_cleanup_free_ char *cleaned = text_cleaned(json_string_value(line), 4000);
 
-		fprintf(stderr, "%s\n", cleaned ? cleaned : "");
+		cli_print_problem(cleaned ? cleaned : "");
 	}
 	if (error && !problems)
 		cli_print_error(error, reply);

@@ -3,6 +3,7 @@
  * manual page. All of these are made from the same JSON; the tables themselves are in the modules. */
 #include "cli.h"
 
+#include "terminal.h"
 #include "text.h"
 #include "translate.h"
 
@@ -234,6 +235,15 @@ static void show_option(const struct cli *cli, const json_t *option)
 		print_option(option);
 }
 
+/* For people: nothing that reads a list wants a sentence behind it. */
+static void print_hint(const char *text)
+{
+	if (!terminal_look().columns)
+		return;
+	putchar('\n');
+	cli_print_lines(_(text), 0);
+}
+
 static void show_module(const struct cli *cli, const json_t *module)
 {
 	if (cli->json)
@@ -244,6 +254,8 @@ static void show_module(const struct cli *cli, const json_t *module)
 		cli_print_mdoc(module);
 	else
 		print_module(module);
+	if (!cli->json && !cli->words && !cli->mdoc && !cli->sections)
+		print_hint(N_("Every check takes interval, confirm and others, too: tocsin describe --sections check."));
 }
 
 static void show_all(const struct cli *cli, const json_t *modules)
@@ -254,6 +266,9 @@ static void show_all(const struct cli *cli, const json_t *modules)
 		print_words(modules, "summary");
 	else
 		print_summaries(modules);
+	if (!cli->json && !cli->words)
+		print_hint(cli->sections ? N_("tocsin describe --sections NAME shows the keys of one.") :
+			N_("tocsin describe MODULE shows the options of one; tocsin try MODULE KEY=VALUE... tries them."));
 }
 
 static int show_one(const struct cli *cli, const json_t *modules, const char *name, const char *key)

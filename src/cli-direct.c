@@ -73,7 +73,7 @@ static int load(const struct cli *cli, unsigned flags, struct conf_loaded *ret)
 		if (hides_warnings && !ret->problems.items[i].is_error)
 			continue;
 		conf_problem_format(&ret->problems.items[i], &line);
-		fprintf(stderr, "%s\n", buf_text(&line));
+		cli_print_problem(buf_text(&line));
 	}
 	return ret->problems.n_errors ? EX_CONFIG : 0;
 }
@@ -444,6 +444,10 @@ static int check_arguments(const struct cli *cli, char **arguments, size_t *ret_
 			cli->subject ? "subject" : "from-name");
 		return EX_USAGE;
 	}
+	if (cli->failed && (cli->raw || cli->subject || !cli->to_configured)) {
+		cli_error("--failed has its own subject, and goes with --to-configured alone");
+		return EX_USAGE;
+	}
 	if (cli->to_configured ? arguments[0] != NULL : arguments[0] == NULL) {
 		cli_error(cli->to_configured ? N_("--to-configured is in place of addresses") :
 			N_("to whom? expected addresses, or --to-configured"));
@@ -508,6 +512,18 @@ static int configured_recipients(const struct conf *conf, const char ***ret, siz
 	return n ? 0 : EX_CONFIG;
 }
 
+/* For tocsin-failed.service: around what systemd knows, which is on standard input. */
+static void put_failure(const struct conf *conf, struct buf *subject, struct buf *text, const char *known)
+{
+	buf_printf(subject, _("[%s] CRITICAL tocsin: it has failed, nobody watches this host"), conf->host);
+	buf_printf(text,
+		_("tocsind on %s has ended and is not started again: nobody watches this host. What systemd knows of it:\n\n"
+		  "%s\n"
+		  "ExecMainStatus=78 means that the configuration is wrong: tocsind --check-config says where.\n"
+		  "journalctl -u tocsin tells the rest. When it is mended: systemctl restart tocsin\n"),
+		conf->host, known);
+}
+
 int cli_send(const struct cli *cli, char **arguments)
 {
 	_cleanup_free_ const char **configured = NULL;
@@ -515,6 +531,7 @@ int cli_send(const struct cli *cli, char **arguments)
 	_cleanup_(conf_loaded_free) struct conf_loaded loaded = { 0 };
 	_cleanup_(direct_stop) struct direct helper = DIRECT_NONE;
 	_cleanup_buf_ struct buf input = BUF(MESSAGE_MAX), content = BUF(MIME_MESSAGE_MAX * 2);
+	_cleanup_buf_ struct buf failure = BUF(MESSAGE_MAX + 2000), failure_subject = BUF(1000);
 	const struct conf_mail *relay;
 	size_t n = 0;
 
@@ -539,9 +556,12 @@ int cli_send(const struct cli *cli, char **arguments)
 		return status;
 	if (cli->to_configured)
 		to = configured;
+	if (cli->failed)
+		put_failure(loaded.conf, &failure_subject, &failure, buf_text(&input));
 	if (!cli->raw) {
-		int r = compose(cli, &loaded, relay, cli->subject ? cli->subject : _("(no subject)"), buf_text(&input),
-			to, n, &content);
+		const char *subject = cli->subject ? cli->subject : _("(no subject)");
+		int r = compose(cli, &loaded, relay, cli->failed ? buf_text(&failure_subject) : subject,
+			buf_text(cli->failed ? &failure : &input), to, n, &content);
 
 		if (r < 0) {
 			cli_error("cannot compose the message: %s", strerror(-r));

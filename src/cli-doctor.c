@@ -296,7 +296,7 @@ static void enter_stage(struct visit *v, enum stage stage, const char *detail)
 	v->detail[stage] = strdup(detail);
 }
 
-/* "1790000000000000 never for NAMES, issued by AUTHORITY" */
+/* "1790000000000000 never for NAMES, issued by AUTHORITY", the words in our language */
 static void take_certificate(struct visit *v, const char *line)
 {
 	char until[24], chain[24];

@@ -207,9 +207,12 @@ static struct ending ending_after(size_t indent, size_t item_width)
 
 static void print_ending_heading(const struct ending *e)
 {
-	if (!e->is_below)
+	size_t columns = terminal_look().columns;
+	bool has_room = columns == 0 || e->indent + text_columns(_("TEXT")) <= columns;
+
+	if (!e->is_below && has_room)
 		cli_print_padded(_("ITEM"), e->item_width);
-	puts(e->is_below ? "" : _("TEXT"));
+	puts(e->is_below ? "" : has_room ? _("TEXT") : _("ITEM"));
 }
 
 static void print_ending(const struct ending *e, const json_t *object, const char *text)
@@ -483,7 +486,7 @@ int cli_history(const struct cli *cli, char **arguments)
 
 /* ---- incidents ---- */
 
-/* "1 h 12 min", "3 d 4 h, lasts" */
+/* "1 h 12 min", "3 d 4 h, still open" */
 static void append_duration(struct buf *b, const json_t *incident)
 {
 	bool is_open = !json_is_string(json_object_get(incident, "closed"));
@@ -493,7 +496,7 @@ static void append_duration(struct buf *b, const json_t *incident)
 		(is_open || parse_time_rfc3339(cli_text_of(incident, "closed"), &closed) == 0))
 		format_duration(b, closed > opened ? closed - opened : 0);
 	if (is_open)
-		buf_puts(b, _(", lasts"));
+		buf_puts(b, _(", still open"));
 }
 
 static size_t widest_duration(const json_t *incidents)
@@ -506,6 +509,25 @@ static size_t widest_duration(const json_t *incidents)
 
 		append_duration(&b, incident);
 		width = text_columns(buf_text(&b)) > width ? text_columns(buf_text(&b)) : width;
+	}
+	return width;
+}
+
+static long long number_of(const json_t *incident)
+{
+	return json_integer_value(json_object_get(incident, "number"));
+}
+
+/* Those of a start without the state file have ten digits. */
+static size_t widest_number(const json_t *incidents)
+{
+	size_t width = NUMBER_COLUMNS, i;
+	const json_t *incident;
+
+	json_array_foreach(incidents, i, incident) {
+		size_t digits = (size_t)snprintf(NULL, 0, "%lld", number_of(incident));
+
+		width = digits > width ? digits : width;
 	}
 	return width;
 }
@@ -539,13 +561,14 @@ static void show_incidents(const struct cli *cli, const json_t *reply, int64_t s
 	const json_t *incidents = json_object_get(reply, "incidents"), *incident;
 	size_t check_width = cli_widest(incidents, "check", text_columns(_("CHECK")));
 	size_t item_width = cli_widest(incidents, "item", text_columns(_("ITEM"))), duration_width = widest_duration(incidents), i;
-	struct ending ending = ending_after(NUMBER_COLUMNS + 2 + 19 + 2 + duration_width + 2 + 8 + 2 + check_width + 2, item_width);
+	size_t number_width = widest_number(incidents);
+	struct ending ending = ending_after(number_width + 2 + 19 + 2 + duration_width + 2 + 8 + 2 + check_width + 2, item_width);
 
 	if (json_array_size(incidents) == 0) {
 		puts(_("no incidents"));
 		return;
 	}
-	cli_print_padded(_("NUMBER"), NUMBER_COLUMNS);
+	cli_print_padded(_("NUMBER"), number_width);
 	cli_print_padded(_("OPENED"), 19);
 	cli_print_padded(_("DURATION"), duration_width);
 	cli_print_padded(_("WORST"), 8);
@@ -555,7 +578,7 @@ static void show_incidents(const struct cli *cli, const json_t *reply, int64_t s
 		_cleanup_buf_ struct buf duration = BUF(100);
 
 		append_duration(&duration, incident);
-		printf("%6lld  ", (long long)json_integer_value(json_object_get(incident, "number")));
+		printf("%*lld  ", (int)number_width, number_of(incident));
 		print_time(incident, "opened");
 		cli_print_padded(buf_text(&duration), duration_width);
 		cli_print_state(cli_text_of(incident, "state"), 8);

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "status-view.h"
+#include "terminal.h"
 #include "text.h"
 #include "translate.h"
 #include "units.h"
@@ -45,13 +46,19 @@ void cli_print_state(const char *state, size_t width)
 
 void cli_error(const char *format, ...)
 {
+	_cleanup_buf_ struct buf text = BUF(16 * 1024);
 	va_list arguments;
 
-	fputs("tocsin: ", stderr);
+	buf_puts(&text, "tocsin: ");
 	va_start(arguments, format);
-	vfprintf(stderr, _(format), arguments);
+	buf_vprintf(&text, _(format), arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	cli_print_problem(buf_text(&text));
+}
+
+void cli_print_problem(const char *text)
+{
+	terminal_print_lines(stderr, text, 2);
 }
 
 void cli_append_time(struct buf *b, const char *rfc3339)
@@ -69,15 +76,7 @@ void cli_append_time(struct buf *b, const char *rfc3339)
 
 void cli_print_lines(const char *text, size_t indent)
 {
-	size_t columns = terminal_look().columns, room = columns > indent + 20 ? columns - indent : columns ? 20 : SIZE_MAX;
-
-	do {
-		const char *next;
-		size_t n = text_line(text, room, &next);
-
-		printf("%.*s\n%*s", (int)n, text, *next ? (int)indent : 0, "");
-		text = next;
-	} while (*text);
+	terminal_print_lines(stdout, text, indent);
 }
 
 const char *cli_outcome(const char *outcome)
@@ -141,10 +140,10 @@ static void append_value(struct buf *b, double value, const char *unit)
 
 	if ((strcmp(unit, "B") == 0 || is_rate) && fabs(value) < 9e18)
 		format_size(b, (int64_t)value);
-	else if (strcmp(unit, "s") == 0 && value >= 1 && value < 9e12)
-		format_duration(b, (int64_t)(value * USEC_PER_SEC));
+	else if (strcmp(unit, "s") == 0 && fabs(value) < 9e12)
+		format_duration(b, llrint(value * USEC_PER_SEC));
 	else
-		buf_printf(b, "%.6g%s%s", value, *unit && strcmp(unit, "c") != 0 ? " " : "", strcmp(unit, "c") ? unit : "");
+		buf_printf(b, "%.*g%s%s", strcmp(unit, "%") == 0 ? 4 : 6, value, *unit && strcmp(unit, "c") != 0 ? " " : "", strcmp(unit, "c") ? unit : "");
 	buf_puts(b, is_rate ? "/s" : "");
 }
 
@@ -185,8 +184,10 @@ static void print_evidence(const json_t *evidence)
 
 	printf("\n    %s:\n", cli_text_of(evidence, "title"));
 	text_clean_lines(&text, content ? content : "", 100000);
-	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n"))
-		printf("      %s\n", line);
+	for (char *line = strtok((char *)buf_text(&text), "\n"); line; line = strtok(NULL, "\n")) {
+		fputs("      ", stdout);
+		cli_print_lines(line, 8);
+	}
 }
 
 /* What stands behind a state. */

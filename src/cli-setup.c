@@ -271,7 +271,7 @@ static int answer_one(struct setup *s, const struct question *q)
 	bool is_asked = !given && s->is_interactive && *q->text && (!q->is_asked || q->is_asked(s));
 
 	for (;;) {
-		_cleanup_buf_ struct buf why = BUF(4000);
+		_cleanup_buf_ struct buf why = BUF(4000), no = BUF(5000);
 		char *value = is_asked ? ask(q, fallback) : strdup(given ? given : fallback);
 
 		if (!value) {
@@ -290,7 +290,8 @@ static int answer_one(struct setup *s, const struct question *q)
 			cli_error("--%s: %s", q->option, buf_text(&why));
 			return EX_USAGE;
 		}
-		fprintf(stderr, _("No: %s\n"), buf_text(&why));
+		buf_printf(&no, _("No: %s"), buf_text(&why));
+		cli_print_problem(buf_text(&no));
 		free(TAKE_PTR(s->answers[q->answer]));
 	}
 }

@@ -13,7 +13,7 @@
 
 struct cli {
 	const char *conf_path, *conf_dropins, *control_path, *state_path;
-	bool json, verbose, direct, raw, sections, words, mdoc, send, to_configured;
+	bool help, json, verbose, direct, raw, sections, words, mdoc, send, to_configured, failed;
 	const char *message; /* -m: why */
 	int64_t until_usec; /* µs from now; 0: not given */
 	const char *subject, *from_name, *relay;
@@ -61,6 +61,9 @@ void cli_print_error(const char *error, const json_t *reply);
 
 /* Says on standard error what is wrong; the format is looked up. */
 void cli_error(const char *format, ...) _printf_(1, 2);
+
+/* Prints a whole sentence to standard error as it is, on a terminal in lines that it is wide enough for. */
+void cli_print_problem(const char *text);
 
 /* cli-direct.c: what needs no daemon */
 int cli_config(const struct cli *cli, char **arguments);

@@ -14,5 +14,8 @@
 int64_t clock_boottime_usec(void); /* CLOCK_BOOTTIME: for intervals and deadlines, goes on during suspend */
 int64_t clock_realtime_usec(void); /* CLOCK_REALTIME: for what a person reads */
 
+/* Waits until FD is ready for EVENTS of poll(2): 0; -ETIMEDOUT at DEADLINE (CLOCK_BOOTTIME). Signals do not end it. */
+int clock_wait_for(int fd, short events, int64_t deadline_usec);
+
 /* A + B without overflow: USEC_NEVER stays never. */
 int64_t usec_add(int64_t a, int64_t b);

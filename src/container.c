@@ -2,6 +2,7 @@
 #include "container.h"
 
 #include "cleanup.h"
+#include "mountinfo.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -32,4 +33,15 @@ bool is_container(struct tocsin_run *run)
 			return true;
 	}
 	return has_variable(run);
+}
+
+bool is_from_lxcfs(struct tocsin_run *run, const char *path)
+{
+	_cleanup_fclose_ FILE *file = tocsin_fopen(run, "/proc/self/mountinfo");
+	_cleanup_mountinfo_ struct mountinfo info = { 0 };
+
+	if (!file || mountinfo_read(file, &info) < 0)
+		return false;
+	const struct mount *m = mountinfo_find(&info, path);
+	return m && strcmp(m->point, path) == 0 && strncmp(m->type, "fuse", 4) == 0;
 }

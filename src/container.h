@@ -10,3 +10,6 @@
 /* By the traces that container managers leave: systemd's and podman's files, docker's, and the variable
  * "container" of process 1 where we may read it. A manager that leaves none is not noticed. */
 bool is_container(struct tocsin_run *run);
+
+/* Does PATH, a file of /proc, come from lxcfs, which lays those of a container over those of its host? */
+bool is_from_lxcfs(struct tocsin_run *run, const char *path);

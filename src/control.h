@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Between the files of the control socket: daemon-control.c (the interface, and questions about what is),
- * daemon-control-history.c (about what was), daemon-act.c (what an administrator does), daemon-json.c. Everybody else
- * uses daemon.h. */
+ * daemon-control-history.c and daemon-charts.c (about what was), daemon-act.c (what an administrator does), daemon-json.c.
+ * Everybody else uses daemon.h. */
 #pragma once
 
 #include "daemon.h"

@@ -119,24 +119,24 @@ static void add_remembered(struct charts *c, struct line *line)
 
 /* ---- the answer ---- */
 
-static json_t *json_values(const struct line *line, size_t offset)
+/* Only what was measured: elements of an array that may be null are more than systemd's reader of descriptions knows. */
+static json_t *json_points(const struct line *line)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < POINTS; i++) {
 		const struct sample_bucket *b = &line->points[i];
 
-		json_array_append_new(array, b->count ? json_real(*(const double *)((const char *)b + offset)) : json_null());
+		if (b->count)
+			json_array_append_new(array, json_pack("{s:I, s:f, s:f}", "step", (json_int_t)i, "min", b->min, "max", b->max));
 	}
 	return array;
 }
 
 static json_t *json_line(const struct line *line)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "check", json_text(line->check), "item", json_text(line->item),
-		"metric", json_text(line->metric), "unit", json_text(line->unit), "min",
-		json_values(line, offsetof(struct sample_bucket, min)), "max",
-		json_values(line, offsetof(struct sample_bucket, max)));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "check", json_text(line->check), "item", json_text(line->item), "metric",
+		json_text(line->metric), "unit", json_text(line->unit), "points", json_points(line));
 }
 
 static void on_rows(int error, const struct history_row *rows, size_t n, void *userdata)
@@ -156,8 +156,8 @@ static void on_rows(int error, const struct history_row *rows, size_t n, void *u
 		add_remembered(c, &c->lines[i]);
 		json_array_append_new(array, json_line(&c->lines[i]));
 	}
-	varlink_reply(c->call, json_pack("{s:o, s:I, s:o}", "since", json_time(c->since_usec), "step",
-		(json_int_t)(STEP_USEC / USEC_PER_SEC), "charts", array));
+	varlink_reply(c->call, json_pack("{s:o, s:I, s:i, s:o}", "since", json_time(c->since_usec), "step",
+		(json_int_t)(STEP_USEC / USEC_PER_SEC), "steps", POINTS, "charts", array));
 	charts_free(c);
 }
 

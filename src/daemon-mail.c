@@ -26,6 +26,7 @@
 #define REPORT_RETRY_USEC USEC_PER_MINUTE
 
 /* The sentences of this file. */
+#define SAY_NO_MORE_REMARKS _("There was more to be noted than there is room for here: the journal has all of it.")
 #define SAY_NOT_STORED _("The state file cannot be written since %s (%s): after a crash this mail may be repeated, or a later one lost.")
 
 static int on_report_due(sd_event_source *source, uint64_t usec, void *userdata);
@@ -35,9 +36,28 @@ bool mail_is_configured(const struct daemon *d)
 	return d->mailers && d->conf->n_mails > 0 && d->n_routes > 0;
 }
 
+/* TEXT is the daemon's now. The last one that there is room for says that there were more. */
+static void add_remark(struct daemon *d, char *text)
+{
+	char **grown = d->n_remarks < REMARKS_MAX ? reallocarray(d->remarks, d->n_remarks + 1, sizeof(*grown)) : NULL;
+
+	if (grown && d->n_remarks == REMARKS_MAX - 1) {
+		free(text);
+		text = strdup(SAY_NO_MORE_REMARKS);
+	}
+	if (grown)
+		d->remarks = grown;
+	if (!grown || !text) {
+		free(text);
+		return;
+	}
+	grown[d->n_remarks++] = text;
+	state_put_remark(d, d->n_remarks - 1);
+}
+
 void mail_remark(struct daemon *d, const char *format, ...)
 {
-	char *text, **grown;
+	char *text;
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -45,14 +65,7 @@ void mail_remark(struct daemon *d, const char *format, ...)
 	va_end(arguments);
 	if (r < 0)
 		return;
-	grown = d->n_remarks < REMARKS_MAX ? reallocarray(d->remarks, d->n_remarks + 1, sizeof(*grown)) : NULL;
-	if (!grown) {
-		free(text);
-		return;
-	}
-	d->remarks = grown;
-	grown[d->n_remarks++] = text;
-	state_put_remark(d, d->n_remarks - 1);
+	add_remark(d, text);
 }
 
 /* The oldest N are told. */

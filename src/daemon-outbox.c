@@ -235,6 +235,7 @@ static void make_room(struct daemon *d)
 	for (size_t i = 0; d->n_outbox >= OUTBOX_MAX && i < d->n_outbox; i++) {
 		if (d->outbox[i]->in_flight)
 			continue;
+		log_error("mail \"%s\" was dropped: more than %d mails wait for delivery", d->outbox[i]->subject, OUTBOX_MAX);
 		mail_remark(d, "The mail \"%s\" was dropped: more than %d mails wait for delivery.", d->outbox[i]->subject,
 			OUTBOX_MAX);
 		remove_mail(d, d->outbox[i]);
@@ -517,7 +518,7 @@ static struct mail_batch *batch_new(struct daemon *d)
 	return b;
 }
 
-/* false: no mailer is ready now; mail_mailer_available() follows. */
+/* false: no mailer is ready now; outbox_mailer_available() follows. */
 static bool take_mailer(struct mail_batch *b)
 {
 	b->helper = pool_take(b->daemon->mailers, &batch_callbacks, b);

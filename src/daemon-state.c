@@ -27,7 +27,8 @@
 #define ALIVE_PAUSE_USEC (30 * USEC_PER_SEC) /* between two notes that we live; they go with what is written anyway */
 #define REMARK "remark " /* in "meta": and its number */
 #define SENT "sent " /* in "meta": and the name of a recipient */
-#define NAMES_MAX (128 * 1024) /* bytes of a list of numbers or names: as many events as are remembered */
+#define NAMES_MAX (128 * 1024) /* bytes of a list of names or times */
+#define NUMBERS_MAX (4 * 1024 * 1024) /* of the events of a mail, which may be all that waited */
 
 static void enter_memory_mode(struct daemon *d, const char *why);
 
@@ -122,6 +123,13 @@ static const char *or_empty(const char *text)
 
 /* ---- to the store ---- */
 
+/* The writer lacks something of this transaction that it will not get: another one begins with the whole state. */
+static void could_not_send(struct daemon *d, int error)
+{
+	enter_memory_mode(d, strerror(-error));
+	helper_retire(d->state.store);
+}
+
 static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fields, size_t n)
 {
 	struct state_file *s = &d->state;
@@ -131,7 +139,7 @@ static void send_row(struct daemon *d, enum msg_kind kind, const char *const *fi
 		return;
 	int r = helper_sendv(s->store, kind, fields, n);
 	if (r < 0)
-		enter_memory_mode(d, strerror(-r));
+		could_not_send(d, r);
 	else
 		s->is_open = true;
 }
@@ -190,7 +198,7 @@ void state_delete_silence(struct daemon *d, const struct silence *s)
 
 void state_put_mail(struct daemon *d, const struct outbox_mail *m)
 {
-	_cleanup_buf_ struct buf events = BUF(NAMES_MAX);
+	_cleanup_buf_ struct buf events = BUF(NUMBERS_MAX);
 
 	numbers_to_text(&events, m->events, m->n_events);
 	SEND(d, MSG_PUT, "mail", m->id, m->subject, m->sender, m->content, MSG_NUMBER(m->queued_usec), MSG_NUMBER(m->attempts),
@@ -372,7 +380,7 @@ static void commit(struct daemon *d)
 		d);
 	int r = helper_send(s->store, MSG_COMMIT, MSG_NUMBER(s->sent));
 	if (r < 0)
-		enter_memory_mode(d, strerror(-r));
+		could_not_send(d, r);
 }
 
 void state_turn(struct daemon *d)

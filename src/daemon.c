@@ -204,8 +204,6 @@ static void on_checker_available(struct pool *p, void *userdata)
 {
 	struct daemon *d = userdata;
 
-	if (!d->checkers)
-		d->checkers = p; /* ready within pool_new(): cannot be, but costs nothing */
 	become_ready(d);
 	look_checker_available(p, d);
 }
@@ -301,12 +299,16 @@ static void on_first_configuration(struct conf_loaded *loaded, void *userdata)
 	struct daemon *d = userdata;
 
 	d->loader = NULL;
+	if (!loaded->conf)
+		conf_settings_use_language(&loaded->settings); /* that of the problems */
 	log_problems(&loaded->problems);
 	if (d->is_stopping)
 		return;
 	if (!loaded->conf) {
-		notify_send(d->notify, "STATUS=The configuration has %zu error(s); see the journal.\nERRNO=%d", loaded->problems.n_errors,
-			EINVAL);
+		_cleanup_buf_ struct buf status = BUF(1000);
+
+		buf_printf(&status, _("the configuration has %zu errors, see the journal"), loaded->problems.n_errors);
+		notify_send(d->notify, "STATUS=%s\nERRNO=%d", buf_text(&status), EINVAL);
 		/* systemd does not start us again after EX_CONFIG: that needs somebody to mend the files. */
 		d->exit_status = loaded->is_unread ? EX_TEMPFAIL : EX_CONFIG;
 		sd_event_exit(d->event, 0);

@@ -21,7 +21,7 @@
  *   daemon-history.c  what was: questions to the store, samples of metrics
  *   daemon-metrics.c  all of it as metrics of Prometheus
  *   daemon-export.c   what others are told at an interval → tocsin-metrics, tocsin-heartbeat
- *   daemon-control.c  the administrator's questions
+ *   daemon-control.c  the administrator's questions; control.h has the other files of that
  *
  * Nothing in these files reads a file, asks the network or waits: helpers do (helper.h). */
 #pragma once

@@ -441,11 +441,6 @@ void helper_set_busy(struct helper *h, bool busy)
 		h->phase = busy ? HELPER_BUSY : HELPER_IDLE;
 }
 
-pid_t helper_pid(const struct helper *h)
-{
-	return h->pid;
-}
-
 const char *helper_note(const struct helper *h)
 {
 	return h->note;
@@ -459,16 +454,6 @@ int helper_lock_error(const struct helper *h)
 void *helper_userdata(const struct helper *h)
 {
 	return h->userdata;
-}
-
-void helper_set_userdata(struct helper *h, void *userdata)
-{
-	h->userdata = userdata;
-}
-
-size_t helper_queued(const struct helper *h)
-{
-	return h->n_queued;
 }
 
 void helper_describe_end(const struct helper_end *end, struct buf *b)

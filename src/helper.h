@@ -76,12 +76,9 @@ struct helper *helper_free(struct helper *h);
 
 enum helper_phase helper_phase(const struct helper *h);
 void helper_set_busy(struct helper *h, bool busy); /* between HELPER_IDLE and HELPER_BUSY */
-pid_t helper_pid(const struct helper *h);
 const char *helper_note(const struct helper *h); /* what it said with MSG_READY, "" until then */
 int helper_lock_error(const struct helper *h); /* errno with which its memory could not be locked; 0: it is */
 void *helper_userdata(const struct helper *h);
-void helper_set_userdata(struct helper *h, void *userdata);
-size_t helper_queued(const struct helper *h); /* messages that wait for the socket */
 
 /* "was killed by SIGSEGV", "did not answer within its deadline and was killed", "ended with status 3" … */
 void helper_describe_end(const struct helper_end *end, struct buf *b);

@@ -9,8 +9,9 @@
 #define KERNEL_TEXT_MAX 256
 
 /* Is the kernel release B ("6.1.0-25-amd64") newer than A ("6.1.0-18-amd64")? False also where they cannot be
- * compared: they are of different flavours ("-amd64", "-cloud-amd64", "-generic"; all from the first "-" that
- * a letter follows). */
+ * compared: they are of different flavours ("-amd64", "-cloud-amd64", "-generic", "+debug"; all from the
+ * first
+ * "-" that a letter follows, or the last "+"), or of different lines of a distribution ("el8uek"). */
 bool kernel_is_newer(const char *a, const char *b);
 
 /* The version text in the header of the x86 image FD (Documentation/arch/x86/boot.rst, kernel_version):

@@ -35,6 +35,7 @@
 #define SAY_MORE _("and %zu more\n")
 #define SAY_HIDDEN _("\nWhere no process is named, tocsin may not see it; as root, ss -ltnp names it.\n")
 #define SAY_PROCESS _("%s, pid %d")
+#define SAY_UNIT _("%s, user %s")
 #define SAY_USER _("user %s")
 #define SAY_FAILED _("The sockets cannot be listed: %s")
 
@@ -181,6 +182,40 @@ static void find_processes(struct tocsin_run *run, struct listeners *l)
 			search(l, proc, &tree.items[i]);
 }
 
+/* ---- in which unit ---- */
+
+static bool has_hidden(const struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i].pid == 0)
+			return true;
+	return false;
+}
+
+static void take_group(void *userdata, uint64_t inode, uint64_t group)
+{
+	struct listeners *l = userdata;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i].inode == inode)
+			l->items[i].group = group;
+}
+
+static void take_name(void *userdata, uint64_t group, const char *name)
+{
+	struct listeners *l = userdata;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i].group == group)
+			snprintf(l->items[i].unit, sizeof(l->items[i].unit), "%.*s", SOCKET_GROUP_NAME_MAX - 1, name);
+}
+
+static void find_units(struct listeners *l)
+{
+	if (has_hidden(l) && socket_groups_read(take_group, l) == 0)
+		socket_groups_name(take_name, l);
+}
+
 /* ---- what refused ---- */
 
 struct refused {
@@ -290,6 +325,8 @@ static void put_listener(struct buf *b, struct tocsin_run *run, const struct lis
 	buf_printf(b, "%-22s  ", buf_text(&address));
 	if (l->pid)
 		buf_printf(b, SAY_PROCESS, l->comm, (int)l->pid);
+	else if (*l->unit)
+		buf_printf(b, SAY_UNIT, l->unit, account_user_name(run, l->uid).text);
 	else
 		buf_printf(b, SAY_USER, account_user_name(run, l->uid).text);
 	buf_putc(b, '\n');
@@ -365,14 +402,6 @@ static void arrange(struct listeners *l)
 	l->n = n;
 }
 
-static bool has_hidden(const struct listeners *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->items[i].pid == 0)
-			return true;
-	return false;
-}
-
 void listener_explain(struct tocsin_run *run, const char *item, const char *refused)
 {
 	_cleanup_listeners_ struct listeners l = { 0 };
@@ -387,6 +416,7 @@ void listener_explain(struct tocsin_run *run, const char *item, const char *refu
 		buf_printf(&text, SAY_FAILED, strerror(-r));
 	} else {
 		find_processes(run, &l);
+		find_units(&l);
 		arrange(&l);
 		put_on_port(&text, run, &l, &where);
 		put_others(&text, run, &l, where.port);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proctree.h"
+#include "socket-group.h"
 #include "tocsin-check.h"
 
 #include <netinet/in.h>
@@ -15,6 +16,8 @@ struct listener {
 	uint64_t inode;
 	pid_t pid; /* the first process that has it open; 0: none that can be seen */
 	char comm[PROC_COMM_MAX]; /* of that process */
+	uint64_t group; /* of socket_groups_read(), 0: not known */
+	char unit[SOCKET_GROUP_NAME_MAX]; /* that of the group, or "" */
 };
 
 struct listeners {

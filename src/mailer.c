@@ -21,6 +21,7 @@
 
 #define WORDS_MAX 6000 /* bytes; a character of Chinese has 3 */
 #define SPARED_MAX_USEC USEC_PER_DAY
+#define ROUNDS_IN_VAIN_MAX 3 /* connections in a row that bring nothing about */
 
 /* One relay and what is kept for it from one batch to the next. */
 struct relay {
@@ -42,7 +43,8 @@ struct mailer {
 /* What has become of one recipient so far. */
 struct mailer_fate {
 	bool is_reported;
-	bool has_failed; /* temporarily at one relay or more; then: */
+	bool has_failed; /* at one relay or more; then: */
+	bool may_pass; /* at one of them temporarily */
 	int status; /* the worst of them, and what came with it */
 	int code;
 	char enhanced[SMTP_ENHANCED_SIZE];
@@ -129,23 +131,26 @@ static void report_final(const struct run *run, const struct relay *relay, struc
 				     .text = buf_text(&words), .relay = relay->conf->name });
 }
 
-static void report_temporary(const struct run *run, struct mailer_mail *mail, size_t i)
+/* What no relay took. Where one of them may take it later, what another refuses for good is no end. */
+static void report_failed(const struct run *run, struct mailer_mail *mail, size_t i)
 {
 	const struct mailer_fate *f = &mail->fates[i];
+	bool is_final = f->has_failed && !f->may_pass;
 
 	report(run, mail, i,
-		&(struct mailer_result){ .outcome = SMTP_TEMPORARY,
-			.status = f->status,
+		&(struct mailer_result){ .outcome = is_final ? SMTP_PERMANENT : SMTP_TEMPORARY,
+			.status = !is_final && f->status == EX_UNAVAILABLE ? EX_TEMPFAIL : f->status,
 			.code = f->code,
 			.enhanced = f->enhanced,
 			.text = buf_text(&f->words),
 			.relay = f->relay });
 }
 
-/* Adds what one relay said. With several relays the words say which one. */
+/* Adds what one relay said of R. With several relays the words say which one. */
 static void fate_add(const struct mailer *m, const struct relay *relay, struct mailer_fate *f,
-	const struct smtp_verdict *v)
+	const struct smtp_recipient *r)
 {
+	const struct smtp_verdict *v = &r->verdict;
 	const char *name = relay->conf->name;
 
 	if (!f->has_failed || smtp_status_worse(f->status, v->status) != f->status) {
@@ -155,6 +160,7 @@ static void fate_add(const struct mailer *m, const struct relay *relay, struct m
 		f->relay = name;
 	}
 	f->has_failed = true;
+	f->may_pass |= r->outcome == SMTP_TEMPORARY;
 	if (f->words.len)
 		buf_puts(&f->words, "; ");
 	if (m->n > 1)
@@ -233,6 +239,12 @@ static void relay_trust_again(const struct run *run, struct relay *relay)
 	tell_spared(run, relay);
 }
 
+/* May another relay take it? */
+static bool is_for_others(const struct run *run, const struct smtp_recipient *r)
+{
+	return r->outcome == SMTP_TEMPORARY || (r->outcome == SMTP_PERMANENT && r->elsewhere && run->mailer->n > 1);
+}
+
 /* After one round at RELAY: reports what is final, opens again what another connection may take. */
 static void settle(const struct run *run, struct relay *relay)
 {
@@ -245,7 +257,7 @@ static void settle(const struct run *run, struct relay *relay)
 			if (mail->fates[k].is_reported || r->outcome == SMTP_PENDING)
 				continue;
 			relay_spare(run, relay, &r->verdict);
-			if (r->outcome != SMTP_TEMPORARY)
+			if (!is_for_others(run, r))
 				report_final(run, relay, mail, k);
 			else if (r->again)
 				recipient_reopen(r);
@@ -253,17 +265,24 @@ static void settle(const struct run *run, struct relay *relay)
 	}
 }
 
-static size_t batch_reported(const struct mailer_batch *b)
-{
-	size_t n = 0;
+struct progress {
+	size_t reported, open; /* recipients */
+};
 
-	for (size_t i = 0; i < b->n; i++)
-		for (size_t k = 0; k < b->mails[i].smtp.n_recipients; k++)
-			n += b->mails[i].fates[k].is_reported;
-	return n;
+static struct progress batch_progress(const struct mailer_batch *b)
+{
+	struct progress p = { 0 };
+
+	for (size_t i = 0; i < b->n; i++) {
+		for (size_t k = 0; k < b->mails[i].smtp.n_recipients; k++) {
+			p.reported += b->mails[i].fates[k].is_reported;
+			p.open += is_open(&b->mails[i], k);
+		}
+	}
+	return p;
 }
 
-/* Done with RELAY: its temporary failures are noted, and open for the next one. */
+/* Done with RELAY: its failures are noted, and open for the next one. */
 static void collect(const struct run *run, const struct relay *relay)
 {
 	for (size_t i = 0; i < run->batch->n; i++) {
@@ -272,9 +291,9 @@ static void collect(const struct run *run, const struct relay *relay)
 		for (size_t k = 0; k < mail->smtp.n_recipients; k++) {
 			struct smtp_recipient *r = &mail->smtp.recipients[k];
 
-			if (r->outcome != SMTP_TEMPORARY)
+			if (mail->fates[k].is_reported || r->outcome == SMTP_PENDING)
 				continue;
-			fate_add(run->mailer, relay, &mail->fates[k], &r->verdict);
+			fate_add(run->mailer, relay, &mail->fates[k], r);
 			recipient_reopen(r);
 		}
 	}
@@ -630,21 +649,24 @@ static bool relay_is_spared(const struct run *run, const struct relay *relay)
 	return true;
 }
 
-/* Rounds at one relay, as long as each one settles something. */
+/* Rounds at one relay, as long as each one settles something. A mail that costs its connection shall not take with it, time
+ * and again, all that come after it; but what serves nobody is not asked for long. */
 static void relay_run(const struct run *run, struct relay *relay)
 {
-	size_t before, reported = batch_reported(run->batch);
+	struct progress before, now = batch_progress(run->batch);
+	size_t in_vain = 0;
 
 	if (relay_is_spared(run, relay))
 		return;
 	do {
-		before = reported;
+		before = now;
 		if (!relay_round(run, relay))
 			return;
 		if (!batch_is_open(run->batch))
 			return;
-		reported = batch_reported(run->batch);
-	} while (reported > before && clock_boottime_usec() < run->deadline_usec);
+		now = batch_progress(run->batch);
+		in_vain = now.reported > before.reported ? 0 : in_vain + 1;
+	} while (now.open < before.open && in_vain < ROUNDS_IN_VAIN_MAX && clock_boottime_usec() < run->deadline_usec);
 	relay_fail(run, "the server ended the connection before this mail's turn");
 }
 
@@ -670,7 +692,7 @@ static void finish(const struct run *run)
 
 		for (size_t k = 0; k < mail->smtp.n_recipients; k++)
 			if (!mail->fates[k].is_reported)
-				report_temporary(run, mail, k);
+				report_failed(run, mail, k);
 	}
 }
 

@@ -2,9 +2,10 @@
 /* One submission: mails that are due, the relays in order, one connection for all mails, an outcome for each
  * recipient. Plain blocking code under deadlines. No queue: when to try again is the daemon's business.
  *
- * Sent and permanently refused recipients are final. Whatever is temporary at one relay (no connection, TLS,
- * login, a 4yz, a lost receipt) goes on to the next one; what no relay took is temporary, with what each
- * relay said. Each relay gets a mail as its own: MAIL FROM, and the sender's address in From, are its `from`. */
+ * Sent recipients, and those that are refused for what they are, are final. Whatever is temporary at one relay (no
+ * connection, TLS, login, a 4yz, a lost receipt) goes on to the next one, and so does what only this relay refuses for
+ * good (the sender, this host, the content). What no relay took is temporary, or permanent where each refused it for
+ * good, with what each relay said. Each relay gets a mail as its own: MAIL FROM, and the sender's address in From, are its `from`. */
 #pragma once
 
 #include "conf.h"

@@ -414,24 +414,13 @@ const char *mime_id_domain(const char *host, const char *from)
 	return is_full_name(host) ? host : at && is_full_name(at + 1) ? at + 1 : "localhost";
 }
 
-static void put_quoted_string(struct buf *b, const char *text)
-{
-	buf_putc(b, '"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			buf_putc(b, '\\');
-		buf_putc(b, *text);
-	}
-	buf_putc(b, '"');
-}
-
 static void put_from(struct buf *b, const char *address, const char *display_name)
 {
 	_cleanup_buf_ struct buf tidy = BUF(SIZE_MAX / 2), word = BUF(SIZE_MAX / 2);
 	struct field f = { .b = b, .column = strlen("From: ") };
 
 	put_tidy(&tidy, display_name ? display_name : "");
-	put_quoted_string(&word, buf_text(&tidy));
+	text_quote(&word, buf_text(&tidy));
 	buf_puts(b, "From: ");
 	if (tidy.len == 0) {
 		field_word(&f, address, strlen(address));

@@ -25,6 +25,7 @@ enum {
 	STIME = 15,
 	CUTIME = 16,
 	CSTIME = 17,
+	THREADS = 20,
 	START = 22,
 	RSS = 24,
 	EXIT_CODE = 52,
@@ -72,6 +73,7 @@ int proc_parse_stat(const char *line, struct proc *ret)
 	p.ppid = (pid_t)field[PPID];
 	p.state = close[2];
 	memcpy(p.comm, open + 1, len);
+	p.threads = field[THREADS] > 0 && field[THREADS] < INT32_MAX ? (int)field[THREADS] : 0;
 	p.is_kernel = (unsigned long long)field[FLAGS] & PF_KTHREAD;
 	p.cpu_ticks = (uint64_t)field[UTIME] + (uint64_t)field[STIME];
 	if (field[CUTIME] >= 0 && field[CSTIME] >= 0)
@@ -219,7 +221,18 @@ const struct proc *proctree_find(const struct proctree *t, pid_t pid)
 
 bool proc_is_alive(const struct proc *p)
 {
-	return !p->is_kernel && !strchr("ZXx", p->state);
+	return p->state == 'Z' ? p->threads > 1 : !strchr("Xx", p->state);
+}
+
+/* "NSpid:	4711	1": a number in each name space, from ours inwards (proc_pid_status(5)). */
+bool proc_is_contained(const struct proctree *t, const struct proc *p)
+{
+	char data[4096];
+	int inner;
+
+	const char *line =
+		read_entry(t->fd, p->pid, "status", data, sizeof(data)) > 0 ? strstr(data, "\nNSpid:") : NULL;
+	return line && sscanf(line, "\nNSpid: %*d%*[ \t]%d", &inner) == 1;
 }
 
 static void read_cmdline(const struct proctree *t, struct proc *p)

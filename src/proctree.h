@@ -19,6 +19,7 @@ struct proc {
 	pid_t pid, ppid;
 	char state; /* 'R', 'S', 'D', 'Z' … (proc_pid_stat(5)) */
 	bool is_kernel; /* a thread of the kernel */
+	int threads; /* of which the first one may have ended before the others */
 	char comm[PROC_COMM_MAX];
 	uint64_t start_ticks; /* after boot; with the pid it names a process for ever */
 	uint64_t cpu_ticks; /* user and system time */
@@ -51,8 +52,11 @@ void proctree_free(struct proctree *t);
 
 const struct proc *proctree_find(const struct proctree *t, pid_t pid);
 
-/* Neither a zombie nor a thread of the kernel. */
+/* No zombie: a thread of it runs. */
 bool proc_is_alive(const struct proc *p);
+
+/* Does it lie in a name space of processes of its own below ours, as those of containers do? */
+bool proc_is_contained(const struct proctree *t, const struct proc *p);
 
 /* The arguments with a blank between them, the first of them, and the path of the executable; "" when they cannot be
  * read. */

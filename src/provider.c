@@ -73,6 +73,8 @@ static const struct provider providers[] = {
 #define FROM_IS_LOGIN_OR_ALIAS N_("the sender (from) must be the address that logs in, or one of its aliases")
 #define FROM_IS_LOGIN_OR_ALLOWED \
 	N_("the sender (from) must be the address that logs in, or one that the server's sender map allows it")
+#define TOO_MANY_LOGINS N_("logins came too often: wait before the next")
+#define TOO_MANY_MAILS N_("mails came too often: wait before the next")
 #define LIKE_SPAM N_("the service takes this for spam: send less often, or change the subject")
 #define SLOW (30 * USEC_PER_MINUTE)
 #define LOCKED USEC_PER_HOUR
@@ -91,6 +93,11 @@ static const struct provider_advice advice[] = {
 		"seen by others: github.com/nodeSolidServer/node-solid-server/issues/1281 (2019-08)" },
 	{ "qq", 550, NULL, "\"From\" header", N_("the From header must hold the address that logs in, written literally"), 0,
 		"seen by others: git.uair.cc/expressgy/cursor-init, qq-email-setup.md, read 2026-11" },
+	{ "qq", 550, NULL, "inappropriate words", LIKE_SPAM, SLOW,
+		"seen by others: github.com/sansan0/TrendRadar/issues/373 (2025-11), 0xBitWild/MTeam-CLI/pull/12 (2026-06)" },
+	{ "qq", 550, NULL, "frequency limited", TOO_MANY_MAILS, SLOW,
+		"from documentation by others: qiao.yimirj.com/article/detail/2261, read 2026-11; seen by others: "
+		"github.com/meolu/walle-web/issues/289 (2017-01)" },
 	{ "163", 535, NULL, NULL, WANTS_CODE, LOCKED,
 		"seen by others: github.com/hongrunhui/node_12306/issues/1 (2017-01)" },
 	{ "126", 535, NULL, NULL, WANTS_CODE, LOCKED,
@@ -101,6 +108,10 @@ static const struct provider_advice advice[] = {
 		LOCKED,
 		"seen by others: github.com/testerSunshine/12306/issues/62 (2019-01), "
 		"open-falcon/mail-provider/issues/6 (2017-04)" },
+	{ "163", 451, NULL, "fail authentication", TOO_MANY_LOGINS, LOCKED,
+		"from documentation by others: biecuoliao.com/pa/MBRrwEM.html, read 2026-11" },
+	{ "163", 451, NULL, "MI:SFQ", TOO_MANY_MAILS, SLOW,
+		"from documentation by others: biecuoliao.com/pa/MBRrwEM.html, read 2026-11" },
 	{ "163", 554, NULL, "DT:SPM", LIKE_SPAM, SLOW,
 		"seen by others: github.com/selfteaching/selfteaching-python-camp/issues/5556 (2019-08), "
 		"zabbix-book/zabbix_mail_with_graph/issues/1 (2019-01)" },
@@ -115,7 +126,7 @@ static const struct provider_advice advice[] = {
 		"seen by others: github.com/maitraysuthar/rest-api-nodejs-mongodb/issues/50 (2022-08)" },
 	{ "gmail", 0, "5.4.5", NULL, N_("the day's sending limit is reached"), 6 * USEC_PER_HOUR,
 		"seen by others: github.com/gen-smtp/gen_smtp/issues/140 (2017-11)" },
-	{ "gmail", 454, "4.7.0", "Too many login", N_("logins came too often: wait before the next"), SLOW,
+	{ "gmail", 454, "4.7.0", "Too many login", TOO_MANY_LOGINS, SLOW,
 		"seen by others: github.com/nodemailer/nodemailer/issues/1388 (2022-03)" },
 	{ NULL, 535, "5.7.139", "disabled for the tenant",
 		N_("SMTP AUTH is switched off in this organisation: an administrator enables it in the Exchange admin centre, or for "

@@ -176,11 +176,3 @@ int64_t schedule_after(int64_t due_usec, int64_t interval_usec, int64_t now_usec
 		return next;
 	return usec_add(next, ((now_usec - next) / interval_usec + 1) * interval_usec);
 }
-
-int64_t schedule_first(size_t i, size_t n, int64_t now_usec, int64_t spread_usec)
-{
-	if (n == 0)
-		return now_usec;
-	/* In double: the product of a long spread and a large index does not fit. Microseconds do not matter here. */
-	return usec_add(now_usec, (int64_t)((double)spread_usec * ((double)i / (double)n)));
-}

@@ -32,6 +32,3 @@ bool schedule_pop(struct schedule *s, int64_t now_usec, size_t *ret_id);
 /* The next look of a check with INTERVAL that was due at DUE: keeps its phase, skips what was missed (suspend), and
  * is always after NOW. */
 int64_t schedule_after(int64_t due_usec, int64_t interval_usec, int64_t now_usec);
-
-/* The first looks of N checks spread over at most SPREAD µs, for the I-th of them. */
-int64_t schedule_first(size_t i, size_t n, int64_t now_usec, int64_t spread_usec);

@@ -173,28 +173,13 @@ static int command_start(const char *text, struct command *ret)
 	return 0;
 }
 
-static int wait_readable(int fd, int64_t deadline_usec)
-{
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline_usec - clock_boottime_usec();
-
-		if (left <= 0)
-			return -ETIMEDOUT;
-		const struct timespec timeout = { .tv_sec = left / USEC_PER_SEC,
-			.tv_nsec = left % USEC_PER_SEC * 1000 };
-		if (ppoll(&p, 1, &timeout, NULL) > 0)
-			return 0;
-	}
-}
-
 /* Ends the whole group. A command that waits for a dead disk survives even that and is left behind. */
 static void command_end(struct command *c)
 {
 	if (c->pid > 0) {
 		kill(-c->pid, SIGKILL);
 		kill(c->pid, SIGKILL);
-		wait_readable(c->pidfd, clock_boottime_usec() + 200 * USEC_PER_MSEC);
+		clock_wait_for(c->pidfd, POLLIN, clock_boottime_usec() + 200 * USEC_PER_MSEC);
 		waitpid(c->pid, NULL, WNOHANG);
 	}
 	close_fd(c->pidfd);
@@ -206,7 +191,7 @@ static int command_read(struct command *c, struct reading *reading, int64_t dead
 	int r;
 
 	do {
-		r = wait_readable(c->output, deadline_usec);
+		r = clock_wait_for(c->output, POLLIN, deadline_usec);
 		if (r == 0)
 			r = reading_continue(reading, c->output);
 	} while (r > 0);
@@ -216,7 +201,7 @@ static int command_read(struct command *c, struct reading *reading, int64_t dead
 /* 0 with *ret_status as of waitpid(). */
 static int command_wait(struct command *c, int64_t deadline_usec, int *ret_status)
 {
-	int r = wait_readable(c->pidfd, deadline_usec);
+	int r = clock_wait_for(c->pidfd, POLLIN, deadline_usec);
 
 	if (r < 0)
 		return r;

@@ -370,11 +370,11 @@ static int ask_postgresql(struct server *s)
 }
 
 static const struct server_protocol protocols[] = {
-	{ "smtp", 465, 25, ask_smtp },
-	{ "imap", 993, 143, ask_imap },
-	{ "pop3", 995, 110, ask_pop3 },
-	{ "ftp", 990, 21, ask_ftp },
-	{ "postgresql", 5432, 5432, ask_postgresql },
+	{ "smtp", 465, 25, ask_smtp, "QUIT" },
+	{ "imap", 993, 143, ask_imap, "q LOGOUT" },
+	{ "pop3", 995, 110, ask_pop3, "QUIT" },
+	{ "ftp", 990, 21, ask_ftp, "QUIT" },
+	{ "postgresql", 5432, 5432, ask_postgresql, NULL },
 };
 
 const struct server_protocol *server_protocol_find(const char *name)
@@ -421,7 +421,8 @@ void server_judge_certificate(
 	if (config->tls_pin) /* it stands for the dates too */
 		return;
 	if (c->since_usec > clock_realtime_usec())
-		verdict_add(v, TOCSIN_CRITICAL, "the certificate is not valid before %s", date(c->since_usec).text);
+		verdict_add(v, TOCSIN_CRITICAL, "the certificate is not valid before %s",
+			date(c->since_usec).text);
 	judge_end(N_("the certificate"), c->until_usec,
 		is_critical ? config->certificate_critical : config->certificate_warning,
 		is_critical ? TOCSIN_CRITICAL : TOCSIN_WARNING, v);

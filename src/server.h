@@ -41,10 +41,10 @@ extern const char *const server_securities[];
 		.help = N_("It is critical when it took longer than this; 0: not judged") }
 
 #define SERVER_OPTIONS_CERTIFICATE(warning_key, critical_key)						\
-	{ .name = warning_key, .type = TOCSIN_DURATION, .fallback = "14d", .max = 3.2e14,		\
+	{ .name = warning_key, .type = TOCSIN_DURATION, .fallback = "14d", .max = 3650 * 86400e6,	\
 		.offset = offsetof(struct server_config, certificate_warning),				\
 		.help = N_("It is a warning when the certificate is valid for less than this; 0: not judged") }, \
-	{ .name = critical_key, .type = TOCSIN_DURATION, .fallback = "3d", .max = 3.2e14,		\
+	{ .name = critical_key, .type = TOCSIN_DURATION, .fallback = "3d", .max = 3650 * 86400e6,	\
 		.offset = offsetof(struct server_config, certificate_critical),				\
 		.help = N_("It is critical when the certificate is valid for less than this; 0: not judged") }
 
@@ -80,6 +80,7 @@ struct server_protocol {
 	uint16_t port_tls, port_plain;
 	/* Greeting, request for TLS, consent: 0, or as server_fail(). NULL: there is no STARTTLS. */
 	int (*ask_for_tls)(struct server *s);
+	const char *goodbye; /* NULL: none is needed */
 };
 
 /* "smtp", "imap", "pop3", "ftp", "postgresql"; NULL: none of them. */

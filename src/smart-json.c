@@ -106,8 +106,8 @@ void smart_scan_free(struct smart_scan *s)
 
 /* --- ATA */
 
-/* A number means what smartctl calls it: makers of solid-state disks have put sectors that were read, or written GiB, into
- * 197 to 199, and Current_Pending_ECC_Cnt of some is 1 whenever they move data. */
+/* A number means what smartctl calls it: makers of solid-state disks have put sectors that were read, or
+ * written GiB, into 197 to 199, and Current_Pending_ECC_Cnt of some is 1 whenever they move data. */
 static const struct {
 	int id;
 	enum smart_number number;
@@ -123,7 +123,8 @@ static const struct {
 /* Without a name of its own the number has its usual meaning. */
 static bool has_meaning(const char *name, const char *const words[3])
 {
-	static const char *const none[] = { "Unknown_Attribute", "Unknown_HDD_Attribute", "Unknown_SSD_Attribute" };
+	static const char *const none[] = { "Unknown_Attribute", "Unknown_HDD_Attribute",
+		"Unknown_SSD_Attribute" };
 
 	for (size_t i = 0; name && i < 3 && words[i]; i++)
 		if (strstr(name, words[i]))
@@ -191,8 +192,7 @@ static void read_ata(const json_t *root, struct smart_health *h, struct buf *b)
 	add_number(find(root, "ata_smart_error_log", "extended", "count", NULL), &h->number[SMART_LOGGED]);
 }
 
-/* The newest self-test comes first. */
-static void read_self_test(const json_t *root, struct smart_health *h)
+static void read_ata_self_test(const json_t *root, struct smart_health *h)
 {
 	static const char *const logs[] = { "standard", "extended" };
 
@@ -203,6 +203,29 @@ static void read_self_test(const json_t *root, struct smart_health *h)
 		if (json_is_false(json_object_get(status, "passed")))
 			take_text(json_object_get(status, "string"), h->self_test);
 	}
+}
+
+/* RESULT has a number, of which FIRST to LAST are failures; others are tests that were aborted. */
+static void take_result(const json_t *result, json_int_t first, json_int_t last, struct smart_health *h)
+{
+	const json_t *value = json_object_get(result, "value");
+
+	if (json_is_integer(value) && json_integer_value(value) >= first && json_integer_value(value) <= last)
+		take_text(json_object_get(result, "string"), h->self_test);
+}
+
+/* The newest self-test comes first; of NVMe (smartctl 7.4) behind places that are empty. Results:
+ * SPC-4, 7.3.20; NVM Express base specification, device self-test log. */
+static void read_self_test(const json_t *root, struct smart_health *h)
+{
+	const json_t *table = find(root, "nvme_self_test_log", "table", NULL);
+	size_t i = 0;
+
+	read_ata_self_test(root, h);
+	take_result(find(root, "scsi_self_test_0", "result", NULL), 3, 7, h);
+	while (i < json_array_size(table) && !json_is_object(json_array_get(table, i)))
+		i++;
+	take_result(find(json_array_get(table, i), "self_test_result", NULL), 5, 7, h);
 }
 
 /* --- NVMe and SCSI */

@@ -146,6 +146,13 @@ static void settle_one(struct smtp_recipient *r, enum smtp_outcome outcome, int 
 	smtp_verdict_set(&r->verdict, status, text);
 }
 
+/* Another server may be able to. */
+static void settle_elsewhere(struct smtp_recipient *r, const char *text)
+{
+	settle_one(r, SMTP_PERMANENT, EX_UNAVAILABLE, text);
+	r->elsewhere = true;
+}
+
 static void settle_all(struct outgoing *o, enum smtp_outcome outcome, int status, int code, const char *text)
 {
 	for (size_t i = 0; i < o->mail->n_recipients; i++) {
@@ -154,11 +161,14 @@ static void settle_all(struct outgoing *o, enum smtp_outcome outcome, int status
 		if (r->outcome != SMTP_PENDING)
 			continue;
 		settle_one(r, outcome, status, text);
+		r->elsewhere = outcome == SMTP_PERMANENT;
 		r->verdict.code = code;
 	}
 }
 
-static void settle_by_reply(struct smtp *s, struct smtp_recipient *r, const struct reply *reply)
+/* ELSEWHERE: a refusal would not be about the recipient. One that asks for a pause is about the account, as when the day's
+ * limit is reached: it passes, whatever the code says. */
+static void settle_by_reply(struct smtp *s, struct smtp_recipient *r, const struct reply *reply, bool elsewhere)
 {
 	static const enum smtp_outcome outcomes[] = {
 		[2] = SMTP_SENT, [4] = SMTP_TEMPORARY, [5] = SMTP_PERMANENT
@@ -166,6 +176,11 @@ static void settle_by_reply(struct smtp *s, struct smtp_recipient *r, const stru
 
 	smtp_judge(s, reply, &r->verdict);
 	r->outcome = outcomes[reply->code / 100];
+	if (r->outcome == SMTP_PERMANENT && r->verdict.pause_usec > 0) {
+		r->outcome = SMTP_TEMPORARY;
+		r->verdict.status = EX_TEMPFAIL;
+	}
+	r->elsewhere = elsewhere && r->outcome == SMTP_PERMANENT;
 }
 
 static size_t count_pending(const struct smtp_mail *m)
@@ -217,8 +232,7 @@ static int prepare_targets(struct outgoing *o)
 		if (smtp_address(r->address, &wire, &t->needs_utf8) < 0 || !(t->wire = buf_take(&wire)))
 			return -ENOMEM;
 		if (t->needs_utf8 && !(o->s->capabilities & SMTP_SMTPUTF8))
-			settle_one(r, SMTP_PERMANENT, EX_UNAVAILABLE,
-				"this address is not ASCII, and the server does not offer SMTPUTF8");
+			settle_elsewhere(r, "this address is not ASCII, and the server does not offer SMTPUTF8");
 	}
 	return 0;
 }
@@ -367,7 +381,7 @@ static int take_mail_reply(struct outgoing *o, const struct reply *r)
 	if (is_login_refusal(r))
 		return fail_login_missing(o, r);
 	for (size_t i = 0; i < o->n_batch; i++)
-		settle_by_reply(o->s, &o->mail->recipients[o->batch[i]], r);
+		settle_by_reply(o->s, &o->mail->recipients[o->batch[i]], r, true);
 	return 0;
 }
 
@@ -379,6 +393,12 @@ static bool is_too_many(const struct outgoing *o, const struct reply *r)
 		r->code == 452 || (r->code == 552 && (!*r->enhanced || strcmp(r->enhanced, "5.5.3") == 0));
 
 	return is_code && o->n_accepted > 0 && strncmp(r->enhanced + (*r->enhanced != '\0'), ".2.", 3) != 0;
+}
+
+/* Servers that wait until RCPT refuse a client, a greeting or a sender there: RFC 3463 has x.7.z for security and policy. */
+static bool is_policy(const struct reply *r)
+{
+	return strncmp(r->enhanced, "5.7.", 4) == 0;
 }
 
 /* A recipient that is to come in the next transaction stays pending, with the server's words. */
@@ -396,7 +416,7 @@ static int take_recipient_reply(struct outgoing *o, size_t i, const struct reply
 	} else if (is_too_many(o, r)) {
 		smtp_judge(o->s, r, &recipient->verdict);
 	} else {
-		settle_by_reply(o->s, recipient, r);
+		settle_by_reply(o->s, recipient, r, is_policy(r));
 	}
 	return 0;
 }
@@ -405,7 +425,7 @@ static void settle_accepted(struct outgoing *o, const struct reply *r)
 {
 	for (size_t i = 0; i < o->n_batch; i++)
 		if (o->targets[o->batch[i]].is_accepted)
-			settle_by_reply(o->s, &o->mail->recipients[o->batch[i]], r);
+			settle_by_reply(o->s, &o->mail->recipients[o->batch[i]], r, true);
 }
 
 /* The words that came while the content could not be written any more were about the content. */
@@ -418,7 +438,7 @@ static void settle_by_last_words(struct outgoing *o)
 
 		if (!o->targets[o->batch[i]].is_accepted)
 			continue;
-		settle_one(r, SMTP_PERMANENT, EX_UNAVAILABLE, v->text);
+		settle_elsewhere(r, v->text);
 		r->verdict.code = v->code;
 		memcpy(r->verdict.enhanced, v->enhanced, sizeof(v->enhanced));
 	}
@@ -439,6 +459,18 @@ static int read_receipt(struct outgoing *o)
 	return 0;
 }
 
+/* The content, or its last chunk, and QUIT when nothing comes after it; then the receipt. */
+static int send_last_group(struct outgoing *o, struct buf *group)
+{
+	add_quit(o, group);
+	if (buf_error(group))
+		return smtp_fail_memory(o->s);
+	int e = smtp_write(o->s, group->data, group->len);
+	if (e < 0)
+		settle_by_last_words(o);
+	return e < 0 ? e : read_receipt(o);
+}
+
 /* Content after 354. With nobody accepted only its end is sent (RFC 2920, 3.1). */
 static int send_data(struct outgoing *o)
 {
@@ -449,13 +481,7 @@ static int send_data(struct outgoing *o)
 	else
 		buf_puts(&group, ".\r\n");
 	smtp_remark(o->s, "%zu bytes of content", o->n_accepted > 0 ? o->content.len : (size_t)0);
-	add_quit(o, &group);
-	if (buf_error(&group))
-		return smtp_fail_memory(o->s);
-	int e = smtp_write(o->s, group.data, group.len);
-	if (e < 0)
-		settle_by_last_words(o);
-	return e < 0 ? e : read_receipt(o);
+	return send_last_group(o, &group);
 }
 
 static int take_data_reply(struct outgoing *o, const struct reply *r)
@@ -473,13 +499,7 @@ static int send_bdat(struct outgoing *o)
 	_cleanup_buf_ struct buf group = BUF(GROUP_MAX);
 
 	add_bdat(o, &group);
-	add_quit(o, &group);
-	if (buf_error(&group))
-		return smtp_fail_memory(o->s);
-	int e = smtp_write(o->s, group.data, group.len);
-	if (e < 0)
-		settle_by_last_words(o);
-	return e < 0 ? e : read_receipt(o);
+	return send_last_group(o, &group);
 }
 
 /* Transactions */

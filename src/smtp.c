@@ -79,25 +79,12 @@ int smtp_status_worse(int a, int b)
 	return status_rank(a) >= status_rank(b) ? a : b;
 }
 
-int smtp_mail_status(const struct smtp_mail *m)
-{
-	int status = EX_OK;
-
-	for (size_t i = 0; i < m->n_recipients; i++) {
-		const struct smtp_recipient *r = &m->recipients[i];
-
-		status = smtp_status_worse(
-			status, r->outcome == SMTP_PENDING ? EX_TEMPFAIL : r->verdict.status);
-	}
-	return status;
-}
-
 void smtp_mail_clear(struct smtp_mail *m)
 {
 	for (size_t i = 0; i < m->n_recipients; i++) {
 		smtp_verdict_free(&m->recipients[i].verdict);
 		m->recipients[i].outcome = SMTP_PENDING;
-		m->recipients[i].again = false;
+		m->recipients[i].again = m->recipients[i].elsewhere = false;
 	}
 }
 

@@ -100,6 +100,9 @@ struct smtp_recipient {
 	/* Temporary, and another connection at once may take it: the server wanted fewer recipients in one
 	 * transaction, but QUIT had travelled already. */
 	bool again;
+	/* Permanent, but not for what the recipient is: the sender, this host, the mail or its form is not to this server's
+	 * liking, and perhaps to that of another. */
+	bool elsewhere;
 };
 
 struct smtp_mail {
@@ -120,9 +123,6 @@ void smtp_mail_clear(struct smtp_mail *m);
 /* Gives every pending recipient a verdict of the same kind: temporary, whatever STATUS. For a session that could not
  * be opened (the mail was refused by nobody). -ENOMEM only when the text is lost; the outcome is set always. */
 int smtp_mail_fail(struct smtp_mail *m, const struct smtp_verdict *v);
-
-/* The worst status of its recipients, see smtp_status_worse(). A pending recipient counts as EX_TEMPFAIL. */
-int smtp_mail_status(const struct smtp_mail *m);
 
 /* The worse of two: 78 > 77 > 76 > 69 > 75 > 0. */
 int smtp_status_worse(int a, int b);

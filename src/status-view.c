@@ -15,6 +15,7 @@
 #define STATE_COLUMNS 8
 #define INDENT (STATE_COLUMNS + 2)
 #define TEXT_COLUMNS_LEAST 28 /* with fewer the names get a line of their own, and the text the next */
+#define TABLE_COLUMNS_LEAST 72 /* with fewer nothing is shortened for a table */
 #define TEXT_LINES_MAX 6 /* of a problem; what is well gets one */
 #define POINTS_MAX 24
 #define RANK_OK 3 /* in the table below */
@@ -169,20 +170,21 @@ static const json_t *find_metric(const json_t *item, const json_t *name)
 	return NULL;
 }
 
-/* The worse end of what was measured in each of N columns: where low is bad the least value, else the greatest. */
-static void read_values(const json_t *chart, bool low_is_bad, double *values, size_t n)
+/* The worse end of what was measured in each of N columns, for STEPS steps: where low is bad the least value, else the greatest. */
+static void read_values(const json_t *chart, json_int_t steps, bool low_is_bad, double *values, size_t n)
 {
-	const json_t *array = json_object_get(chart, low_is_bad ? "min" : "max");
-	size_t have = json_array_size(array);
+	const json_t *point;
+	size_t i;
 
-	for (size_t i = 0; i < n; i++)
+	for (i = 0; i < n; i++)
 		values[i] = NAN;
-	for (size_t i = 0; i < have; i++) {
-		const json_t *value = json_array_get(array, i);
-		double *at = &values[i * n / have];
+	json_array_foreach(json_object_get(chart, "points"), i, point) {
+		json_int_t step = json_integer_value(json_object_get(point, "step"));
 
-		if (json_is_number(value))
-			*at = low_is_bad ? fmin(*at, json_number_value(value)) : fmax(*at, json_number_value(value));
+		if (step < 0 || step >= steps)
+			continue;
+		double *at = &values[(size_t)step * n / (size_t)steps];
+		*at = low_is_bad ? fmin(*at, number(point, "min")) : fmax(*at, number(point, "max"));
 	}
 }
 
@@ -200,7 +202,7 @@ static void put_chart(struct buf *b, const struct status_view *v, const json_t *
 		put_blanks(b, columns);
 		return;
 	}
-	read_values(chart, s.critical < s.warning, values, s.n);
+	read_values(chart, json_integer_value(json_object_get(v->charts, "steps")), s.critical < s.warning, values, s.n);
 	sparkline_append(b, &s);
 	put_blanks(b, columns - s.n);
 }
@@ -426,7 +428,7 @@ static struct layout lay_out(const struct status_view *v)
 	if (lay_out_row(v, &l))
 		return l;
 	l.is_since_short = true; /* where durations are long words, as in Chinese, this is what 80 columns want */
-	if (lay_out_row(v, &l))
+	if (l.columns >= TABLE_COLUMNS_LEAST && lay_out_row(v, &l))
 		return l;
 	l.is_since_short = false;
 	l.is_stacked = true;
@@ -461,7 +463,7 @@ static void put_counts(struct buf *b, const struct status_view *v, const char *s
 	if (len && strncmp(text, state, len) == 0)
 		buf_puts(b, text + len);
 	else
-		buf_printf(b, " (%s)", text);
+		buf_printf(b, _(" (%s)"), text);
 }
 
 static void put_summary(struct buf *b, const struct status_view *v, const struct layout *l)

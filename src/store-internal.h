@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between store.c, which opens the state file and changes it, and store-history.c, which looks into its past. */
+/* Between store.c, which opens the state file and changes it, store-history.c, which looks into its past, and
+ * store-reserve.c, which keeps space for it. */
 #pragma once
 
 #include "buf.h"
@@ -7,6 +8,8 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
+
+#define STORE_JOURNAL_BYTES (1024 * 1024) /* once it was used */
 
 enum statement { PUT, DELETE, CLEAR, LOAD, STATEMENTS };
 
@@ -36,6 +39,9 @@ int store_transact(struct store *s, const char *sql);
 
 /* The columns of the current row; -EBADMSG: not all are text without NUL, or whole numbers. */
 int store_read_row(sqlite3_stmt *statement, const struct store_table *table, const char **values);
+
+/* store_tend() for a file that was just opened: fills the reserve up. */
+void store_reserve(struct store *s);
 
 static inline void finalize_pointer(sqlite3_stmt **statement)
 {

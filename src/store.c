@@ -2,9 +2,8 @@
 /* The state file in SQLite: to open it whatever it holds, and to make transactions durable. What the rows mean is not
  * known here, and no text of a value ever becomes SQL: it is bound.
  *
- * Laid out for the day when the disk is full: a rollback journal that stays, about 1 MB of free pages within the file
- * and as much in the journal, so that a commit needs no new block. (WAL is no choice: its shared memory is a sparse
- * mapping, and dies of SIGBUS on a full disk.)
+ * Laid out for the day when the disk is full: a rollback journal that stays, and a reserve (store-reserve.c). (WAL is no
+ * choice: its shared memory is a sparse mapping, and dies of SIGBUS on a full disk.)
  *
  * Trap: closing any descriptor of the file drops this process's POSIX locks on it (fcntl(2)), so nothing here opens
  * the file itself while SQLite has it open. The journal carries no locks. */
@@ -19,18 +18,11 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 #define APPLICATION_ID INT64_C(0x5463736e) /* "Tcsn" */
 #define VERSION_MAX 9999 /* a greater one was never ours: bits have flipped */
-#define PAGE_SIZE 4096
-#define RESERVE_BYTES (1024 * 1024)
-#define RESERVE_PAGES (RESERVE_BYTES / PAGE_SIZE)
-#define JOURNAL_BYTES (1024 * 1024)
-#define SPACE_TO_GROW (4 * (int64_t)RESERVE_BYTES) /* free on the disk before we take of it */
 #define LOCK_PATIENCE_MSEC 5000 /* for a former writer that waits for its disk; half of what the daemon waits for rows */
-#define TEND_EVERY 32 /* commits between two attempts to grow the reserve when one failed */
 #define WORDS_MAX 2048
 
 /* Whole notes for the next mail. */
@@ -334,101 +326,6 @@ int store_transact(struct store *s, const char *sql)
 	return r;
 }
 
-/* The reserve for a full disk */
-
-static int64_t count_free_pages(struct store *s)
-{
-	int64_t n = sqlite3_step(s->free_pages) == SQLITE_ROW ? sqlite3_column_int64(s->free_pages, 0) : -1;
-
-	sqlite3_reset(s->free_pages);
-	return n;
-}
-
-static bool disk_has_room(const struct store *s)
-{
-	struct statvfs st;
-
-	return statvfs(s->path, &st) == 0 && (int64_t)st.f_bavail * (int64_t)st.f_frsize >= SPACE_TO_GROW;
-}
-
-/* Makes RESERVE_PAGES free pages. In two transactions: SQLite need not write pages that are taken and freed in one,
- * and then the file has a hole there, which needs blocks of the disk when it is too late. */
-static int fill_reserve(struct store *s)
-{
-	_cleanup_buf_ struct buf sql = BUF(256);
-
-	buf_printf(&sql, "DROP TABLE IF EXISTS reserve; CREATE TABLE reserve (content BLOB);"
-			 "INSERT INTO reserve VALUES (zeroblob(%d))", RESERVE_BYTES);
-	int r = store_transact(s, buf_text(&sql));
-	if (r == 0)
-		r = store_transact(s, "DROP TABLE reserve");
-	return r;
-}
-
-/* Makes the journal JOURNAL_BYTES long with written blocks, not a hole. What lies behind its header of zeros means
- * nothing to SQLite, as long as no transaction runs. */
-static int grow_journal(struct store *s)
-{
-	static const char zeros[64 * 1024];
-	_cleanup_free_ char *name = NULL;
-	struct stat st;
-
-	if (asprintf(&name, "%s-journal", s->path) < 0)
-		return -ENOMEM;
-	_cleanup_close_ int fd = open(name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (st.st_size >= JOURNAL_BYTES)
-		return 0;
-	for (off_t at = st.st_size; at < JOURNAL_BYTES;) {
-		size_t len = sizeof(zeros) - (size_t)at % sizeof(zeros);
-		ssize_t n = pwrite(fd, zeros, len, at);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? n : 0;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-/* A former writer that died half way in fill_reserve() left the pages taken. */
-static int64_t count_reserve(struct store *s, int64_t enough)
-{
-	int64_t n = count_free_pages(s);
-
-	return n < enough && store_transact(s, "DROP TABLE IF EXISTS reserve") == 0 ? count_free_pages(s) : n;
-}
-
-static void tend(struct store *s, int64_t enough)
-{
-	if (s->read_only || !sqlite3_get_autocommit(s->db) || s->tend_pause > 0)
-		return;
-	int64_t n = count_reserve(s, enough);
-	if (n < enough) {
-		s->tend_pause = TEND_EVERY;
-		if (!disk_has_room(s)) {
-			log_warning("%s: the disk is nearly full; %lld of %d reserved pages are left to store alerts in", s->path,
-				(long long)n, RESERVE_PAGES);
-			return;
-		}
-		if (fill_reserve(s) < 0) {
-			log_warning("%s: no space could be reserved: %s", s->path, store_error(s));
-			return;
-		}
-	}
-	int r = disk_has_room(s) ? grow_journal(s) : 0;
-	s->tend_pause = r < 0 ? TEND_EVERY : 0;
-	if (r < 0)
-		log_error_errno(r, "%s-journal: no space could be reserved", s->path);
-}
-
-void store_tend(struct store *s)
-{
-	if (s->tend_pause > 0)
-		s->tend_pause--;
-	tend(s, RESERVE_PAGES * 3 / 4);
-}
-
 /* Opening */
 
 /* The folder of PATH as it really is, and the name in it. So a path is never taken for a URI or ":memory:", links are
@@ -512,7 +409,7 @@ static int look_at_journal(struct store *s, const struct stat *file)
 	if (lstat(journal, &st) == 0) {
 		if (!S_ISREG(st.st_mode))
 			return store_fail(s, -ELOOP, "%s: the journal of the state file is not a regular file, which is refused", journal);
-		if (file->st_size == 0 && !s->created && st.st_size >= JOURNAL_BYTES)
+		if (file->st_size == 0 && !s->created && st.st_size >= STORE_JOURNAL_BYTES)
 			return store_fail(s, -EUCLEAN, "it is empty, and was not");
 	}
 	if (file->st_size == 0)
@@ -774,7 +671,7 @@ static int open_or_begin(struct store *s, const char *const *steps, size_t n_ste
 		return explain(s, r);
 	}
 	s->open = true;
-	tend(s, RESERVE_PAGES);
+	store_reserve(s);
 	if (s->read_only && asprintf(ret_note, SAY_READ_ONLY, s->path) < 0)
 		return -ENOMEM;
 	return 0;

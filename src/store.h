@@ -20,13 +20,13 @@ struct store_table {
 	const char *loaded; /* the rows that a start wants, as an SQL condition; NULL: all */
 };
 
-/* meta: small facts by name: "boot_id", "last_report", "serial", "next_incident", "clean_shutdown" …
+/* meta: small facts by name: "boot_id", "last_report", "report_serial", "next_incident", "stopped" …
  * item: state of the alert engine and the last result, one row an item. fault: the metrics of the last bad look, JSON.
  * incident: from the first bad look to the recovery; closed_usec is 0 while it lasts, state the worst so far, escalated
  *   the recipients it was escalated to. A start gets those that are open, and the last one of each item.
  * silence: who wants to hear nothing of what, until when, and why.
- * mail, recipient: the outbox. kind: the word of a report kind; events: the numbers of the events it tells; routes: the
- *   recipients, by the name of their section, that it was written for.
+ * mail, recipient: the outbox. kind: the word of a report kind; events: the numbers of the events it tells; routes: "",
+ *   since events say who waits for them.
  * event: what happened. waiting: the recipients that no mail tells it yet; the mail that does is queued in the
  *   transaction that takes them out. note: why it was not mailed, or is late. A start gets those that somebody waits
  *   for, and those since the last report.
@@ -36,7 +36,7 @@ struct store_table {
 extern const struct store_table store_tables[];
 extern const size_t store_n_tables;
 
-/* STORE_TABLE("item") at run time; NULL: no such table. */
+/* NULL: there is no such table. */
 const struct store_table *store_find_table(const char *name);
 
 struct store;

@@ -255,6 +255,17 @@ void text_clean(struct buf *b, const char *text, size_t max)
 	clean(b, text, max, false);
 }
 
+void text_quote(struct buf *b, const char *text)
+{
+	buf_putc(b, '"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_putc(b, '\\');
+		buf_putc(b, *text);
+	}
+	buf_putc(b, '"');
+}
+
 void text_clean_lines(struct buf *b, const char *text, size_t max)
 {
 	clean(b, text, max, true);

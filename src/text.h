@@ -42,7 +42,10 @@ size_t text_line(const char *text, size_t columns, const char **ret_next);
  * \u{202e}; a backslash stays as it is. At most MAX characters of TEXT, then "…". */
 void text_clean(struct buf *b, const char *text, size_t max);
 
-/* The same for a text of several lines: newlines and tabs stay, carriage returns before a newline go. */
+/* Appends TEXT as a quoted string of RFC 5322 and RFC 9051: a backslash before each " and \. */
+void text_quote(struct buf *b, const char *text);
+
+/* text_clean() for a text of several lines: newlines and tabs stay, carriage returns before a newline go. */
 void text_clean_lines(struct buf *b, const char *text, size_t max);
 
 /* A new string, or NULL without memory. */

@@ -9,6 +9,7 @@
 #include "module.h"
 #include "msg.h"
 #include "runner.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,24 +18,24 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 
-static const char usage[] = "Usage: tocsin-check [--root DIR] [MODULE...]\n"
-			    "       tocsin-check --config FILE [--conf-dir DIR] [--defaults] [--keep-language]\n"
-			    "       tocsin-check --describe [MODULE...] | --describe-sections\n"
-			    "\n"
-			    "A helper of tocsind, which starts it with a socket as descriptor 3.\n"
-			    "To run a check by hand use \"tocsin check NAME\" or \"tocsin try MODULE\".\n"
-			    "\n"
-			    "  --root DIR      look at the recorded tree in DIR instead of this host\n"
-			    "  --config FILE   read the configuration, report settings and problems\n"
-			    "  --conf-dir DIR  and the *.conf files in DIR after it\n"
-			    "  --defaults      report the settings that no file makes, too\n"
-			    "  --keep-language speak the language of the environment, not that of the configuration\n"
-			    "  --describe      report what the modules are and which options they take\n"
-			    "  --describe-sections\n"
-			    "                  the same for the sections of the configuration\n"
-			    "  --help, --version\n"
-			    "\n"
-			    "Modules are looked for in $TOCSIN_CHECK_DIR, else in " CHECKDIR ".\n";
+#define SAY_USAGE \
+	_("Usage: tocsin-check [--root DIR] [MODULE...]\n" \
+	  "       tocsin-check --config FILE [--conf-dir DIR] [--defaults] [--keep-language]\n" \
+	  "       tocsin-check --describe [MODULE...] | --describe-sections\n" \
+	  "\n" \
+	  "A helper of tocsind, which starts it with a socket as descriptor 3.\n" \
+	  "To run a check by hand use \"tocsin check NAME\" or \"tocsin try MODULE\".\n" \
+	  "\n" \
+	  "  --root DIR           look at the recorded tree in DIR instead of this host\n" \
+	  "  --config FILE        read the configuration, report settings and problems\n" \
+	  "  --conf-dir DIR       and the *.conf files in DIR after it\n" \
+	  "  --defaults           report the settings that no file makes, too\n" \
+	  "  --keep-language      speak the language of the environment, not that of the configuration\n" \
+	  "  --describe           report what the modules are and which options they take\n" \
+	  "  --describe-sections  the same for the sections of the configuration\n" \
+	  "  --help, --version\n" \
+	  "\n" \
+	  "Modules are looked for in $TOCSIN_CHECK_DIR, else in %s.\n")
 
 struct arguments {
 	const char *root;
@@ -83,7 +84,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 			a->describes_sections = true;
 			break;
 		case 'h':
-			return fputs(usage, stdout) < 0 ? EX_IOERR : EX_OK;
+			return printf(SAY_USAGE, CHECKDIR) < 0 ? EX_IOERR : EX_OK;
 		case 'v':
 			return puts(PACKAGE_STRING) < 0 ? EX_IOERR : EX_OK;
 		default:
@@ -126,7 +127,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (getsockopt(MSG_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) {
-		fputs(usage, stderr);
+		fprintf(stderr, SAY_USAGE, CHECKDIR);
 		return EX_USAGE;
 	}
 	if (a.config && !a.keeps_language && conf_use_language(a.config, a.conf_dir) < 0)

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "language.h"
 #include "log.h"
+#include "terminal.h"
 #include "text.h"
 #include "translate.h"
 #include "units.h"
@@ -52,8 +53,6 @@ static const struct verb {
 	{ "reload", "", N_("the daemon reads its configuration again"), cli_reload, 0, 0, false },
 };
 
-static void print_help(void);
-
 static const struct verb *find_verb(const char *name)
 {
 	const char *names[ELEMENTS(verbs)];
@@ -71,87 +70,98 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-static int run_verb(const struct cli *cli, int argc, char **argv)
-{
-	const struct verb *verb = argc ? find_verb(argv[0]) : NULL;
-
-	if (argc == 0)
-		print_help();
-	if (!verb)
-		return EX_USAGE;
-	if (argc - 1 < verb->min || argc - 1 > verb->max) {
-		fprintf(stderr, *verb->arguments ? _("Usage: tocsin %s %s\n") : _("Usage: tocsin %s\n"), verb->name, verb->arguments);
-		return verb->is_plugin ? 3 : EX_USAGE;
-	}
-	return verb->run(cli, argv + 1);
-}
-
 /* ---- options ---- */
 
 #define FIRST 256 /* what getopt_long() returns for the first row */
 #define HELP_COLUMN 28
+#define USAGE_INDENT 8
+#define VERBS_NAMED_MAX 24
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_TIME, KIND_UNTIL, KIND_HELP, KIND_VERSION };
+enum kind { KIND_FLAG, KIND_TEXT, KIND_TIME, KIND_UNTIL, KIND_VERSION };
 
 static const struct cli_option {
 	const char *name, *argument; /* NULL: takes none */
 	char letter; /* or 0 */
 	enum kind kind;
 	size_t offset; /* in struct cli */
-	const char *help; /* NULL: of a verb, which tells of it */
+	const char *help;
 	const char *fallback; /* what holds without it, told in the help; or NULL */
+	const char *verbs; /* that take it, with blanks between them; NULL: all do */
 } cli_options[] = {
-	{ "config", "FILE", 0, KIND_TEXT, offsetof(struct cli, conf_path), N_("configuration"), SYSCONFDIR "/tocsin/tocsin.conf" },
+	{ "config", "FILE", 0, KIND_TEXT, offsetof(struct cli, conf_path), N_("configuration"), SYSCONFDIR "/tocsin/tocsin.conf", NULL },
 	{ "conf-dir", "DIR", 0, KIND_TEXT, offsetof(struct cli, conf_dropins),
-		N_("folder of further *.conf files"), SYSCONFDIR "/tocsin/conf.d" },
+		N_("folder of further *.conf files"), SYSCONFDIR "/tocsin/conf.d", NULL },
 	{ "control", "SOCKET", 0, KIND_TEXT, offsetof(struct cli, control_path),
-		N_("control socket of the daemon"), "$TOCSIN_CONTROL, /run/tocsin/control" },
+		N_("control socket of the daemon"), "$TOCSIN_CONTROL, /run/tocsin/control", NULL },
 	{ "state", "FILE", 0, KIND_TEXT, offsetof(struct cli, state_path),
-		N_("state file of the daemon"), LOCALSTATEDIR "/lib/tocsin/state.db" },
-	{ "direct", NULL, 0, KIND_FLAG, offsetof(struct cli, direct), N_("past the daemon, with the rights of the caller"), NULL },
-	{ "mail", "NAME", 0, KIND_TEXT, offsetof(struct cli, relay), N_("the relay [mail NAME]; '' is [mail]"), NULL },
-	{ "timeout", "TIME", 0, KIND_TIME, offsetof(struct cli, timeout_usec), N_("gives up after this time"), NULL },
+		N_("state file of the daemon"), LOCALSTATEDIR "/lib/tocsin/state.db", NULL },
+	{ "direct", NULL, 0, KIND_FLAG, offsetof(struct cli, direct), N_("past the daemon, with the rights of the caller"), NULL, "check test-mail" },
+	{ "mail", "NAME", 0, KIND_TEXT, offsetof(struct cli, relay), N_("the relay [mail NAME]; '' is [mail]"), NULL, "test-mail send" },
+	{ "timeout", "TIME", 0, KIND_TIME, offsetof(struct cli, timeout_usec), N_("gives up after this time"), NULL, "try test-mail send" },
 	{ "again", "TIME", 0, KIND_TIME, offsetof(struct cli, again_usec),
-		N_("looks a second time so much later, with what the first look remembered"), NULL },
-	{ "root", "DIR", 0, KIND_TEXT, offsetof(struct cli, root), N_("looks at the recorded tree in DIR instead of this host"), NULL },
+		N_("looks a second time so much later, with what the first look remembered"), NULL, "try" },
+	{ "root", "DIR", 0, KIND_TEXT, offsetof(struct cli, root), N_("looks at the recorded tree in DIR instead of this host"), NULL, "try" },
 	{ "sections", NULL, 0, KIND_FLAG, offsetof(struct cli, sections),
-		N_("the sections of the configuration instead of the modules"), NULL },
-	{ "message", "WHY", 'm', KIND_TEXT, offsetof(struct cli, message), N_("the reason, for those who read it later"), NULL },
+		N_("the sections of the configuration instead of the modules"), NULL, "describe" },
+	{ "message", "WHY", 'm', KIND_TEXT, offsetof(struct cli, message), N_("the reason, for those who read it later"), NULL, "ack silence" },
 	{ "until", "TIME", 0, KIND_UNTIL, offsetof(struct cli, until_usec),
-		N_("until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\""), NULL },
-	{ "since", "TIME", 0, KIND_TEXT, offsetof(struct cli, since), N_("2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00"), NULL },
-	{ "check", "GLOB", 0, KIND_TEXT, offsetof(struct cli, check), N_("only checks, or CHECK/ITEM, that match"), NULL },
-	{ "all", NULL, 0, KIND_FLAG, offsetof(struct cli, all), N_("ended incidents too"), NULL },
-	{ "watch", NULL, 'w', KIND_FLAG, offsetof(struct cli, watch), N_("draws again and again, until q or Ctrl-C"), NULL },
-	{ "interval", "TIME", 0, KIND_TIME, offsetof(struct cli, interval_usec), N_("so long from one picture to the next"), "2s" },
-	{ "json", NULL, 0, KIND_FLAG, offsetof(struct cli, json), N_("for programs"), NULL },
-	{ "words", NULL, 0, KIND_FLAG, offsetof(struct cli, words), N_("one word and its meaning a line, for shells"), NULL },
-	{ "mdoc", NULL, 0, KIND_FLAG, offsetof(struct cli, mdoc), N_("the options as a list for a manual page"), NULL },
-	{ "verbose", NULL, 'v', KIND_FLAG, offsetof(struct cli, verbose), N_("shows more"), NULL },
-	{ "raw", NULL, 0, KIND_FLAG, offsetof(struct cli, raw), NULL, NULL },
-	{ "to-configured", NULL, 0, KIND_FLAG, offsetof(struct cli, to_configured), NULL, NULL },
-	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), NULL, NULL },
-	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), NULL, NULL },
-	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), NULL, NULL },
-	{ "address", "ADDRESS", 0, KIND_TEXT, offsetof(struct cli, address), N_("of setup: the mail address that sends"), NULL },
+		N_("until then: 2h, 18:00, 2026-12-24 or \"2026-12-24 18:00\""), NULL, "ack silence" },
+	{ "since", "TIME", 0, KIND_TEXT, offsetof(struct cli, since), N_("2d (ago), 2026-11-25, or 2026-11-25T08:00:00+08:00"), NULL, "history incidents" },
+	{ "check", "GLOB", 0, KIND_TEXT, offsetof(struct cli, check), N_("only checks, or CHECK/ITEM, that match"), NULL, "history incidents" },
+	{ "all", NULL, 0, KIND_FLAG, offsetof(struct cli, all), N_("ended incidents too"), NULL, "incidents" },
+	{ "watch", NULL, 'w', KIND_FLAG, offsetof(struct cli, watch), N_("draws again and again, until q or Ctrl-C"), NULL, "status" },
+	{ "interval", "TIME", 0, KIND_TIME, offsetof(struct cli, interval_usec), N_("so long from one picture to the next"), "2s", "status" },
+	{ "json", NULL, 0, KIND_FLAG, offsetof(struct cli, json), N_("for programs"), NULL, "status check try describe ack silence unsilence outbox report forget test-alert history incidents doctor" },
+	{ "words", NULL, 0, KIND_FLAG, offsetof(struct cli, words), N_("one word and its meaning a line, for shells"), NULL, "describe" },
+	{ "mdoc", NULL, 0, KIND_FLAG, offsetof(struct cli, mdoc), N_("the options as a list for a manual page"), NULL, "describe" },
+	{ "verbose", NULL, 'v', KIND_FLAG, offsetof(struct cli, verbose), N_("shows more"), NULL, NULL },
+	{ "raw", NULL, 0, KIND_FLAG, offsetof(struct cli, raw), N_("standard input is a whole message, with its header"), NULL, "send" },
+	{ "to-configured", NULL, 0, KIND_FLAG, offsetof(struct cli, to_configured), N_("to the recipients of the configuration"), NULL, "send" },
+	{ "failed", NULL, 0, KIND_FLAG, offsetof(struct cli, failed), N_("the mail of tocsin-failed.service, around what systemd knows"), NULL, "send" },
+	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), N_("mails the report; of doctor: a test mail"), NULL, "report doctor" },
+	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), N_("the subject"), NULL, "send" },
+	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), N_("the name beside the address of the sender"), NULL, "send" },
+	{ "address", "ADDRESS", 0, KIND_TEXT, offsetof(struct cli, address), N_("the mail address that sends"), NULL, "setup" },
 	{ "provider", "NAME", 0, KIND_TEXT, offsetof(struct cli, provider),
-		N_("of setup: the mail service, or the name of a mail server"), NULL },
-	{ "security", "HOW", 0, KIND_TEXT, offsetof(struct cli, security), N_("of setup: tls, starttls or none"), NULL },
-	{ "port", "NUMBER", 0, KIND_TEXT, offsetof(struct cli, port), N_("of setup: the port of the mail server"), NULL },
-	{ "username", "NAME", 0, KIND_TEXT, offsetof(struct cli, username), N_("of setup: the login, when it is not the address"), NULL },
+		N_("the mail service, or the name of a mail server"), NULL, "setup" },
+	{ "security", "HOW", 0, KIND_TEXT, offsetof(struct cli, security), N_("tls, starttls or none"), NULL, "setup" },
+	{ "port", "NUMBER", 0, KIND_TEXT, offsetof(struct cli, port), N_("the port of the mail server"), NULL, "setup" },
+	{ "username", "NAME", 0, KIND_TEXT, offsetof(struct cli, username), N_("the login, when it is not the address"), NULL, "setup" },
 	{ "password-file", "FILE", 0, KIND_TEXT, offsetof(struct cli, password_file),
-		N_("of setup: its first line is the password or authorization code; - for standard input"), NULL },
-	{ "to", "ADDRESSES", 0, KIND_TEXT, offsetof(struct cli, to), N_("of setup: who gets the mails, with commas between them"), NULL },
+		N_("its first line is the password or authorization code; - for standard input"), NULL, "setup" },
+	{ "to", "ADDRESSES", 0, KIND_TEXT, offsetof(struct cli, to), N_("who gets the mails, with commas between them"), NULL, "setup" },
 	{ "language", "NAME", 0, KIND_TEXT, offsetof(struct cli, language),
-		N_("speaks en or zh_CN, whatever the configuration says; of setup: the language that it writes there"), NULL },
-	{ "yes", NULL, 0, KIND_FLAG, offsetof(struct cli, yes), N_("of setup: asks nothing"), NULL },
-	{ "no-test", NULL, 0, KIND_FLAG, offsetof(struct cli, no_test), N_("of setup: sends no test mail"), NULL },
-	{ "no-start", NULL, 0, KIND_FLAG, offsetof(struct cli, no_start), N_("of setup: starts no service"), NULL },
-	{ "version", NULL, 0, KIND_VERSION, 0, NULL, NULL },
-	{ "help", NULL, 0, KIND_HELP, 0, NULL, NULL },
+		N_("speaks en or zh_CN, whatever the configuration says; of setup: the language that it writes there"), NULL, NULL },
+	{ "yes", NULL, 0, KIND_FLAG, offsetof(struct cli, yes), N_("asks nothing"), NULL, "setup" },
+	{ "no-test", NULL, 0, KIND_FLAG, offsetof(struct cli, no_test), N_("sends no test mail"), NULL, "setup" },
+	{ "no-start", NULL, 0, KIND_FLAG, offsetof(struct cli, no_start), N_("starts no service"), NULL, "setup" },
+	{ "version", NULL, 0, KIND_VERSION, 0, N_("the version"), NULL, NULL },
+	{ "help", NULL, 'h', KIND_FLAG, offsetof(struct cli, help), N_("this text; after a verb: what that verb takes"), NULL, NULL },
 };
 
-static void print_option(const struct cli_option *o)
+static bool is_for(const struct cli_option *o, const struct verb *verb)
+{
+	size_t len = strlen(verb->name);
+
+	for (const char *at = o->verbs; at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL)
+		if (strncmp(at, verb->name, len) == 0 && strchr(" ", at[len]))
+			return true;
+	return !o->verbs;
+}
+
+/* The text of all verbs says whose an option is, unless it is that of many. */
+static void put_verbs(struct buf *b, const struct cli_option *o)
+{
+	_cleanup_free_ char *verbs_list = o->verbs && strlen(o->verbs) < VERBS_NAMED_MAX ? strdup(o->verbs) : NULL;
+
+	for (char *c = verbs_list; c && *c; c++)
+		*c = *c == ' ' ? '/' : *c;
+	if (verbs_list) /* TRANSLATORS: before what an option is for, the verbs that take it */
+		buf_printf(b, _("%s: "), verbs_list);
+}
+
+/* VERB is the one whose text it is, NULL: that of all. */
+static void print_option(const struct cli_option *o, const struct verb *verb)
 {
 	_cleanup_buf_ struct buf help = BUF(1000);
 	char letter[8] = "   ";
@@ -160,6 +170,8 @@ static void print_option(const struct cli_option *o)
 		snprintf(letter, sizeof(letter), "-%c,", o->letter);
 	int width = printf("  %s --%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
 	printf("%*s", width < HELP_COLUMN ? HELP_COLUMN - width : 1, "");
+	if (!verb)
+		put_verbs(&help, o);
 	if (o->fallback) /* TRANSLATORS: what an option is for, and what holds without it */
 		buf_printf(&help, _("%s (%s)"), _(o->help), o->fallback);
 	else
@@ -176,10 +188,59 @@ static void print_help(void)
 	}
 	putchar('\n');
 	for (size_t i = 0; i < ELEMENTS(cli_options); i++)
-		if (cli_options[i].help)
-			print_option(&cli_options[i]);
-	puts("      --version, --help\n");
+		print_option(&cli_options[i], NULL);
+	putchar('\n');
 	puts(_("See tocsin(1)."));
+}
+
+static void print_usage(FILE *file, const struct verb *verb)
+{
+	_cleanup_buf_ struct buf usage = BUF(1000);
+
+	buf_printf(&usage, *verb->arguments ? _("Usage: tocsin %s %s") : _("Usage: tocsin %s"), verb->name, verb->arguments);
+	terminal_print_lines(file, buf_text(&usage), USAGE_INDENT);
+}
+
+/* Its own options first. */
+static void print_help_of(const struct verb *verb)
+{
+	bool is_first = true;
+
+	print_usage(stdout, verb);
+	printf("  ");
+	cli_print_lines(_(verb->help), 2);
+	putchar('\n');
+	for (size_t i = 0; i < ELEMENTS(cli_options); i++)
+		if (cli_options[i].verbs && is_for(&cli_options[i], verb)) {
+			print_option(&cli_options[i], verb);
+			is_first = false;
+		}
+	if (!is_first)
+		putchar('\n');
+	for (size_t i = 0; i < ELEMENTS(cli_options); i++)
+		if (!cli_options[i].verbs)
+			print_option(&cli_options[i], verb);
+	putchar('\n');
+	puts(_("See tocsin(1)."));
+}
+
+/* Does the command line have it? */
+static bool is_given(const struct cli *cli, const struct cli_option *o)
+{
+	const void *member = (const char *)cli + o->offset;
+
+	switch (o->kind) {
+	case KIND_FLAG:
+		return *(const bool *)member;
+	case KIND_TEXT:
+		return *(const char *const *)member;
+	case KIND_TIME:
+	case KIND_UNTIL:
+		return *(const int64_t *)member > 0;
+	case KIND_VERSION:
+		break;
+	}
+	return false;
 }
 
 /* Takes an option over. Returns an exit status, or -1 to go on. */
@@ -206,9 +267,6 @@ static int take_option(struct cli *cli, const struct cli_option *o, const char *
 		return EX_USAGE;
 	case KIND_VERSION:
 		puts("tocsin " PACKAGE_VERSION);
-		return EX_OK;
-	case KIND_HELP:
-		print_help();
 		return EX_OK;
 	}
 	return EX_USAGE;
@@ -284,6 +342,42 @@ static int choose_language(const struct cli *cli)
 	else if (!cli->language)
 		conf_use_language(cli->conf_path, cli->conf_dropins); /* what is wrong there is told by who needs it */
 	return -1;
+}
+
+/* An option that the verb does not take would be ignored, and somebody would believe that it was not. */
+static int refuse_foreign(const struct cli *cli, const struct verb *verb)
+{
+	for (size_t i = 0; i < ELEMENTS(cli_options); i++) {
+		const struct cli_option *o = &cli_options[i];
+
+		if (!is_given(cli, o) || is_for(o, verb))
+			continue;
+		cli_error("tocsin %s takes no --%s; see tocsin %s --help", verb->name, o->name, verb->name);
+		return verb->is_plugin ? 3 : EX_USAGE;
+	}
+	return -1;
+}
+
+static int run_verb(const struct cli *cli, int argc, char **argv)
+{
+	const struct verb *verb = argc ? find_verb(argv[0]) : NULL;
+
+	if (argc == 0) {
+		print_help();
+		return cli->help ? EX_OK : EX_USAGE;
+	}
+	if (!verb)
+		return EX_USAGE;
+	if (cli->help) {
+		print_help_of(verb);
+		return EX_OK;
+	}
+	if (argc - 1 < verb->min || argc - 1 > verb->max) {
+		print_usage(stderr, verb);
+		return verb->is_plugin ? 3 : EX_USAGE;
+	}
+	int status = refuse_foreign(cli, verb);
+	return status >= 0 ? status : verb->run(cli, argv + 1);
 }
 
 /* The packaged folder belongs to the packaged file. */

@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "language.h"
 #include "log.h"
+#include "terminal.h"
 #include "translate.h"
 
 #include <getopt.h>
@@ -67,7 +68,7 @@ static void on_checked(struct conf_loaded *loaded, void *userdata)
 		_cleanup_buf_ struct buf line = BUF(4000);
 
 		conf_problem_format(&loaded->problems.items[i], &line);
-		fprintf(stderr, "%s\n", buf_text(&line));
+		terminal_print_lines(stderr, buf_text(&line), 2);
 	}
 	if (loaded->problems.n_errors == 0)
 		fprintf(stderr, _("The configuration is good: %zu checks, %zu relays.\n"), loaded->conf->n_checks,

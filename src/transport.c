@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 
 /* Behind GnuTLS' own default. Not "@SYSTEM": that is a syntax error where no such file exists (Debian). */
 #define PRIORITY "-VERS-TLS1.0:-VERS-TLS1.1:%PROFILE_MEDIUM"
@@ -128,21 +127,6 @@ struct transport_trust *transport_trust_free(struct transport_trust *t)
 }
 
 /* The socket. */
-
-static int wait_for(int fd, short events, int64_t deadline_usec)
-{
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = events };
-		int64_t left = deadline_usec - clock_boottime_usec();
-
-		if (left <= 0)
-			return -ETIMEDOUT;
-		const struct timespec timeout = { .tv_sec = left / USEC_PER_SEC,
-			.tv_nsec = left % USEC_PER_SEC * 1000 };
-		if (ppoll(&p, 1, &timeout, NULL) > 0)
-			return 0;
-	}
-}
 
 /* A server that answers pipelined commands with several small writes waits, by Nagle's algorithm, for our
  * acknowledgement of the first, which Linux delays by 40 ms unless it is asked not to (tcp(7), TCP_QUICKACK;
@@ -292,7 +276,7 @@ static int tls_write(struct transport *t, const char *bytes, size_t len, int64_t
 			bytes += n;
 			len -= (size_t)n;
 		} else if (n == GNUTLS_E_AGAIN) {
-			int r = wait_for(t->fd, POLLOUT, deadline_usec);
+			int r = clock_wait_for(t->fd, POLLOUT, deadline_usec);
 			if (r < 0)
 				return explain_errno(t, r);
 		} else if (n < 0 && gnutls_error_is_fatal((int)n)) {
@@ -362,7 +346,7 @@ static int shake_hands(struct transport *t, int64_t deadline_usec)
 		if (r == GNUTLS_E_AGAIN) {
 			short events = gnutls_record_get_direction(t->session) ? POLLOUT : POLLIN;
 
-			if (wait_for(t->fd, events, deadline_usec) < 0)
+			if (clock_wait_for(t->fd, events, deadline_usec) < 0)
 				return GNUTLS_E_TIMEDOUT;
 		} else if (r >= 0 || gnutls_error_is_fatal(r)) {
 			return r;
@@ -527,7 +511,7 @@ static ssize_t stream_read(void *data, void *bytes, size_t len, int64_t deadline
 		if (n != -EAGAIN)
 			return t->has_tls ? n : explain_errno(t, (int)n);
 		acknowledge(t->fd);
-		int r = wait_for(t->fd, POLLIN, probe_usec);
+		int r = clock_wait_for(t->fd, POLLIN, probe_usec);
 		if (r == -ETIMEDOUT && probe_usec < deadline_usec)
 			return probe_for_tls(t, deadline_usec);
 		if (r < 0)
@@ -544,7 +528,7 @@ static int plain_write(struct transport *t, const char *bytes, size_t len, int64
 			bytes += n;
 			len -= (size_t)n;
 		} else if (errno == EAGAIN) {
-			int r = wait_for(t->fd, POLLOUT, deadline_usec);
+			int r = clock_wait_for(t->fd, POLLOUT, deadline_usec);
 			if (r < 0)
 				return explain_errno(t, r);
 		} else if (errno != EINTR) {

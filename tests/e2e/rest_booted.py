@@ -2,12 +2,15 @@
 """The checks "users" and "cgroup" against a real systemd and logind. test_checks_rest.py runs this file in a container; no
 machine that somebody uses is the place for it."""
 import os
+import pathlib
+import re
 import select
 import subprocess
 import time
 
 import pytest
 
+from harness import wait_until
 from test_checks import run
 from unit_booted import watched
 
@@ -55,15 +58,19 @@ def test_users(login):
     assert users({}, lambda r: r.number("sessions") == 1).number("root") == 1
 
 
+def as_nobody(script):
+    environment = [f"{k}={v}" for k, v in os.environ.items() if k.startswith("TOCSIN_")]
+    return subprocess.run(
+        ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "env", *environment, "/usr/bin/python3", "-c",
+         "import sys; sys.path.insert(0, '/run/test/e2e'); from test_checks import run; " + script],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+
+
 def test_users_by_a_user_of_no_rights(login):
     """As the service is: names, times and processes are told to everybody."""
     login("root")
     users({}, lambda r: r.number("root") == 1)
-    environment = [f"{k}={v}" for k, v in os.environ.items() if k.startswith("TOCSIN_")]
-    done = subprocess.run(
-        ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "env", *environment, "/usr/bin/python3", "-c",
-         "import sys; sys.path.insert(0, '/run/test/e2e'); from test_checks import run; r = run(None, 'users'); print(r.one()[1], r.reason)"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    done = as_nobody("r = run(None, 'users'); print(r.one()[1], r.reason)")
     assert done.stdout.startswith("root is logged in: root") and " since " in done.stdout, done
 
 
@@ -82,3 +89,15 @@ def test_cgroup():
     r = run(None, "cgroup", {"cgroup": ["auto", "/init.scope", "/system.slice", "/system.slice/*journald*", "/nonesuch"]})
     assert r.items["/init.scope"][0] == "OK" and r.items["/nonesuch"][0] == "CRITICAL"
     assert r.number("groups", "c") > r.number("groups", "/system.slice/*journald*") == 1
+
+
+def test_whose_a_listening_socket_is():
+    """Also without the right to see its process, the unit can be told (Linux 5.7)."""
+    script = "import socket, time; s = socket.create_server(('127.0.0.2', 4711)); print('listens', flush=True); time.sleep(900)"
+    subprocess.run(["systemd-run", "--quiet", "--unit=listener.service", "/usr/bin/python3", "-c", script], check=True, timeout=60)
+    try:
+        wait_until(lambda: ":1267 " in pathlib.Path("/proc/net/tcp").read_text(), "the listener")
+        done = as_nobody("r = run(None, 'tcp', {'host': '127.0.0.1', 'port': '4711'}); print(*r.evidence.values())")
+        assert re.search(r"^127\.0\.0\.2:4711 +listener\.service, user root$", done.stdout, re.M), done
+    finally:
+        subprocess.run(["systemctl", "stop", "listener.service"], check=False, timeout=60)

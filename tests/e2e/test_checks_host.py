@@ -199,7 +199,7 @@ def test_raid_good():
     r = run("raid/good", "raid")
     assert r.items == {
         "md0": ("OK", "raid1, 2 of 2 disks work"), "md1": ("OK", "raid5, 3 of 3 disks work; check 23.4 %, 1 h 1 min left"),
-        "md2": ("OK", "raid0 without redundancy, 2 disks"), "zfs tank": ("OK", "ONLINE: all devices work"),
+        "md2": ("OK", "raid0 without redundancy, 2 disks"), "zfs tank": ("OK", "ONLINE: no device with data has failed; corrected errors are not told here"),
         "btrfs data": ("OK", "none of 2 devices is missing, and they count no errors"),
         "btrfs aa11d1b6-3fcd-4b5f-8a0f-96d1c60c0001": ("OK", "none of 1 devices is missing; this kernel does not tell their errors")}
     assert r.metrics["md1", "working"] == ["3", "", "", "", "0", "3"] and r.number("spares", "md1") == 1

@@ -379,9 +379,15 @@ def postgresql(s):
 
 @pytest.mark.parametrize("talk", [smtp, imap, pop3, ftp, postgresql])
 def test_certificate_after_starttls(authority, server_certificate, talk):
-    with Server(talk, server_certificate) as s:
+    """And says goodbye there: a client that does not is taken for one that looks for holes."""
+    def whole(s):
+        talk(s)
+        if talk != postgresql:
+            s.hear()
+    with Server(whole, server_certificate) as s:
         r = ask_certificate(s, authority, starttls=talk.__name__)
         assert r.one()[0] == "OK" and "another 364 d" in r.one()[1]
+    assert talk == postgresql or s.lines[-1] == {"imap": "q LOGOUT"}.get(talk.__name__, "QUIT")
 
 
 @pytest.mark.parametrize("starttls, said, text", [

@@ -734,7 +734,7 @@ def test_in_a_container(tmp_path):
     here = pathlib.Path(__file__).resolve().parent
     (tmp_path / "checks").mkdir()
     shutil.copy(PROGRAM, tmp_path / "tocsin-check")
-    for name in ("users", "cgroup"):
+    for name in ("users", "cgroup", "tcp"):
         shutil.copy(MODULES / f"{name}.so", tmp_path / "checks")
     shutil.copytree(here, tmp_path / "e2e", ignore=shutil.ignore_patterns("__pycache__"))
     tmp_path.chmod(0o755)

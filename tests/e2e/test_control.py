@@ -3,6 +3,7 @@
 not keep to it."""
 
 import json
+import re
 import socket
 import stat
 
@@ -62,6 +63,18 @@ def test_describes_itself(running):
     assert f"interface {INTERFACE}\n" in text
     for method in ("Status", "Check", "TestMail", "Reload"):
         assert f"method {method}(" in text
+
+
+def test_its_description_is_read_by_systemd_too(running):
+    """What varlinkctl of systemd 257 takes: no name twice, no array of what may be null, and every type is there."""
+    text = Client(running).call("org.varlink.service.GetInterfaceDescription", {"interface": INTERFACE})["parameters"]["description"]
+    text = re.sub(r"#.*", "", text)
+    names = re.findall(r"^(?:type|method|error) (\w+)", text, re.M)
+    assert len(names) > 30 and sorted(names) == sorted(set(names))
+    assert "[]?" not in text
+    types = set(re.findall(r"^type (\w+)", text, re.M)) | {"bool", "int", "float", "string", "object"}
+    used = set(re.findall(r": [?\[\]]*(\w+)", text))
+    assert {"Item", "ChartPoint"} < used <= types, used - types
 
 
 def test_status_and_check(running, victim):

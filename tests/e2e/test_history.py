@@ -244,7 +244,7 @@ def test_incidents(stopped, daemon, victim):
     lines = stopped.tocsin("incidents", "--all").stdout.splitlines()
     assert lines[0].split() == ["NUMBER", "OPENED", "DURATION", "WORST", "CHECK", "ITEM", "TEXT"]
     assert "1 h 12 min" in lines[1] and "WARNING" in lines[1]
-    assert "lasts" in lines[3] and lines[3].endswith("gone")
+    assert "still open" in lines[3] and lines[3].endswith("gone")
     assert "acknowledged by alice (uid 1000) until" in lines[4] and lines[4].endswith(": on it")
     assert lines[5].strip() == "escalated to mail"
     incident = json.loads(stopped.tocsin("incidents", "--json").stdout)["incidents"][0]
@@ -502,7 +502,7 @@ def test_without_the_state_file_memory_answers(setup, daemon, catcher, tmp_path,
     run = setup.tocsin("incidents")
     assert run.returncode == UNAVAILABLE
     assert "the state file cannot be read: " in run.stderr and "this is what the daemon remembers" in run.stderr
-    first, second = (line for line in run.stdout.splitlines()[1:] if "lasts" in line)
+    first, second = (line for line in run.stdout.splitlines()[1:] if "still open" in line)
     assert re.match(r" +1 .*CRITICAL +web", first) and re.match(r" +2 .*WARNING +disk", second), run.stdout
     assert re.search(r"acknowledged by .*: new disks", run.stdout)
     run = setup.tocsin("incidents", "--check", "disk*", "--json")

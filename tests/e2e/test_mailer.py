@@ -223,6 +223,60 @@ def test_permanent_refusal_does_not_go_to_the_next_relay(mailer):
         assert second.connections == 0
 
 
+@pytest.mark.parametrize("stage, answer", [
+    ("mail", "550 5.7.60 not from this address"), ("rcpt", "554 5.7.1 Relay access denied"), ("data", "554 5.6.0 not such mails"),
+    ("content", "554 5.7.1 this looks like spam"), ("size", None), ("smtputf8", None)])
+def test_what_only_this_relay_refuses_goes_to_the_next_one(mailer, stage, answer):
+    to = ["值班@example.org"] if stage == "smtputf8" else ["a@example.org"]
+    offers = {"size": ("PIPELINING", "SIZE 20"), "smtputf8": ("PIPELINING",)}.get(stage, ("PIPELINING", "8BITMIME"))
+    choosy = {"at": {stage: answer}, "extensions": offers}
+    with SmtpServer(**choosy) as first, SmtpServer(extensions=("SMTPUTF8",)) as second, SmtpServer(**choosy) as third:
+        m = mailer()
+        m.load(relay(first), relay(second, name="second"))
+        assert [(r.outcome, r.relay) for r in m.send_one(to).results] == [("sent", "second")]
+        assert len(second.mails) == 1 and not any(content for _, _, content in first.mails)
+
+        m = mailer()  # each of them refuses it
+        m.load(relay(first), relay(third, name="third"))
+        [result] = m.send_one(to).results
+        assert (result.outcome, result.status) == ("permanent", "69")
+        assert "[mail]: " in result.text and "[mail third]: " in result.text
+
+        m = mailer()  # the other one may take it later
+        m.load(relay(first), relay(closed_port(), name="down"))
+        [result] = m.send_one(to).results
+        assert (result.outcome, result.status) == ("temporary", "75")
+
+
+def test_a_limit_that_passes_is_temporary_whatever_its_code(mailer):
+    with SmtpServer(at={"content": "550 5.4.5 Daily user sending limit exceeded"}) as s:
+        m = mailer()
+        m.load(relay(s, provider="gmail"))
+        [result] = m.send_one().results
+        assert (result.outcome, result.status, result.code) == ("temporary", "75", "550") and "limit" in result.text
+
+
+def test_mail_that_costs_its_connection_holds_up_no_other(mailer):
+    with SmtpServer(at={"rcpt": lambda line: CLOSE if b"poison" in line else None}) as s:
+        m = mailer()
+        m.load(relay(s))
+        m.mail("poison", ["poison@example.org"])
+        for i in range(3):
+            m.mail(str(i), ["a@example.org"])
+        assert {r.id: r.outcome for r in m.run().results} == {"poison": "temporary", "0": "sent", "1": "sent", "2": "sent"}
+        assert s.connections == 2
+
+
+def test_server_that_serves_nobody_is_not_asked_for_long(mailer):
+    with SmtpServer(at={"mail": CLOSE}) as s:
+        m = mailer()
+        m.load(relay(s))
+        for i in range(20):
+            m.mail(str(i), ["a@example.org"])
+        assert {r.outcome for r in m.run().results} == {"temporary"}
+        assert s.connections <= 4
+
+
 def test_what_is_no_address_is_refused_before_connecting(mailer):
     with SmtpServer() as s:
         m = mailer()

@@ -255,6 +255,53 @@ def test_late_mail_tells_what_is_no_longer_remembered(setup, daemon, catcher, pr
     assert "CRITICAL plugin web on testhost" in text and "WARNING plugin disk on testhost" in text, text
 
 
+def test_start_with_a_long_past_and_a_long_mail(setup, daemon, catcher, probes):
+    """The events of the mails that wait are found among all that the state file has before the daemon ceases to wait for it."""
+    web = probes("web")
+    d = begin(setup, daemon, catcher, web.check())
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1, attempts=1)
+    d.stop()
+    first = value(setup, "SELECT min(number) FROM event") - 10**6
+    change(setup, f"""WITH RECURSIVE i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 60000)
+        INSERT INTO event SELECT {first} + n, 'problem', 'web', 'other', 'OK', 'CRITICAL', {first} - {HOUR}, 0, 0, 'it was so', '',
+        '', 0, '' FROM i""",
+           "UPDATE mail SET events = (SELECT group_concat(number, ' ') FROM (SELECT number FROM event ORDER BY number"
+           " LIMIT 5000)) || ' ' || events")
+    d = daemon(setup)
+    assert "could not be read" not in d.log and "cannot be written" not in d.log
+    assert setup.item("web")["incident"] == 1
+    catcher.behave("accept")
+    assert setup.tocsin("outbox", "retry").returncode == 0
+    the_next(catcher, 1, "CRITICAL .*web")
+
+
+def test_outbox_that_is_full_drops_the_oldest_and_says_so(setup, daemon, catcher, probes):
+    """A thousand mails to as many people, which cannot become fewer."""
+    web = probes("web")
+    d = begin(setup, daemon, catcher, web.check())
+    d.stop()
+    now = int(time.time() * 1e6)
+    numbers = "WITH RECURSIVE i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n < 999) "
+    change(setup, f"{numbers} INSERT INTO mail SELECT printf('%032x', 7919 * (n + 1) % 1000), 'mail ' || n, 'a@example.org',"
+           f" 'Subject: x', {now} - (1000 - n) * 1000, 1, {now} + {HOUR // 60}, 'alert', '', '' FROM i",
+           f"{numbers} INSERT INTO recipient SELECT printf('%032x', 7919 * (n + 1) % 1000), 'r' || n || '@example.org', 'pending',"
+           " '' FROM i")
+    d = daemon(setup)
+    web.say("CRITICAL")
+    the_next(catcher, 1, "CRITICAL .*web")
+    d.wait_log('"mail 0" was dropped')
+    left = {m["subject"] for m in outbox(setup)}
+    assert "mail 0" not in left and {f"mail {n}" for n in range(1, 1000)} <= left
+    for mail in outbox(setup)[:20]:
+        assert setup.tocsin("outbox", "drop", mail["id"]).returncode == 0
+    web.say("OK")
+    text = words(the_next(catcher, 2, "RECOVERED .*web"))
+    assert 'The mail "mail 0" was dropped: more than 1000 mails wait' in text
+    assert text.count("was taken out of the outbox") == 18 and "There was more to be noted than there is room for" in text
+
+
 def test_mails_keep_their_order_over_a_restart(setup, daemon, catcher, probes):
     """Those that are not so late that they become one go in the order of what happened; ids are no order."""
     web = probes("web")
@@ -448,9 +495,35 @@ def test_check_that_is_removed_while_its_problem_is_open(setup, daemon, catcher,
     setup.write(web.say("OK").check())  # the other one goes while nobody is there
     d = daemon(setup)
     setup.wait_item("web", state="OK")
+    d.wait_log("incident 2 of disk disk is closed in the state file too")
     d.stop()
     assert value(setup, "SELECT count(*) FROM incident WHERE closed_usec = 0") == 0
     assert value(setup, "SELECT count(*) FROM item") == 1
+
+
+def test_check_that_is_removed_while_its_mails_wait(setup, daemon, catcher, probes):
+    """What it told is told: late, and as one."""
+    web, disk = probes("web"), probes("disk")
+    d = begin(setup, daemon, catcher, web.check(), disk.check(), text=recipient("boss"))
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1, attempts=1)
+    reload(setup, d, disk.check(), text=recipient("chief"))
+    d.stop()
+    age_mails(setup)
+    d = daemon(setup)
+    wait_outbox(setup, 1, attempts=2)
+    disk.say("CRITICAL")
+    wait_outbox(setup, 2, attempts=1)
+    d.stop()
+    age_mails(setup)
+    catcher.behave("accept")
+    daemon(setup)
+    wait_until(lambda: not outbox(setup), "an empty outbox")
+    told = {tuple(readers(m)): words(m) for m in catcher.mails[1:]}
+    assert "CRITICAL plugin disk" in told["chief",] and "web" not in told["chief",].split("Other checks")[0]
+    assert "CRITICAL web" in told["boss",] and "This mail is late" in told["boss",]
+    assert "CRITICAL plugin disk" in told["ops",] and "CRITICAL web" in told["ops",] and "2 mails that could not" in told["ops",]
 
 
 # ---- a state file of an older version

@@ -3,10 +3,11 @@
 
 import pathlib
 import re
+import shlex
 
 import pytest
 
-from harness import program  # noqa: F401 (says where the build is)
+import harness
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAIRS = [("README.md", "README.zh_CN.md"), ("doc/guide.md", "doc/guide.zh_CN.md")]
@@ -65,12 +66,31 @@ def test_links_lead_somewhere(name):
             assert (ROOT / name).parent.joinpath(target).exists(), target
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_configurations_are_right(setup, name):
+def manuals():
+    return sorted([*(ROOT / "conf").glob("*.[158]"), *(ROOT / "conf").glob("*.7.in"), *(ROOT / "checks").glob("*.7.in")])
+
+
+def unescaped(text):
+    """As the reader of a manual page sees it, groff_char(7)."""
+    for escape, character in ((r"\(dq", '"'), (r"\(aq", "'"), (r"\-", "-"), (r"\&", ""), (r"\e", "\\")):
+        text = text.replace(escape, character)
+    return text
+
+
+def shown_configurations(path):
+    """The configurations that a document or a manual page shows."""
+    if path.suffix == ".md":
+        return [b for b in blocks(path) if b.lstrip().startswith("[") and not b.startswith("[web1")]
+    literal = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", path.read_text(), re.M | re.S)
+    return [unescaped(re.sub(r"^#.*\n", "", b, flags=re.M)) for b in literal if re.match(r"\[[a-z]+( [\w.-]+)?\]\n", b)]
+
+
+@pytest.mark.parametrize("path", [ROOT / name for name in DOCUMENTS] + [None], ids=lambda p: p.name if p else "manuals")
+def test_configurations_are_right(setup, path):
     """Every section that is shown is accepted, alone or with a [mail] and the check that it depends on."""
-    shown = [b for b in blocks(name) if b.lstrip().startswith("[") and not b.startswith("[web1")]
-    assert shown
-    for n, block in enumerate(shown):
+    shown = [(p.name, n, b) for p in ([path] if path else manuals()) for n, b in enumerate(shown_configurations(p))]
+    assert len(shown) > (30 if path is None else 5)
+    for name, n, block in shown:
         text = re.sub(r"/etc/tocsin/[a-z-]+", str(setup.password_file), block)
         if "[mail]" not in text:
             text = "[mail]\nserver = localhost\nfrom = a@example.org\nto = a@example.org\n" + text
@@ -81,6 +101,40 @@ def test_configurations_are_right(setup, name):
         setup.config.write_text(text)
         r = setup.tocsind("--check-config", "--config", str(setup.config))
         assert r.returncode == 0 and "error" not in r.stderr, f"{name}, block {n}:\n{text}\n{r.stderr}"
+
+
+def commands():
+    """What documents and manual pages let people type, as far as it is ours: lists of words, each once."""
+    found = set()
+    for name in DOCUMENTS:
+        found |= set(re.findall(r"(?:`|^    |&& )(?:sudo )?(tocsind? [^`\n]* ?[^`\n]*)", (ROOT / name).read_text(), re.M))
+    for path in manuals():
+        found |= set(re.findall(r"^\.Dl (?:sudo )?(tocsind? .*)", unescaped(path.read_text()), re.M))
+    return [shlex.split(re.sub(r" < \S+", "", line)) for line in sorted(found)]
+
+
+def test_commands_are_understood(setup, daemon, victim):
+    """Each is run as it stands there, with a daemon: whatever it finds, none is a mistake of who types it."""
+    setup.write(victim.check().replace(victim.name, "web", 1), harness.check("orders", "load"))
+    daemon(setup)
+    setup.wait_item("web", state="OK")
+    module = setup.modules / "load.so"
+    files = ["--config", str(setup.config), "--conf-dir", str(setup.folder / "conf.d")]
+    (setup.folder / "conf.d").mkdir()
+    tried = 0
+    for words in commands():
+        if len(words) < 3 and words[0] == "tocsin":
+            continue  # a verb that is mentioned, for test_verbs_exist
+        arguments = [{"NAME": "web", "./mine.so": str(module)}.get(w, w) for w in words[1:]]
+        if arguments[0] == "setup":
+            arguments += ["--no-test", "--no-start"]
+            if "--address" not in arguments:
+                continue  # "setup --yes" as such
+        run = setup.tocsin if words[0] == "tocsin" else setup.tocsind
+        r = run(*arguments, *files, **({"input": "code\n"} if words[0] == "tocsin" else {}))
+        assert r.returncode != 64 and "Usage" not in r.stderr, f"{shlex.join(words)}: {r.returncode}, {r.stderr}"
+        tried += 1
+    assert tried > 20
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
@@ -153,6 +154,9 @@ def test_a_daemon_that_talks_nonsense(runner, message):
 def test_is_no_program_for_a_terminal():
     result = subprocess.run([PROGRAM], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 64 and "Usage" in result.stderr
+    chinese = subprocess.run([*result.args, "--help"], capture_output=True, text=True, check=True,
+                             env={**os.environ, "TOCSIN_LANGUAGE": "zh_CN"}).stdout
+    assert chinese.startswith("用法：tocsin-check ") and re.findall("--[a-z-]+", chinese) == re.findall("--[a-z-]+", result.stderr)
 
 
 @pytest.mark.parametrize("name, code, text", [

@@ -588,6 +588,26 @@ def test_to_configured_in_spite_of_errors_elsewhere(terminal):
         assert terminal.send("--to-configured").returncode == 78 and len(s.mails) == 2
 
 
+@pytest.mark.parametrize("language, subject, first", [
+    ("en", "[web1] CRITICAL tocsin: it has failed, nobody watches this host", "tocsind on web1 has ended"),
+    ("zh_CN", "[web1] CRITICAL tocsin: 已停止运行，这台主机无人监控", "web1 上的 tocsind 已经停止"),
+])
+def test_the_mail_that_the_service_has_failed(terminal, language, subject, first):
+    """In the language of the configuration, which may be what is wrong."""
+    with SmtpServer() as s:
+        terminal.relay(s, to=ONE)
+        terminal.config.write_text(terminal.config.read_text().replace(
+            "host = client.test\n", f"host = web1\nlanguage = {language}\n") + "[alert]\nconfirm = -1\n")
+        r = terminal.send("--failed", "--to-configured", input=b"Result=exit-code\nExecMainStatus=78\n")
+        assert r.returncode == 0, r.stderr
+        sent = message(s)
+        body = sent.get_content().replace("\r\n", "\n")
+        assert sent["Subject"] == subject and body.startswith(first) and "\nExecMainStatus=78\n" in body
+        for wrong in (["--failed", ONE], ["--failed"], ["--failed", "--to-configured", "--subject", "x"]):
+            assert terminal.send(*wrong).returncode == 64
+        assert len(s.mails) == 1
+
+
 def test_to_configured_nobody(terminal):
     with SmtpServer() as s:
         r = terminal.relay(s).send("--to-configured")

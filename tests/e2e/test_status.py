@@ -25,8 +25,8 @@ def show(setup):
     """A function that runs tocsin on a terminal."""
     screens = []
 
-    def start(*arguments, columns=100, rows=24, **env):
-        s = Screen([program("tocsin"), *arguments], columns, rows,
+    def start(*arguments, columns=100, rows=24, command=None, **env):
+        s = Screen([command or program("tocsin"), *arguments], columns, rows,
                    {"LC_ALL": "C.UTF-8", "TOCSIN_CONTROL": str(setup.control), **env})
         screens.append(s)
         return s
@@ -97,7 +97,7 @@ def test_wide_and_combining_characters(running, show):
     assert unicodedata.normalize("NFD", "".join(cells[x].data for x in range(at, at + 8))) == "OK cafe\u0301 "
 
 
-@pytest.mark.parametrize("width", [20, 40, 59, 60, 80, 100, 200])
+@pytest.mark.parametrize("width", [20, 40, 50, 60, 80, 100, 200])
 def test_any_width(running, show, width):
     """The terminal wraps nothing: what the program wrote as a line is one on the screen, and nothing is lost."""
     s = show("status", columns=width, rows=200)
@@ -134,13 +134,14 @@ def test_nothing_is_cut_or_coloured_in_a_pipe(running, setup):
 
 def test_charts_by_the_control_socket(running, setup):
     reply = Client(setup).call(f"{INTERFACE}.Charts")["parameters"]
-    assert reply["step"] == 3600
+    assert reply["step"] == 3600 and reply["steps"] == 24
     charts = {c["item"]: c for c in reply["charts"]}
     assert set(charts) == {"full", "wide"}  # what measures nothing has none
     full = charts["full"]
-    assert full["metric"] == "used" and full["unit"] == "%" and len(full["min"]) == len(full["max"]) == 24
-    assert full["max"][0] == 8 and full["max"][-1] == 97 and full["max"][20] == 88
-    assert charts["wide"]["max"][0] is None and charts["wide"]["max"][-1] == 1
+    assert full["metric"] == "used" and full["unit"] == "%" and full["points"][-1] == {"step": 23, "min": 97, "max": 97}
+    most = {p["step"]: p["max"] for p in full["points"]}
+    assert most[0] == 8 and most[20] == 88 and 21 not in most  # the daemon was not there then
+    assert [(p["step"], p["max"]) for p in charts["wide"]["points"]] == [(23, 1)]
 
 
 def test_the_picture_does_not_wait_for_its_charts(running, show):
@@ -370,3 +371,52 @@ def test_check_shows_numbers_for_a_person(running, setup, meters):
     for line in ("size  = 75.3 GiB, warning 93.1 GiB, min 0 B", "age   = 1 d 4 h", "share = 22 %, warning 80 %, critical 90 %",
                  "n     = 7"):
         assert line in lines, r.stdout
+
+
+# --- what is wrong
+
+def columns(line):
+    return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in line)
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("width", [30, 45])
+def test_errors_are_wrapped_on_a_terminal(show, setup, language, width):
+    """Not elsewhere, where programs read them."""
+    setup.config.write_text("[tocsin]\n" + "nonsense = 1\n" + f"language = {language}\n")
+    r = setup.tocsin("config", "--config", setup.config)
+    problem = r.stderr.rstrip("\n")
+    assert r.returncode == 78 and "\n" not in problem and f"{setup.config}:2: " in problem
+    screen = show("-c", f"exec {program('tocsin')} config --config {setup.config} > /dev/null", columns=width, command="/bin/sh",
+                  **setup.environment())
+    assert screen.end() == 78
+    lines = [line for line in screen.lines if line]
+    assert len(lines) > 1 and all(columns(line) <= width for line in lines)
+    assert all(line.startswith("  ") and line[2] != " " for line in lines[1:])
+    assert re.sub(r"\s+", "", "".join(lines)) == re.sub(r"\s+", "", problem)
+    screen = show("--language", language, "nonsense", columns=width)
+    assert screen.end() == 64 and screen.lines[1].startswith("  ") and all(columns(line) <= width for line in screen.lines)
+
+
+@pytest.mark.parametrize("language, usage, version", [("en", "Usage: tocsin ", "the version"), ("zh_CN", "用法：tocsin ", "版本")])
+def test_help_of_a_verb(setup, language, usage, version):
+    """What it takes, and no other's options."""
+    def ask(*arguments):
+        return setup.tocsin("--language", language, *arguments)
+    verbs = re.findall("^  ([a-z-]+)(?: |$)", ask("--help").stdout, re.M)
+    assert len(verbs) > 15
+    for verb in verbs:
+        r = ask(verb, "--help")
+        assert r.returncode == 0 and r.stderr == "" and r.stdout.startswith(usage + verb)
+        assert version in r.stdout and not re.search("[ \\t]$", r.stdout, re.M)
+        named = set(re.findall("--[a-z-]+", r.stdout.split("\n")[0]))
+        assert named <= set(re.findall("^ .*?(--[a-z-]+)", r.stdout, re.M)), verb
+    assert "--watch" in ask("status", "-h").stdout and "--watch" not in ask("history", "-h").stdout
+    assert ask("nonsense", "--help").returncode == 64
+
+
+@pytest.mark.parametrize("arguments, status", [(["history", "--watch"], 64), (["status", "--since", "2d"], 3), (["config", "--json"], 64)])
+def test_an_option_of_another_verb(setup, arguments, status):
+    r = setup.tocsin(*arguments)
+    assert (r.returncode, r.stdout) == (status, "")
+    assert r.stderr == f"tocsin: tocsin {arguments[0]} takes no {arguments[1]}; see tocsin {arguments[0]} --help\n"

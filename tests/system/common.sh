@@ -46,9 +46,20 @@ arrives() {
 
 subject_matches() { subjects | grep -qE -- "$1"; }
 
-# Of all mails that Postfix has delivered, one a line, unfolded.
+# Of all mails that Postfix has delivered, one a line, unfolded and decoded (RFC 2047).
 subjects() {
-	sed -n '/^Subject: /,/^[^ \t]/{/^Subject: /{s///;h;d};/^[ \t]/{H;d};x;s/\n[ \t]*/ /g;p}' /var/mail/ops 2> /dev/null
+	sed -n '/^Subject: /,/^[^ \t]/{/^Subject: /{s///;h;d};/^[ \t]/{H;d};x;s/\n[ \t]*/ /g;s/?= =?/?==?/g;p}' /var/mail/ops \
+		2> /dev/null | while IFS= read -r line; do
+		while [[ $line =~ ^(.*)=\?UTF-8\?([BQ])\?([^?]*)\?=(.*)$ ]]; do
+			line=${BASH_REMATCH[1]}$(decoded "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}")${BASH_REMATCH[4]}
+		done
+		printf '%s\n' "$line"
+	done
+}
+
+decoded() { # decoded B|Q TEXT
+	local text=${2//_/ }
+	if [[ $1 = B ]]; then base64 --decode <<< "$2"; else printf '%b' "${text//=/\\x}"; fi
 }
 
 # A real Postfix that takes mails for ops here, after a login that Dovecot checks. The machine's own ones are not touched.

@@ -12,6 +12,12 @@ main=$(value MainPID)
 is 'it runs as its own user' "$(id -u tocsin)" "$(stat --format %u "/proc/$main")"
 is 'its state belongs to it' tocsin "$(stat --format %U /var/lib/tocsin)"
 is 'the control socket is there' socket "$(stat --format %F /run/tocsin/control)"
+if command -v varlinkctl > /dev/null; then # from systemd 255 on
+	is 'varlinkctl reads what the socket offers' '*org.tocsin.Control*' "$(varlinkctl info /run/tocsin/control 2>&1)"
+	succeeds 'and the description of it' varlinkctl list-methods /run/tocsin/control
+	is 'and asks' '*"host"*' "$(varlinkctl call /run/tocsin/control org.tocsin.Control.Status '{}' 2>&1)"
+	is 'and is refused' '*NoSuchCheck*' "$(varlinkctl call /run/tocsin/control org.tocsin.Control.Check '{"name":"none"}' 2>&1)"
+fi
 tocsin status > /run/status.txt
 is 'tocsin status answers with a state' '[0123]' $?
 [[ -s /run/status.txt ]]
@@ -223,5 +229,7 @@ fi
 
 succeeds 'the packages can be purged' dpkg --purge tocsin-check-http tocsin tocsin-dev
 is 'nothing of its state stays' 0 "$(ls -d /var/lib/tocsin 2> /dev/null | wc -l)"
+is 'and of its configuration nothing but what is not its own' '' \
+	"$(find /etc/tocsin -type f ! -path '/etc/tocsin/conf.d/*' 2> /dev/null | xargs)"
 is 'nothing of it runs' inactive "$(value ActiveState)"
 finish

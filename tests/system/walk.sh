@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A newcomer's walk: from "dpkg -i" to the first alert in a mailbox, with nothing but what README and the programs say. The
-# mail server is a real one, with TLS on port 465 and a login; of tocsin the host knows nothing. Prints each command that is
-# typed, what it answers, and the seconds.
+# A newcomer's walk: from "dpkg -i" to the first alert in a mailbox, with nothing but what README and the programs say, and
+# then in Chinese. The mail server is a real one, with TLS on port 465 and a login; of tocsin the host knows nothing. Prints
+# each command that is typed, what it answers, and the seconds.
 # shellcheck source=tests/system/common.sh
 . /run/test/common.sh
 
@@ -53,6 +53,7 @@ hides() {
 }
 
 # tocsin setup on a terminal: an empty answer takes what it proposes, and the first code is mistyped.
+hidden='not shown'
 declare -A answers=(
 	['Language']=''
 	['sends from']=tocsin@mail.test
@@ -72,7 +73,7 @@ answer_to() { # answer_to QUESTION; fails when it is none
 			return
 		fi
 	done
-	[[ $1 = *'not shown'*': ' ]] && within 20 hides && echo "${secrets[$used]}" && used=$((used + 1))
+	[[ $1 = *"$hidden"*': ' ]] && within 20 hides && echo "${secrets[$used]}" && used=$((used + 1))
 }
 
 converse() {
@@ -88,9 +89,20 @@ converse() {
 		[[ $seen != *': ' ]] || ! answer_to "$seen" >&8 || seen=''
 	done
 	exec 7<&- 8>&-
+	kill "$pid" 2> /dev/null # a question that nobody has answered
 	wait "$pid"
 	status=$?
 	printf '  [status %d, %s s; %s s since the beginning]\n' "$status" "$(elapsed "$since")" "$(elapsed "$began")"
+}
+
+# says COMMAND...: what it answers is Chinese. Left in English are words that are the same in every language, and what the
+# administrator, systemd, the C library and the mail server have said.
+foreign='I look after it|active \(running\)|inactive \(dead\)|Cannot allocate memory|OK: [0-9]+ bytes queued as|Ok: [0-9]+ bytes queued as'
+says() {
+	types "$@"
+	is "$* answers in Chinese" '*[一-龥]*' "$answer"
+	is 'and in nothing else' '' "$(grep -vF 'load 0' <<< "$answer" | sed -E "s/$foreign//g" |
+		grep -E '(^|[^-=./[:alnum:]])[A-Za-z]+ [a-z]+ [a-z]+( |$)')"
 }
 
 write_check() {
@@ -138,6 +150,34 @@ types bash -c "${command:-false} -m 'I look after it'"
 is 'which works as it stands there' 0 "$status"
 types tocsin status
 is 'and tocsin status shows it' '*CRITICAL*web*I look after it*' "$answer"
+
+# Another run of setup changes the account, and the language.
+hidden=不显示 used=0
+answers=(
+	['Language']=zh_CN
+	['发信所用的邮箱地址']=tocsin@mail.test
+	['邮件服务']=mail.test
+	['加密方式']=''
+	['登录用户名']=''
+	['收件人地址']=ops@mail.test
+)
+converse
+is 'tocsin setup ends well in Chinese' 0 "$status"
+mail_comes 60 'the test mail is Chinese' '测试邮件'
+says tocsin doctor
+says tocsin status
+says tocsin check web
+printf '[tocsin]\nintervall = 5s\n[report]\nat = 25:00\n' > /etc/tocsin/conf.d/wrong.conf
+types systemctl reload "$unit"
+is 'a mistake in the configuration is found' 1 "$status"
+says tocsin reload
+is 'and named' '*wrong.conf:2*intervall*interval*' "$answer"
+systemctl restart "$unit" 2> /dev/null
+mail_comes 60 'a daemon that does not start is mailed in Chinese' 'CRITICAL tocsin: 已停止运行'
+is 'systemd shows why' '*配置有*个错误*' "$(value StatusText)"
+rm /etc/tocsin/conf.d/wrong.conf
+types systemctl start "$unit"
+is 'it starts when that is mended' 0 "$status"
 
 if [[ $failures -gt 0 ]]; then
 	echo '---- the mailbox:'

@@ -24,12 +24,42 @@ static void knows_which_is_newer(void **state)
 		{ "6.12.43+deb13-amd64", "6.12.48+deb13-amd64", true },
 		{ "6.1.0-0.deb11.13-amd64", "6.1.0-0.deb11.21-amd64", true },
 		{ "6.7-rc1-amd64", "6.7.1-amd64", false },
+		/* the one of a release before its updates: letters are older than numbers */
+		{ "5.14.0-427.13.1.el9_4.x86_64", "5.14.0-427.el9.x86_64", false },
+		{ "5.14.0-427.el9.x86_64", "5.14.0-427.13.1.el9_4.x86_64", true },
+		{ "4.18.0-553.el8_10.x86_64", "4.18.0-553.5.1.el8_10.x86_64", true },
+		{ "5.14.0-427.13.1.el9_4.x86_64", "5.14.0-427.13.1.el9_4.x86_64+debug", false },
+		{ "5.14.0-427.13.1.el9_4.x86_64", "5.14.0-503.11.1.el9_5.x86_64+debug", false },
+		{ "5.14.0-427.13.1.el9_4.x86_64+rt", "5.14.0-503.11.1.el9_5.x86_64", false },
+		{ "5.14.0-427.13.1.el9_4.x86_64+rt", "5.14.0-503.11.1.el9_5.x86_64+rt", true },
+		{ "5.14.0-427.13.1.el9_4.x86_64+rt", "5.14.0-503.11.1.el9_5.x86_64+rt-debug", false },
+		{ "5.14.0-427.13.1.el9_4.x86_64", "6.6.1-1.el9.elrepo.x86_64", false },
+		{ "6.5.9-1.el9.elrepo.x86_64", "6.6.1-1.el9.elrepo.x86_64", true },
+		{ "4.18.0-553.el8_10.x86_64", "5.15.0-200.131.27.el8uek.x86_64", false },
+		{ "5.15.0-200.131.27.el8uek.x86_64", "5.15.0-205.149.5.1.el8uek.x86_64", true },
+		{ "6.6.1-arch1-1", "6.6.1-arch1-2", true },
+		{ "6.6.1-arch1-1", "6.6.1-arch2-1", true },
+		{ "6.6.1-arch2-1", "6.6.10-arch1-1", true },
+		{ "6.6.10-arch1-1", "6.6.2-arch1-1", false },
+		{ "6.6.1-arch1-1", "6.6.1-zen2-1-zen", false },
+		{ "6.6.1-zen1-1-zen", "6.6.1-zen2-1-zen", true },
+		{ "6.1.62-1-lts", "6.6.1-arch1-1", false },
+		{ "6.1.62-1-lts", "6.1.63-1-lts", true },
+		{ "6.6.31+rpt-rpi-v8", "6.6.31+rpt-rpi-v7l", false },
+		{ "6.6.31+rpt-rpi-v7", "6.6.31+rpt-rpi-v8", false },
+		{ "6.6.31+rpt-rpi-v8", "6.6.51+rpt-rpi-v8", true },
+		{ "6.1.21-v8+", "6.1.21-v7l+", false },
+		{ "6.5.11-7-pve", "6.5.11-10-pve", true },
+		{ "6.12.43+deb13-amd64", "6.12.43+deb13+1-amd64", true },
+		{ "5.10.0", "5.10.0+", false },
+		{ "6.06.0", "6.6.0", false },
 		{ "", "", false },
 		{ "-", "6-", true },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
-		assert_int_equal(kernel_is_newer(cases[i].a, cases[i].b), cases[i].newer);
+		if (kernel_is_newer(cases[i].a, cases[i].b) != cases[i].newer)
+			fail_msg("%s → %s", cases[i].a, cases[i].b);
 }
 
 static int image(const void *data, size_t len)

@@ -56,6 +56,17 @@ static void knows_threads_of_the_kernel(void **state)
 	assert_int_equal(
 		proc_parse_stat("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0", &p), 0);
 	assert_true(p.is_kernel);
+	assert_true(proc_is_alive(&p));
+}
+
+/* The first thread may end before the others: it stays as a zombie until they have ended, too. */
+static void a_process_lives_as_long_as_one_of_its_threads(void **state)
+{
+	struct proc p;
+
+	assert_int_equal(proc_parse_stat("7 (x) Z 1 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 1 0 0", &p), 0);
+	assert_true(proc_is_alive(&p));
+	assert_int_equal(proc_parse_stat("7 (x) Z 1 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0", &p), 0);
 	assert_false(proc_is_alive(&p));
 }
 
@@ -151,6 +162,7 @@ int main(void)
 		cmocka_unit_test(reads_a_line),
 		cmocka_unit_test(reads_any_name),
 		cmocka_unit_test(knows_threads_of_the_kernel),
+		cmocka_unit_test(a_process_lives_as_long_as_one_of_its_threads),
 		cmocka_unit_test(refuses_other_lines),
 		cmocka_unit_test(survives_any_bytes),
 		cmocka_unit_test(scans_this_host),

@@ -89,6 +89,12 @@ static void advises_as_reported(void **state)
 		"system is busy.");
 
 	assert_non_null(strstr(a->advice, "all its causes"));
+	a = provider_advise(provider_find("qq"), 550, "", "The mail may contain inappropriate words or content.");
+	assert_non_null(strstr(a->advice, "spam"));
+	a = provider_advise(provider_find("qq"), 550, "", "Connection frequency limited");
+	assert_non_null(strstr(a->advice, "mails came too often"));
+	a = provider_advise(provider_find("163"), 451, "", "Requested mail action not taken: too much fail authentication");
+	assert_non_null(strstr(a->advice, "logins came too often"));
 	a = provider_advise(provider_find("163"), 550, "", "User has no permission");
 	assert_non_null(strstr(a->advice, "switched on"));
 	a = provider_advise(provider_find("gmail"), 454, "4.7.0", "Too many login attempts, please try again later.");

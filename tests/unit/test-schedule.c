@@ -127,23 +127,6 @@ static void keeps_the_phase(void **state)
 		assert_int_equal(schedule_after(cases[i].due, cases[i].interval, cases[i].now), cases[i].next);
 }
 
-static void spreads_the_first_looks(void **state)
-{
-	int64_t last = 0;
-
-	for (size_t i = 0; i < MANY; i++) {
-		int64_t first = schedule_first(i, MANY, USEC_PER_HOUR, USEC_PER_SEC);
-
-		assert_true(first >= USEC_PER_HOUR && first < USEC_PER_HOUR + USEC_PER_SEC);
-		assert_true(first > last);
-		last = first;
-	}
-	assert_int_equal(schedule_first(0, 1, 7, USEC_PER_SEC), 7);
-	assert_int_equal(schedule_first(0, 0, 7, USEC_PER_SEC), 7);
-	assert_int_equal(schedule_first(3, 4, 7, 0), 7);
-	assert_int_equal(schedule_first(1, 2, 0, USEC_PER_DAY * 36500), USEC_PER_DAY * 18250);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,7 +134,6 @@ int main(void)
 		cmocka_unit_test(holds_small_and_odd_sets),
 		cmocka_unit_test(survives_want_of_memory),
 		cmocka_unit_test(keeps_the_phase),
-		cmocka_unit_test(spreads_the_first_looks),
 	};
 
 	return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

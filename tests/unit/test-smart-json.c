@@ -61,24 +61,61 @@ static void counts_only_what_the_name_says(void **state)
 {
 	_cleanup_smart_health_ struct smart_health usual = { 0 }, odd = { 0 }, nameless = { 0 };
 
-	assert_int_equal(health(TABLE(ATTRIBUTE(5, "Retired_Block_Count", 1) ", " ATTRIBUTE(187, "Reported_UE_Counts", 2)
-				      ", " ATTRIBUTE(197, "Total_Pending_Sectors", 3) ", " ATTRIBUTE(
-					      198, "Offline_Scan_UNC_SectCt", 4) ", " ATTRIBUTE(199, "SATA_CRC_Error", 5)),
-				 &usual),
+	assert_int_equal(
+		health(TABLE(ATTRIBUTE(5, "Retired_Block_Count", 1) ", " ATTRIBUTE(187, "Reported_UE_Counts",
+			       2) ", " ATTRIBUTE(197, "Total_Pending_Sectors", 3) ", " ATTRIBUTE(198,
+			       "Offline_Scan_UNC_SectCt", 4) ", " ATTRIBUTE(199, "SATA_CRC_Error", 5)),
+			&usual),
 		0);
 	assert_true(usual.number[SMART_REALLOCATED] == 1 && usual.number[SMART_REPORTED] == 2);
 	assert_true(usual.number[SMART_PENDING] == 3 && usual.number[SMART_UNCORRECTABLE] == 4);
 	assert_true(usual.number[SMART_CRC_ERRORS] == 5);
-	assert_int_equal(health(TABLE(ATTRIBUTE(5, "Retried_Blk_Ct", 1) ", " ATTRIBUTE(187, "Unknown_JMF_Attribute", 2) ", "
-				      ATTRIBUTE(197, "Current_Pending_ECC_Cnt", 1) ", " ATTRIBUTE(198, "Host_Reads_GiB", 4711)
-				      ", " ATTRIBUTE(199, "Write_Sectors_Tot_Ct", 123456)),
-				 &odd),
+	assert_int_equal(
+		health(TABLE(ATTRIBUTE(5, "Retried_Blk_Ct", 1) ", " ATTRIBUTE(187, "Unknown_JMF_Attribute",
+			       2) ", " ATTRIBUTE(197, "Current_Pending_ECC_Cnt", 1) ", " ATTRIBUTE(198,
+			       "Host_Reads_GiB", 4711) ", " ATTRIBUTE(199, "Write_Sectors_Tot_Ct", 123456)),
+			&odd),
 		0);
 	for (size_t i = 0; i < SMART_NUMBERS; i++)
 		assert_true(isnan(odd.number[i]));
 	assert_non_null(strstr(odd.table, "Host_Reads_GiB"));
 	assert_int_equal(health(TABLE(ATTRIBUTE(5, "Unknown_SSD_Attribute", 7)), &nameless), 0);
 	assert_true(nameless.number[SMART_REALLOCATED] == 7);
+}
+
+static void knows_the_self_tests_of_all_kinds(void **state)
+{
+	static const struct {
+		const char *text, *failure;
+	} cases[] = {
+		{ "\"scsi_self_test_0\": {\"result\": {\"value\": 7, \"string\": \"Failed in segment\"}}",
+			"Failed in segment" },
+		{ "\"scsi_self_test_0\": {\"result\": {\"value\": 0, \"string\": \"Completed\"}}, "
+		  "\"scsi_self_test_1\": {\"result\": {\"value\": 7, \"string\": \"Failed in segment\"}}",
+			"" },
+		{ "\"scsi_self_test_0\": {\"result\": {\"value\": 1, \"string\": \"Aborted (by user "
+		  "command)\"}}",
+			"" },
+		{ "\"nvme_self_test_log\": {\"table\": [null, {\"self_test_result\": {\"value\": 6, "
+		  "\"string\": \"Completed: "
+		  "unknown failed segment\"}}]}",
+			"Completed: unknown failed segment" },
+		{ "\"nvme_self_test_log\": {\"table\": [{\"self_test_result\": {\"value\": 2, \"string\": "
+		  "\"Aborted: Controller "
+		  "Reset\"}}]}",
+			"" },
+		{ "\"nvme_self_test_log\": {\"table\": [null]}", "" },
+		{ "\"scsi_self_test_0\": 3, \"nvme_self_test_log\": []", "" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_smart_health_ struct smart_health h = { 0 };
+		char text[512];
+
+		snprintf(text, sizeof(text), HEAD "%s}", cases[i].text);
+		assert_int_equal(health(text, &h), 0);
+		assert_string_equal(h.self_test, cases[i].failure);
+	}
 }
 
 static void takes_the_worst_attribute(void **state)
@@ -139,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_scan_may_find_nothing),
 		cmocka_unit_test(does_not_invent_numbers),
 		cmocka_unit_test(counts_only_what_the_name_says),
+		cmocka_unit_test(knows_the_self_tests_of_all_kinds),
 		cmocka_unit_test(takes_the_worst_attribute),
 		cmocka_unit_test(reads_the_first_error),
 		cmocka_unit_test(refuses_other_texts),

@@ -28,7 +28,7 @@
  *	open: STATUS WORDS  smtp_open() fails (exit status, part of its text or advice)
  *	result: ADDRESS OUTCOME CODE WORDS    of the mail above; "sent again" marks recipient.again; CODE may be "-"
  *	ends: early         smtp_send() says -ENOTCONN       told: at once      it has not waited for anybody
- *	status: N           smtp_mail_status()
+ *	status: N           the worst of its recipients (smtp_status_worse())
  *	turns: N            how often the client waited for the server
  *	elapsed: SECONDS    most that the clock may say in the end
  *	pause: SECONDS      the advice not to try sooner
@@ -670,6 +670,15 @@ static void check_result(struct scenario *s, const struct smtp_recipient *r, con
 	check_hidden(s, text);
 }
 
+static int worst_status(const struct smtp_mail *m)
+{
+	int status = EX_OK;
+
+	for (size_t i = 0; i < m->n_recipients; i++)
+		status = smtp_status_worse(status, m->recipients[i].verdict.status);
+	return status;
+}
+
 static void play_mail(struct scenario *s, struct smtp *session, struct mail *m, bool is_last)
 {
 	struct smtp_mail mail = {
@@ -689,8 +698,8 @@ static void play_mail(struct scenario *s, struct smtp *session, struct mail *m, 
 		trouble(s, "the file names %zu results for %zu recipients", m->n_results, m->n_recipients);
 	for (size_t i = 0; i < m->n_results && !*s->trouble; i++)
 		check_result(s, &m->recipients[i], &m->results[i]);
-	if (m->status >= 0 && smtp_mail_status(&mail) != m->status)
-		trouble(s, "the status is %d, not %d", smtp_mail_status(&mail), m->status);
+	if (m->status >= 0 && worst_status(&mail) != m->status)
+		trouble(s, "the status is %d, not %d", worst_status(&mail), m->status);
 }
 
 static void check_open(struct scenario *s, int e, const struct smtp_verdict *failure)

@@ -118,16 +118,19 @@ static json_t *parse(const char *text)
 /* load was never measured before 6 h ago; disks has climbed. */
 static json_t *make_charts(void)
 {
-	json_t *charts = parse("{'charts': [{'check': 'load', 'item': 'load', 'metric': 'load1', 'min': [], 'max': []},"
-			       "{'check': 'disks', 'item': '/srv/\346\225\260\346\215\256\345\272\223', 'metric': 'used', 'min': [], 'max': []}]}");
+	json_t *charts = parse("{'steps': 24, 'charts': [{'check': 'load', 'item': 'load', 'metric': 'load1', 'points': []},"
+			       "{'check': 'disks', 'item': '/srv/\346\225\260\346\215\256\345\272\223', 'metric': 'used', 'points': ["
+			       /* what no daemon of ours says changes nothing */
+			       "{'step': -1, 'min': 0, 'max': 99}, {'step': 24, 'min': 0, 'max': 99}, {'step': 'x'}, 1]}]}");
 
 	for (int i = 0; i < 24; i++)
 		for (size_t c = 0; c < 2; c++) {
 			const json_t *chart = json_array_get(json_object_get(charts, "charts"), c);
 			double value = c ? 50 + 2 * i : 0.5;
 
-			json_array_append_new(json_object_get(chart, "min"), c || i >= 18 ? json_real(value) : json_null());
-			json_array_append_new(json_object_get(chart, "max"), c || i >= 18 ? json_real(value) : json_null());
+			if (c || i >= 18)
+				json_array_append_new(json_object_get(chart, "points"),
+					json_pack("{s:i, s:f, s:f}", "step", i, "min", value, "max", value));
 		}
 	return charts;
 }
@@ -298,7 +301,7 @@ static void aligns_in_chinese(void **state)
 {
 	language_use("zh_CN");
 	assert_view(120, true,
-		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"web1: CRITICAL（4 checks: 1 critical, 1 warning, 2 OK）\n"
 		"! tocsin-mail: memory is not locked: Operation not permitted\n"
 		"\n"
 		"状态      检查项  监测项       已持续           24 小时                   最近检查\n"
@@ -346,7 +349,7 @@ static void fits_80_columns_in_chinese(void **state)
 {
 	language_use("zh_CN");
 	assert_view(80, true,
-		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"web1: CRITICAL（4 checks: 1 critical, 1 warning, 2 OK）\n"
 		"! tocsin-mail: memory is not locked: Operation not permitted\n"
 		"\n"
 		"状态      检查项  监测项       已持续           最近检查\n"
@@ -360,7 +363,7 @@ static void fits_80_columns_in_chinese(void **state)
 		"OK        load    load         4 小时           0.12 0.20 0.30 a processor\n"
 		"不适用    raid    raid                          no software RAID on this host\n");
 	assert_view(75, true,
-		"web1: CRITICAL (4 checks: 1 critical, 1 warning, 2 OK)\n"
+		"web1: CRITICAL（4 checks: 1 critical, 1 warning, 2 OK）\n"
 		"! tocsin-mail: memory is not locked: Operation not permitted\n"
 		"\n"
 		"状态      检查项  监测项       已持续   最近检查\n"
