@@ -170,7 +170,6 @@ leave_incident() {
 	is 'a mail waits for the mail server' 0 $?
 	is 'nothing was refused by the profile' '' "$(journalctl --dmesg --no-pager | grep -a 'apparmor="DENIED"' | tail -n 5)"
 	systemctl --quiet disable web.service
-	dmsetup remove --force sick
 	sync --file-system /
 }
 
