@@ -15,6 +15,7 @@
 #include "tocsin-check.h"
 #include "translate.h"
 #include "verdict.h"
+#include "watch-rest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,6 @@
 #define FIELD_MAX 4096 /* bytes of a message that patterns see */
 #define SLOTS 12       /* parts of a window that are counted apart */
 #define COUNT_BITS 20
-#define QUIET_USEC (10 * USEC_PER_SEC)
 
 enum priority { ANY, EMERG, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG };
 
@@ -81,7 +81,7 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(critical, TOCSIN_INT), .fallback = "0", .max = 1e6,
 		.help = N_("So many selected entries are critical; 0: not judged") },
 	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
-		.help = N_("Look as soon as something is written, while the journal is quiet otherwise") },
+		.help = N_("Look as soon as something is written, or within 30 s where that is all the time") },
 	{ .name = NULL },
 };
 
@@ -579,18 +579,13 @@ static int look_at(struct look *l, const struct kind *k)
 
 static const char *const folders[] = { "/var/log/journal", "/run/log/journal" };
 
-/* Its files grow by ftruncate(2), which is what journald does to be noticed. A journal that is written to all
- * the time is looked at by the clock alone. */
+/* Its files grow by ftruncate(2), which is what journald does to be noticed. */
 static void watch(struct look *l)
 {
 	char path[PATH_MAX], id[SD_ID128_STRING_MAX];
-	double value;
-	int64_t age;
 	sd_id128_t machine;
 
-	bool was_just_now = tocsin_recall(l->run, "looked", &value, &age) == 0 && age < QUIET_USEC;
-	tocsin_remember(l->run, "looked", 1);
-	if (!l->config->watch || was_just_now || *tocsin_root(l->run) || sd_id128_get_machine(&machine) < 0)
+	if (!l->config->watch || *tocsin_root(l->run) || sd_id128_get_machine(&machine) < 0 || !watch_is_rested(l->run))
 		return;
 	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	bool has_any = false;

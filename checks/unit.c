@@ -16,6 +16,7 @@
 #include "translate.h"
 #include "units.h"
 #include "verdict.h"
+#include "watch-rest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,6 @@
 #define CALL_USEC (5 * USEC_PER_SEC)
 #define NAME_BYTES 256 /* UNIT_NAME_MAX with its NUL */
 #define KNOWN_MAX 32   /* units that "auto" keeps reporting; the daemon keeps 1024 numbers for a check */
-#define QUIET_USEC (10 * USEC_PER_SEC)
 #define JOURNAL_LINES 12
 
 struct config {
@@ -70,8 +70,8 @@ static const struct tocsin_option options[] = {
 	{ MEMBER(triggered_within, TOCSIN_DURATION), .fallback = "0", .max = 365 * 86400e6,
 		.help = N_("A named timer must have started its unit within this time; 0: not judged") },
 	{ MEMBER(watch, TOCSIN_BOOL), .fallback = "yes",
-		.help = N_("With unit = auto, look as soon as a unit changes, while the service manager is "
-			   "quiet otherwise") },
+		.help = N_("With unit = auto, look as soon as a unit changes, or within 30 s where one does all "
+			   "the time") },
 	{ .name = NULL },
 };
 
@@ -816,19 +816,14 @@ static int connect_bus(struct tocsin_run *run, sd_bus **ret)
 }
 
 /* The daemon goes on to hold the connection: it is ready when the manager tells of a change, and the bus ends
- * it when the daemon lets go. A manager that has something to tell all the time is asked by the clock alone.
- */
+ * it when the daemon lets go. */
 static void watch_manager(struct tocsin_run *run, sd_bus *bus)
 {
 	static const char changes[] =
 		"type='signal',sender='" MANAGER "',interface='org.freedesktop.DBus.Properties',"
 		"member='PropertiesChanged',path_namespace='" MANAGER_PATH "/unit',arg0='" UNIT_INTERFACE "'";
-	double value;
-	int64_t age;
 
-	bool was_just_now = tocsin_recall(run, "looked", &value, &age) == 0 && age < QUIET_USEC;
-	tocsin_remember(run, "looked", 1);
-	if (was_just_now)
+	if (!watch_is_rested(run))
 		return;
 	/* Without one of these it is the interval that looks. */
 	if (sd_bus_add_match(bus, NULL, changes, NULL, NULL) >= 0 &&

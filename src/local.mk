@@ -178,6 +178,7 @@ src_libmodule_la_SOURCES += src/timer.c src/timer.h
 src_libmodule_la_SOURCES += src/translate-module.c src/translate.h
 src_libmodule_la_SOURCES += src/units.c src/units.h
 src_libmodule_la_SOURCES += src/verdict.c src/verdict.h
+src_libmodule_la_SOURCES += src/watch-rest.c src/watch-rest.h
 src_libmodule_la_CFLAGS = $(AM_CFLAGS)
 
 # What check modules that talk TLS share beside that: certificate, smtp, imap, pop3.
