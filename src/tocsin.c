@@ -117,7 +117,7 @@ static const struct cli_option {
 	{ "verbose", NULL, 'v', KIND_FLAG, offsetof(struct cli, verbose), N_("shows more"), NULL, NULL },
 	{ "raw", NULL, 0, KIND_FLAG, offsetof(struct cli, raw), N_("standard input is a whole message, with its header"), NULL, "send" },
 	{ "to-configured", NULL, 0, KIND_FLAG, offsetof(struct cli, to_configured), N_("to the recipients of the configuration"), NULL, "send" },
-	{ "failed", NULL, 0, KIND_FLAG, offsetof(struct cli, failed), N_("the mail of tocsin-failed.service, around what systemd knows"), NULL, "send" },
+	{ "failed", NULL, 0, KIND_FLAG, offsetof(struct cli, failed), N_("the mail that the service has failed, around standard input"), NULL, "send" },
 	{ "send", NULL, 0, KIND_FLAG, offsetof(struct cli, send), N_("mails the report; of doctor: a test mail"), NULL, "report doctor" },
 	{ "subject", "TEXT", 0, KIND_TEXT, offsetof(struct cli, subject), N_("the subject"), NULL, "send" },
 	{ "from-name", "NAME", 0, KIND_TEXT, offsetof(struct cli, from_name), N_("the name beside the address of the sender"), NULL, "send" },
