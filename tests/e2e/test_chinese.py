@@ -109,7 +109,7 @@ def test_help(setup):
     assert not re.search(r"[ \t]$", text, re.M)
     assert text.startswith("用法：tocsin [选项]... 子命令 [参数]...\n") and "参见 tocsin(1)。" in text
     paths = re.findall(r"/\S+?(?=[），])", text)
-    assert latin(text, *paths, "TOCSIN_CONTROL, /run/tocsin/control") == [], text
+    assert latin(text, *paths, "TOCSIN_CONTROL, /run/tocsin/control", "--failed") == [], text
     # As the configuration says, too, and the environment says it before it.
     setup.sections["tocsin"]["language"] = "zh_CN"
     setup.write()
