@@ -134,7 +134,7 @@ static void no_such_mail(struct varlink_call *call, const char *id)
 void method_show_mail(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	const char *id = control_string(call, parameters, "id");
-	const struct outbox_mail *mail = id ? outbox_find(userdata, id) : NULL;
+	const struct outbox_mail *mail = id ? outbox_find_meant(userdata, id) : NULL;
 
 	if (!id)
 		return;

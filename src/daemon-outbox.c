@@ -18,6 +18,7 @@
 #define OUTBOX_MAX 1000
 #define LATE_USEC (30 * USEC_PER_MINUTE) /* a mail that is older says so, and several become one */
 #define TESTS_MAX 4 /* test mails at once */
+#define ID_LEAST 4 /* characters of an id that a person may type for the whole of it */
 #define STALLED_USEC (60 * USEC_PER_SEC)
 #define MAILER_SLACK_USEC (30 * USEC_PER_SEC) /* on top of the mailer's own deadline */
 
@@ -39,6 +40,18 @@ struct outbox_mail *outbox_find(const struct daemon *d, const char *id)
 		if (strcmp(d->outbox[i]->id, id) == 0)
 			return d->outbox[i];
 	return NULL;
+}
+
+struct outbox_mail *outbox_find_meant(const struct daemon *d, const char *id)
+{
+	struct outbox_mail *found = outbox_find(d, id);
+	size_t len = strlen(id), n = 0;
+
+	for (size_t i = 0; !found && len >= ID_LEAST && i < d->n_outbox; i++)
+		n += strncmp(d->outbox[i]->id, id, len) == 0;
+	for (size_t i = 0; !found && n == 1 && i < d->n_outbox; i++)
+		found = strncmp(d->outbox[i]->id, id, len) == 0 ? d->outbox[i] : NULL;
+	return found;
 }
 
 /* In the order in which they were queued, and are sent: the state file gives them in that of their ids. */
@@ -257,18 +270,14 @@ void outbox_queue(struct daemon *d, struct outbox_mail *mail)
 
 int outbox_retry(struct daemon *d, const char *id)
 {
+	const struct outbox_mail *only = *id ? outbox_find_meant(d, id) : NULL;
 	int64_t now = clock_realtime_usec();
-	bool is_found = false;
 
-	for (size_t i = 0; i < d->n_outbox; i++) {
-		if (*id && strcmp(d->outbox[i]->id, id) != 0)
-			continue;
-		is_found = true;
-		if (!d->outbox[i]->in_flight)
-			d->outbox[i]->next_try_usec = now;
-	}
-	if (*id && !is_found)
+	if (*id && !only)
 		return -ENOENT;
+	for (size_t i = 0; i < d->n_outbox; i++)
+		if ((!only || d->outbox[i] == only) && !d->outbox[i]->in_flight)
+			d->outbox[i]->next_try_usec = now;
 	relay_forget_pauses(d); /* who asks has mended something, or so we hope */
 	outbox_pump(d);
 	return 0;
@@ -276,7 +285,7 @@ int outbox_retry(struct daemon *d, const char *id)
 
 int outbox_drop(struct daemon *d, const char *id, const char *who)
 {
-	struct outbox_mail *mail = outbox_find(d, id);
+	struct outbox_mail *mail = outbox_find_meant(d, id);
 
 	if (!mail)
 		return -ENOENT;

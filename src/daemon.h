@@ -532,6 +532,7 @@ bool outbox_is_progressing(const struct daemon *d);
 void outbox_queue(struct daemon *d, struct outbox_mail *mail); /* new, and now ours */
 void outbox_adopt(struct daemon *d, struct outbox_mail *mail); /* found in the state file */
 struct outbox_mail *outbox_find(const struct daemon *d, const char *id);
+struct outbox_mail *outbox_find_meant(const struct daemon *d, const char *id); /* or the only one whose id begins so */
 
 /* The outbox has changed, a commit was acknowledged, or memory mode began: sends what may be sent. */
 void outbox_pump(struct daemon *d);
