@@ -137,21 +137,18 @@ static bool is_load_of_host(struct tocsin_run *run, unsigned total)
 }
 
 /* "0-3,6": lxcfs leaves this file as it is. */
-static void count_cpus_of_host(struct tocsin_run *run, struct load *load)
+static unsigned count_cpus_of_host(struct tocsin_run *run)
 {
 	char line[1024], *rest = line;
 	unsigned first, last, n = 0;
 
 	if (read_line(run, "/sys/devices/system/cpu/present", line, sizeof(line)) < 0)
-		return;
+		return 0;
 	for (char *range; (range = strsep(&rest, ","));) {
 		int parts = sscanf(range, "%u-%u", &first, &last);
 		n += parts == 2 && last >= first ? last - first + 1 : parts == 1;
 	}
-	if (n > load->cpus) {
-		load->cpus = n;
-		load->is_of_host = true;
-	}
+	return n;
 }
 
 /* The worst state, and the average that has it in *ret_worst. */
@@ -249,8 +246,11 @@ static int look(struct tocsin_run *run, const void *config)
 		r = count_cpus(run, &load.cpus);
 	if (r < 0)
 		return r;
-	if (is_load_of_host(run, load.total))
-		count_cpus_of_host(run, &load);
+	unsigned host_cpus = count_cpus_of_host(run);
+	if (host_cpus > load.cpus && is_load_of_host(run, load.total)) {
+		load.cpus = host_cpus;
+		load.is_of_host = true;
+	}
 	for (size_t i = 0; i < ELEMENTS(names); i++)
 		value[i] = c->per_cpu ? load.average[i] / load.cpus : load.average[i];
 	enum tocsin_state state = judge(c, value, &worst);
