@@ -45,12 +45,17 @@ struct outbox_mail *outbox_find(const struct daemon *d, const char *id)
 struct outbox_mail *outbox_find_meant(const struct daemon *d, const char *id)
 {
 	struct outbox_mail *found = outbox_find(d, id);
-	size_t len = strlen(id), n = 0;
+	size_t len = strlen(id);
 
-	for (size_t i = 0; !found && len >= ID_LEAST && i < d->n_outbox; i++)
-		n += strncmp(d->outbox[i]->id, id, len) == 0;
-	for (size_t i = 0; !found && n == 1 && i < d->n_outbox; i++)
-		found = strncmp(d->outbox[i]->id, id, len) == 0 ? d->outbox[i] : NULL;
+	if (found || len < ID_LEAST)
+		return found;
+	for (size_t i = 0; i < d->n_outbox; i++) {
+		if (strncmp(d->outbox[i]->id, id, len) != 0)
+			continue;
+		if (found)
+			return NULL;
+		found = d->outbox[i];
+	}
 	return found;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kernel.h"
 
+#include "cleanup.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
@@ -39,7 +41,7 @@ static const char *line_of(const char *release)
 {
 	static const char *const lines[] = { "uek", ".elrepo.", ".plus." };
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+	for (size_t i = 0; i < ELEMENTS(lines); i++)
 		if (strstr(release, lines[i]))
 			return lines[i];
 	return "";

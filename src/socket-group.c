@@ -82,7 +82,7 @@ int socket_groups_read(void (*found)(void *userdata, uint64_t inode, uint64_t gr
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
 		return -errno;
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+	for (size_t i = 0; i < ELEMENTS(families); i++) {
 		int r = ask(fd, families[i]);
 
 		while (r == 0)
