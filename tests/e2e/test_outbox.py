@@ -34,6 +34,18 @@ def age_mails(setup, usec=HOUR, *more):
     change(setup, f"UPDATE mail SET queued_usec = queued_usec - {usec}, next_try_usec = {int(time.time() * 1e6)}", *more)
 
 
+def leave_two_waiting(setup, daemon, catcher, probes, state):
+    """A daemon that has stopped while its mails about web, CRITICAL, and disk, in STATE, were deferred."""
+    web, disk = probes("web"), probes("disk")
+    d = begin(setup, daemon, catcher, web.check(), disk.check())
+    catcher.behave("defer")
+    web.say("CRITICAL")
+    wait_outbox(setup, 1, attempts=1)
+    disk.say(state)
+    wait_outbox(setup, 2, attempts=1)
+    d.stop()
+
+
 def words(mail):
     """Its text without line breaks."""
     return " ".join(mail.text.split())
@@ -113,14 +125,7 @@ def test_mail_that_is_a_little_late_is_as_it_was(setup, daemon, catcher, probes)
 
 
 def test_backlog_that_is_merged_and_fails_again_stays_one(setup, daemon, catcher, probes):
-    web, disk = probes("web"), probes("disk")
-    d = begin(setup, daemon, catcher, web.check(), disk.check())
-    catcher.behave("defer")
-    web.say("CRITICAL")
-    wait_outbox(setup, 1)
-    disk.say("CRITICAL")
-    wait_outbox(setup, 2, attempts=1)
-    d.stop()
+    leave_two_waiting(setup, daemon, catcher, probes, "CRITICAL")
     age_mails(setup)
     d = daemon(setup)
     [digest] = wait_until(lambda: (m := outbox(setup)) and len(m) == 1 and m[0]["attempts"] >= 2 and m, "one digest, tried")
@@ -221,14 +226,7 @@ def test_mail_is_given_up_and_that_is_told(setup, daemon, catcher, probes):
 
 def test_digest_is_not_given_up_for_the_oldest_mail_in_it(setup, daemon, catcher, probes):
     """What happened an hour ago has four days and 23 hours left, beside whatever it is told."""
-    web, disk = probes("web"), probes("disk")
-    d = begin(setup, daemon, catcher, web.check(), disk.check())
-    catcher.behave("defer")
-    web.say("CRITICAL")
-    wait_outbox(setup, 1, attempts=1)
-    disk.say("CRITICAL")
-    wait_outbox(setup, 2, attempts=1)
-    d.stop()
+    leave_two_waiting(setup, daemon, catcher, probes, "CRITICAL")
     age_mails(setup, HOUR, f"UPDATE mail SET queued_usec = queued_usec - {6 * 24 * HOUR} WHERE subject LIKE '%web%'")
     d = daemon(setup)
     tried = 'mail "[^"]*digest[^"]*" to ops@example.org: temporary'
@@ -242,14 +240,7 @@ def test_digest_is_not_given_up_for_the_oldest_mail_in_it(setup, daemon, catcher
 
 def test_late_mail_tells_what_is_no_longer_remembered(setup, daemon, catcher, probes):
     """Thousands of events have come since it was written: a mail that cannot be written anew in full goes as it is."""
-    web, disk = probes("web"), probes("disk")
-    d = begin(setup, daemon, catcher, web.check(), disk.check())
-    catcher.behave("defer")
-    web.say("CRITICAL")
-    wait_outbox(setup, 1)
-    disk.say("WARNING")
-    wait_outbox(setup, 2)
-    d.stop()
+    leave_two_waiting(setup, daemon, catcher, probes, "WARNING")
     age_mails(setup, HOUR, """WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n <= 5100)
         INSERT INTO event SELECT (SELECT max(number) FROM event) + n, 'found', 'web', 'other', 'OK', 'OK',
         (SELECT max(time_usec) FROM event), 0, 0, 'it is well', '', '', 0, '' FROM i""")
